@@ -52,6 +52,7 @@ class FitContext:
         workdir: a folder kept between attempts, for checkpoints.
         progress: called with (done, total, text) whenever something was finished; it also tells the harness
             that the step is alive.
+        validation: cases to choose the best weights by; never seen in training.
         precision: "float32" or "mixed".
     """
 
@@ -59,6 +60,7 @@ class FitContext:
     seed: int
     workdir: Path
     progress: Callable[[int, int, str], None]
+    validation: Sequence[Case] = ()
     precision: str = "float32"
 
 

@@ -81,6 +81,8 @@ class TaskSpec(_Spec):
         needs_targets: truth that every case must carry.
         needs_layers: layers that the enhancer must offer.
         uses_at_test: truth that it is given at test time (GrabCut: "recist"); the leaderboard says so.
+        splits: the splits it needs enhanced: "test", and "train" and "validation" where it trains a model.
+        default_dataset: what it runs on when no data set is named.
     """
 
     metrics: tuple[MetricSpec, ...] = ()
@@ -88,6 +90,7 @@ class TaskSpec(_Spec):
     needs_targets: tuple[str, ...] = ()
     needs_layers: tuple[str, ...] = ()
     uses_at_test: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ("test",)
     default_dataset: str = ""
 
 

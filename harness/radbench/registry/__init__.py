@@ -1,0 +1,1 @@
+"""The registry of plugins (floor 3): hooks, discovery, guarded loading, variants."""

@@ -1,0 +1,88 @@
+"""Discovery: find plugins by entry point or file and import them under guard, so that a broken one is a line, not a crash."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+
+from radbench.contracts.errors import PluginError, UsageError
+
+GROUP = "radbench"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plugin as found.
+
+    Attributes:
+        name: the entry point's name, or the file's stem.
+        distribution: which distribution (or file) it comes from.
+        version: that distribution's version, "" for a file.
+        module: the imported module, None where importing failed.
+        error: why importing failed, "" where it did not.
+        path: the file, for a plugin given with ``--plugin``.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    module: ModuleType | None = None
+    error: str = ""
+    path: Path | None = None
+
+
+def installed_plugins() -> list[Plugin]:
+    """Return every plugin of the entry-point group, in a fixed order; what cannot be imported carries its error."""
+    found = []
+    for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: (p.name, p.value)):
+        dist, version = (point.dist.name, point.dist.version) if point.dist else ("unknown", "")
+        try:
+            found.append(Plugin(point.name, dist, version, point.load()))
+        except (Exception, SystemExit) as e:
+            found.append(Plugin(point.name, dist, version, error=_one_line(e)))
+    return found
+
+
+def plugin_from_file(path: Path) -> Plugin:
+    """Import a plugin from a file; its module is named by the file's stem, so that factories can name it.
+
+    Raises:
+        UsageError: there is no such file, or its stem is the name of another importable module.
+        PluginError: importing it raised.
+    """
+    path = path.expanduser()
+    if not path.is_file():
+        raise UsageError(f"plugin file '{path}' does not exist")
+    path, stem = path.resolve(), path.stem
+    loaded = sys.modules.get(stem)
+    if loaded is not None and getattr(loaded, "__file__", None) == str(path):
+        return Plugin(stem, path.name, "", loaded, path=path)
+    if not stem.isidentifier() or loaded is not None or _importable_elsewhere(stem, path):
+        raise UsageError(f"plugin file '{path.name}': '{stem}' is no free module name; rename the file")
+    spec = importlib.util.spec_from_file_location(stem, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"plugin file '{path.name}' is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as e:
+        del sys.modules[stem]
+        raise PluginError(f"plugin file '{path}' cannot be imported: {_one_line(e)}") from e
+    return Plugin(stem, path.name, "", module, path=path)
+
+
+def _importable_elsewhere(stem: str, path: Path) -> bool:
+    found = importlib.util.find_spec(stem)
+    return found is not None and (found.origin is None or Path(found.origin).resolve() != path)
+
+
+def _one_line(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{where}".replace("\n", " ")
