@@ -1,0 +1,345 @@
+"""Execute: do one step inside a worker, case by case, telling the parent of everything that ends."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radbench.contracts.case import Case, validate_case
+from radbench.contracts.dataset import CaseEntry
+from radbench.contracts.enhancement import FitContext
+from radbench.contracts.errors import CaseError, InvalidOutputError, RadbenchError
+from radbench.contracts.results import Sample, Status, TaskContext, TaskResult
+from radbench.engine.apply import LoadedEnhancer, seed_everything
+from radbench.engine.peak_memory import peak_memory_mb, reset_peak_memory
+from radbench.engine.plan import Ref, entry_key
+from radbench.engine.steps import Step
+from radbench.engine.store import Store, StoreError
+from radbench.registry.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Tell = Callable[..., None]
+"""Called with an event's name and facts; also the sign of life that the timeout watches."""
+
+_CASE_BYTES = 512 * 2**20
+
+
+class Workbench:
+    """What a warm worker keeps between steps: data sets, enhancers, tasks, the cases it saw last."""
+
+    def __init__(self, registry: Registry, store: Store, device: str, threads: int, tell: Tell) -> None:
+        self.registry, self.store, self.device, self.threads, self.tell = registry, store, device, threads, tell
+        self._objects: OrderedDict[Any, Any] = OrderedDict()
+        self._cases: OrderedDict[tuple[Ref, str], Case] = OrderedDict()
+        self._bytes = 0
+
+    def do(self, step: Step) -> None:
+        """Do a step; what concerns one case is told as that case's failure and the rest goes on.
+
+        Raises:
+            Exception: what concerns the whole step (a factory that raises, a fit, a full disk).
+        """
+        {"fit": self._fit, "enhance": self._enhance, "score": self._score, "score-all": self._score_all}[step.kind](
+            step
+        )
+
+    # fit ---------------------------------------------------------------------------------------------------
+
+    def _fit(self, step: Step) -> None:
+        import torch
+
+        key = str(step.fit_key)
+        if self.store.has_weights(key):
+            return
+        enhancer = LoadedEnhancer(step.enhancer.resolve(self.registry))
+        seed_everything(step.seed, "fit")
+        workdir = self.store.weights_folder(key) / "checkpoints"
+        workdir.mkdir(parents=True, exist_ok=True)
+
+        def cases(split: str) -> Sequence[Case]:
+            return _Lazy(step.entries[split], lambda e: self._case(step.dataset, e))
+
+        def progress(done: int, total: int, text: str) -> None:
+            self.tell("progress", done=done, total=total, text=text)
+
+        context = FitContext(self.device, step.seed, workdir, progress, cases("validation"), step.precision)
+        # Scores come from single-threaded steps; training may use the whole machine.
+        torch.set_num_threads(self.threads)
+        started = time.perf_counter()
+        try:
+            enhancer.object.fit(cases("train"), context)
+        finally:
+            torch.set_num_threads(1)
+        facts = {"fit_seconds": time.perf_counter() - started, "device": device_name(self.device)}
+        self.store.save_weights(key, enhancer.object.state_dict(), facts)
+
+    # enhance -----------------------------------------------------------------------------------------------
+
+    def _enhance(self, step: Step) -> None:
+        enhancer = self._enhancer(step)
+        (entries,) = step.entries.values()
+        batch: list[tuple[CaseEntry, Case]] = []
+        size = max(1, enhancer.resolved.spec.batch_size)
+        reset_peak_memory(self.device)
+        for entry in entries:
+            if self.store.has_enhancement(step.enhance_key, entry_key(entry)):
+                self.tell("enhanced", entry=entry_key(entry))
+                continue
+            case = self._loaded(step, entry)
+            if case is None:
+                continue
+            if batch and batch[0][1].image.shape != case.image.shape:
+                self._enhance_batch(step, enhancer, batch)
+                batch = []
+            batch.append((entry, case))
+            if len(batch) == size:
+                self._enhance_batch(step, enhancer, batch)
+                batch = []
+        if batch:
+            self._enhance_batch(step, enhancer, batch)
+
+    def _enhance_batch(self, step: Step, enhancer: LoadedEnhancer, batch: list[tuple[CaseEntry, Case]]) -> None:
+        import torch
+
+        self.tell("case", case=batch[0][0].case_id, entry=entry_key(batch[0][0]), stage="enhance")
+        try:
+            images = torch.stack([case.image for _, case in batch]).to(self.device)
+            seed_everything(step.seed, entry_key(batch[0][0]))
+            started = time.perf_counter()
+            result = enhancer(images, [case.info for _, case in batch])
+            if self.device != "cpu":
+                torch.cuda.synchronize()
+            ms = (time.perf_counter() - started) * 1000 / len(batch)
+        except Exception as e:
+            if len(batch) > 1:
+                # One image of the batch is at fault: find it, so that the others are kept.
+                for one in batch:
+                    self._enhance_batch(step, enhancer, [one])
+                return
+            self._failure(step, batch[0][0], "enhance", step.enhance_key, e)
+            return
+        measures = {"enhance_ms": ms, "peak_memory_mb": peak_memory_mb(self.device)}
+        for i, (entry, _) in enumerate(batch):
+            layers = {name: layer[i : i + 1] for name, layer in result.layers.items()}
+            one = type(result)(result.image[i : i + 1], layers)
+            self.store.save_enhancement(step.enhance_key, entry_key(entry), one, measures)
+            self.tell("enhanced", entry=entry_key(entry))
+
+    # score -------------------------------------------------------------------------------------------------
+
+    def _score(self, step: Step) -> None:
+        task, spec = self._task(step)
+        names = [m.name for m in spec.metrics]
+        context = self._task_context(step)
+        (entries,) = step.entries.values()
+        for entry in entries:
+            if not self.store.has_enhancement(step.enhance_key, entry_key(entry)):
+                continue  # its failure is known already
+            case = self._loaded(step, entry)
+            if case is None:
+                continue
+            self.tell("case", case=entry.case_id, entry=entry_key(entry), stage="score")
+            try:
+                tensors, measures = self.store.load_enhancement(step.enhance_key, entry_key(entry))
+                sample = _sample(case, tensors, self.device)
+                seed_everything(step.seed, entry_key(entry))
+                scores = _checked_scores(task.score_case(sample, context), names, spec.name)
+            except Exception as e:
+                self._failure(step, entry, "score", step.score_key, e)
+                continue
+            record = {"entry": entry_key(entry), "scores": scores, **measures}
+            self.store.append_score(step.score_key, record)
+            self.tell("scored", record=record)
+
+    def _score_all(self, step: Step) -> None:
+        task, spec = self._task(step)
+        seed_everything(step.seed, step.score_key)
+        data = _StoredData(self, step)
+        result: TaskResult = task.run(data, self._task_context(step))
+        by_id = {e.case_id: e for e in step.entries[spec.splits[-1]]}
+        per_case = [m.name for m in spec.metrics if m.aggregation == "mean"]
+        over_all = [m.name for m in spec.metrics if m.aggregation != "mean"]
+        for case_id in result.scores.keys() | result.predictions.keys():
+            if case_id not in by_id:
+                raise InvalidOutputError(f"task '{spec.name}' scored unknown case '{case_id}'")
+        for failure in result.failures:
+            self.tell("failure", key=step.score_key, entry=entry_key(by_id[failure.case_id]), **vars(failure))
+        for case_id, entry in by_id.items():
+            if case_id not in result.scores and case_id not in result.predictions:
+                continue
+            _, measures = self.store.load_enhancement(step.enhance_key, entry_key(entry))
+            scores = _checked_scores(result.scores.get(case_id, {}), per_case, spec.name)
+            given = result.predictions.get(case_id, {})
+            predictions = {name: [float(x) for x in given[name]] for name in over_all if name in given}
+            record = {"entry": entry_key(entry), "scores": scores, "predictions": predictions, **measures}
+            self.store.append_score(step.score_key, record)
+            self.tell("scored", record=record)
+
+    # pieces ------------------------------------------------------------------------------------------------
+
+    def _loaded(self, step: Step, entry: CaseEntry) -> Case | None:
+        self.tell("case", case=entry.case_id, entry=entry_key(entry), stage="load")
+        try:
+            return self._case(step.dataset, entry)
+        except Exception as e:
+            self._failure(step, entry, "load", "", e)
+            return None
+
+    def _case(self, ref: Ref, entry: CaseEntry) -> Case:
+        key = (ref, entry.case_id)
+        if key in self._cases:
+            self._cases.move_to_end(key)
+            return self._cases[key]
+        case = validate_case(self._dataset(ref).load(entry.case_id))
+        if case.case_id != entry.case_id or case.patient_id != entry.patient_id:
+            raise CaseError(f"the data set gave case '{case.case_id}' of '{case.patient_id}' for '{entry.case_id}'")
+        self._cases[key] = case
+        self._bytes += _size(case)
+        while self._bytes > _CASE_BYTES and len(self._cases) > 1:
+            _, old = self._cases.popitem(last=False)
+            self._bytes -= _size(old)
+        return case
+
+    def _dataset(self, ref: Ref) -> Any:
+        def make() -> Any:
+            resolved = ref.resolve(self.registry)
+            return resolved.factory(resolved.config)
+
+        return self._kept(("dataset", ref), make)
+
+    def _enhancer(self, step: Step) -> LoadedEnhancer:
+        def make() -> LoadedEnhancer:
+            seed_everything(step.seed, "build")
+            enhancer = LoadedEnhancer(step.enhancer.resolve(self.registry))
+            if step.fit_key is not None:
+                weights, _ = self.store.load_weights(step.fit_key)
+                enhancer.load_weights(weights)
+            if hasattr(enhancer.object, "to"):
+                enhancer.object.to(self.device)
+            return enhancer
+
+        return self._kept(("enhancer", step.enhance_key), make)
+
+    def _task(self, step: Step) -> tuple[Any, Any]:
+        assert step.task is not None
+        ref = step.task
+
+        def make() -> tuple[Any, Any]:
+            resolved = ref.resolve(self.registry)
+            return resolved.factory(resolved.config), resolved.spec
+
+        return self._kept(("task", ref), make)
+
+    def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
+        if key not in self._objects:
+            self._objects[key] = make()
+            while len(self._objects) > 16:
+                self._objects.popitem(last=False)
+        self._objects.move_to_end(key)
+        return self._objects[key]
+
+    def _task_context(self, step: Step) -> TaskContext:
+        def progress(done: int, total: int, text: str) -> None:
+            self.tell("progress", done=done, total=total, text=text)
+
+        return TaskContext(self.device, step.seed, progress)
+
+    def _failure(self, step: Step, entry: CaseEntry, stage: str, key: str, error: Exception) -> None:
+        if isinstance(error, StoreError):
+            raise error
+        self.tell(
+            "failure",
+            key=key,
+            entry=entry_key(entry),
+            case_id=entry.case_id,
+            status=str(status_of(error)),
+            message=message_of(error),
+            stage=stage,
+            traceback=traceback.format_exc(),
+        )
+
+
+class _Lazy(Sequence[Any]):
+    """Entries that become cases or samples when they are looked at."""
+
+    def __init__(self, entries: Sequence[CaseEntry], load: Callable[[CaseEntry], Any]) -> None:
+        self.entries, self.load = entries, load
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return _Lazy(self.entries[index], self.load)
+        return self.load(self.entries[index])
+
+
+class _StoredData:
+    """The samples of a task that sees whole splits; a case that could not be loaded or enhanced is no part of them."""
+
+    def __init__(self, bench: Workbench, step: Step) -> None:
+        self.bench, self.step = bench, step
+
+    def split(self, name: str) -> Sequence[Sample]:
+        if name not in self.step.entries:
+            raise InvalidOutputError(f"the task did not declare split '{name}': it declares {list(self.step.entries)}")
+        key = self.step.enhance_key
+        entries = [e for e in self.step.entries[name] if self.bench.store.has_enhancement(key, entry_key(e))]
+
+        def load(entry: CaseEntry) -> Sample:
+            tensors, _ = self.bench.store.load_enhancement(key, entry_key(entry))
+            return _sample(self.bench._case(self.step.dataset, entry), tensors, self.bench.device)
+
+        return _Lazy(entries, load)
+
+
+def _sample(case: Case, tensors: Mapping[str, Tensor], device: str) -> Sample:
+    moved = {name: t[0].to(device) for name, t in tensors.items()}
+    layers = {name.removeprefix("layer."): t for name, t in moved.items() if name != "image"}
+    return Sample(case, moved["image"], layers)
+
+
+def _checked_scores(scores: Any, names: Sequence[str], task: str) -> dict[str, float]:
+    if not isinstance(scores, Mapping) or set(scores) != set(names):
+        got = sorted(scores) if isinstance(scores, Mapping) else type(scores).__name__
+        raise InvalidOutputError(f"task '{task}' must score {sorted(names)}, got {got}")
+    return {name: float(scores[name]) for name in names}
+
+
+def _size(case: Case) -> int:
+    tensors = [case.image, *case.targets.values()]
+    return sum(t.numel() * t.element_size() for t in tensors if hasattr(t, "element_size"))
+
+
+def status_of(error: BaseException) -> Status:
+    """Return the kind of an exception."""
+    text = str(error).lower()
+    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+        return Status.OUT_OF_MEMORY
+    return Status.INVALID_OUTPUT if isinstance(error, InvalidOutputError) else Status.ERROR
+
+
+def message_of(error: BaseException) -> str:
+    """Return one line that says what happened; our own errors speak for themselves."""
+    text = str(error).strip().split("\n")[0]
+    if isinstance(error, RadbenchError):
+        return text
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {text}{where}" if text else f"{type(error).__name__}{where}"
+
+
+def device_name(device: str) -> str:
+    """Return how the leaderboard names a device: the processor's or the card's own name."""
+    if device == "cpu":
+        return f"cpu ({os.uname().machine})" if hasattr(os, "uname") else "cpu"
+    import torch
+
+    return str(torch.cuda.get_device_name(device))

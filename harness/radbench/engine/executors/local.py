@@ -1,0 +1,206 @@
+"""The local executor: warm worker processes on this machine, watched for death, silence and memory, replaced when lost."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from radbench.contracts.results import Status
+from radbench.engine import frames
+from radbench.engine.steps import Step
+from radbench.engine.worker import WorkerSetup
+
+_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_WATCH_SECONDS = 0.05
+_START_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something a worker told, or that happened to it.
+
+    Attributes:
+        step: the number of the step.
+        name: "case", "enhanced", "scored", "failure", "progress", "done", "error", "fatal", or "lost" for a worker
+            that died, was silent for too long or took too much memory.
+        facts: by event.
+    """
+
+    step: int
+    name: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class _Worker:
+    """One process, its reader thread and what it is doing."""
+
+    def __init__(self, name: int, setup: WorkerSetup, log: Path, inbox: queue.Queue[Any]) -> None:
+        self.name = name
+        self.step: Step | None = None
+        self.chunk: int | None = None
+        self.case: dict[str, Any] = {}
+        self.ready, self.last_sign = False, time.monotonic()
+        self.log: IO[bytes] = log.open("ab")
+        environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "radbench.engine.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            env=environment,
+            start_new_session=True,
+        )
+        self.watched = psutil.Process(self.process.pid)
+        self.send(setup)
+        threading.Thread(target=self._read, args=(inbox,), daemon=True).start()
+
+    def send(self, message: Any) -> None:
+        assert self.process.stdin is not None
+        try:
+            frames.send(self.process.stdin, message)  # type: ignore[arg-type]
+        except OSError:
+            return  # it died; the reader thread tells so
+
+    def _read(self, inbox: queue.Queue[Any]) -> None:
+        assert self.process.stdout is not None
+        while True:
+            try:
+                message = frames.receive(self.process.stdout)  # type: ignore[arg-type]
+            except (EOFError, OSError, ValueError):
+                inbox.put((self, None))
+                return
+            inbox.put((self, message))
+
+    def resident(self) -> int:
+        """Return its resident memory in bytes, 0 once it is gone."""
+        try:
+            return int(self.watched.memory_info().rss)
+        except psutil.Error:
+            return 0
+
+    def kill(self) -> None:
+        """End it and whatever it started."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+class LocalExecutor:
+    """Runs steps in ``jobs`` worker processes.
+
+    Args:
+        setup: what every worker is started with; ``devices`` are handed out in turn.
+        devices: "cpu" or "cuda:N".
+        jobs: how many workers.
+        timeout: seconds without a sign of life (a case begun, a progress report) after which a step is ended.
+        memory_limit: bytes of resident memory after which a step is ended.
+        logs: folder for what workers print.
+    """
+
+    def __init__(
+        self, setup: WorkerSetup, devices: list[str], jobs: int, timeout: float, memory_limit: int, logs: Path
+    ) -> None:
+        self.setup, self.devices, self.jobs = setup, devices, jobs
+        self.timeout, self.memory_limit, self.logs = timeout, memory_limit, logs
+        self.inbox: queue.Queue[Any] = queue.Queue()
+        self.workers = {i: self._start(i) for i in range(jobs)}
+
+    def _start(self, name: int) -> _Worker:
+        device = self.devices[name % len(self.devices)]
+        setup = WorkerSetup(self.setup.plugin_files, self.setup.store, device, self.setup.threads)
+        return _Worker(name, setup, self.logs / f"worker-{name}.log", self.inbox)
+
+    def idle(self) -> list[tuple[int, int | None]]:
+        """Return the workers that wait for a step, each with the chunk whose cases it has in memory."""
+        return [(w.name, w.chunk) for w in self.workers.values() if w.ready and w.step is None]
+
+    def submit(self, worker: int, step: Step) -> None:
+        """Give a step to an idle worker."""
+        w = self.workers[worker]
+        w.step, w.chunk, w.case, w.last_sign = step, step.chunk, {}, time.monotonic()
+        w.send(step)
+
+    def events(self) -> Iterator[Event]:
+        """Yield what happened; waits a moment when nothing did."""
+        try:
+            yield from self._event(*self.inbox.get(timeout=_WATCH_SECONDS))
+            while True:
+                yield from self._event(*self.inbox.get_nowait())
+        except queue.Empty:
+            pass
+        yield from self._watch()
+
+    def _event(self, worker: _Worker, message: Any) -> Iterator[Event]:
+        if self.workers.get(worker.name) is not worker:
+            return  # a word from a worker that was replaced
+        if message is None:
+            worker.process.wait()
+            yield from self._lost(worker, *_death(worker.process.returncode))
+            return
+        number, name, facts = message
+        worker.last_sign = time.monotonic()
+        if name == "ready":
+            worker.ready = True
+            return
+        if name == "unusable":
+            yield Event(-1, "fatal", facts)
+            return
+        if name == "case":
+            worker.case = facts
+        if name in ("done", "error", "fatal"):
+            worker.step = None
+        yield Event(number, name, facts)
+
+    def _watch(self) -> Iterator[Event]:
+        now = time.monotonic()
+        for worker in list(self.workers.values()):
+            if not worker.ready:
+                if now - worker.last_sign > _START_SECONDS:
+                    worker.kill()
+                    yield Event(-1, "fatal", {"message": f"a worker did not start within {_START_SECONDS:.0f} s"})
+                continue
+            if worker.step is None:
+                continue
+            if now - worker.last_sign > self.timeout:
+                what = f"no sign of life for {self.timeout:g} s (--timeout)"
+                yield from self._lost(worker, Status.TIMEOUT, what)
+            elif worker.resident() > self.memory_limit:
+                what = f"took more than {self.memory_limit / 2**20:.0f} MiB of memory (--memory-mb)"
+                yield from self._lost(worker, Status.OUT_OF_MEMORY, what)
+
+    def _lost(self, worker: _Worker, status: Status, what: str) -> Iterator[Event]:
+        worker.kill()
+        self.workers[worker.name] = self._start(worker.name)
+        if worker.step is None:
+            if not worker.ready:
+                yield Event(-1, "fatal", {"message": f"a worker died while starting: {what}; see {self.logs}"})
+            return
+        facts = {"status": str(status), "message": what, **worker.case}
+        yield Event(worker.step.number, "lost", facts)
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self.workers.values():
+            worker.kill()
+
+
+def _death(code: int) -> tuple[Status, str]:
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
+        return Status.CRASHED, f"the worker process was killed by {name}{hint}"
+    return Status.CRASHED, f"the worker process ended with exit status {code}"
