@@ -8,24 +8,44 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 # Everything public is imported on first use, so that `import radbench` stays instant.
-_HOME = {
-    **dict.fromkeys(
-        ("Case", "CaseEntry", "CaseInfo", "DatasetSpec", "Enhancement", "EnhancerSpec", "FitContext", "MetricSpec")
-        + ("RadbenchError", "Sample", "Status", "TaskContext", "TaskResult", "TaskSpec"),
-        "radbench.contracts",
-    ),
-    **dict.fromkeys(("Config", "param"), "radbench.contracts.config"),
+_ELSEWHERE = {
+    "Config": "radbench.contracts.config",
+    "enhance": "radbench.api",
     "hookimpl": "radbench.registry.hookspecs",
-    **dict.fromkeys(("enhance", "read_leaderboard", "run"), "radbench.api"),
+    "param": "radbench.contracts.config",
+    "read_leaderboard": "radbench.api",
+    "run": "radbench.api",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604
+__all__ = [
+    "Case",
+    "CaseEntry",
+    "CaseInfo",
+    "Config",
+    "DatasetSpec",
+    "Enhancement",
+    "EnhancerSpec",
+    "FitContext",
+    "MetricSpec",
+    "RadbenchError",
+    "Sample",
+    "Status",
+    "TaskContext",
+    "TaskResult",
+    "TaskSpec",
+    "__version__",
+    "enhance",
+    "hookimpl",
+    "param",
+    "read_leaderboard",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in __all__:
         raise AttributeError(f"module 'radbench' has no attribute '{name}'")
-    value = getattr(importlib.import_module(_HOME[name]), name)
+    value = getattr(importlib.import_module(_ELSEWHERE.get(name, "radbench.contracts")), name)
     globals()[name] = value
     return value
 

@@ -104,7 +104,7 @@ class TaskResult:
 class Task(Protocol):
     """A task over whole splits. A task that scores each case by itself offers ``score_case`` instead::
 
-        def score_case(self, sample: Sample, context: TaskContext) -> Mapping[str, float]: ...
+    def score_case(self, sample: Sample, context: TaskContext) -> Mapping[str, float]: ...
     """
 
     def run(self, data: TaskData, context: TaskContext) -> TaskResult:

@@ -25,8 +25,8 @@ class LoadedEnhancer:
     def __init__(self, resolved: Resolved) -> None:
         self.resolved = resolved
         self.name = resolved.label
-        if inspect.isclass(resolved.factory):
-            self.object = resolved.factory(resolved.config)
+        if is_class(resolved.factory):
+            self.object: Any = resolved.factory(resolved.config)
             self._call = self.object.enhance
             self._keywords: dict[str, Any] = {}
         else:
@@ -92,6 +92,11 @@ class LoadedEnhancer:
         if low < -_ROUNDING or high > 1 + _ROUNDING:
             raise fault(f"must lie in [0,1], got [{low:.4g}, {high:.4g}]")
         return tensor.clamp(0.0, 1.0)
+
+
+def is_class(factory: Any) -> bool:
+    """Tell a class, built from its configuration, from a function, whose keywords are its configuration."""
+    return inspect.isclass(factory)
 
 
 def seed_everything(seed: int, salt: str) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import platform
 import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radbench.contracts.case import Case, validate_case
 from radbench.contracts.dataset import CaseEntry
-from radbench.contracts.enhancement import FitContext
+from radbench.contracts.enhancement import Enhancement, FitContext
 from radbench.contracts.errors import CaseError, InvalidOutputError, RadbenchError
 from radbench.contracts.results import Sample, Status, TaskContext, TaskResult
 from radbench.engine.apply import LoadedEnhancer, seed_everything
@@ -125,11 +126,16 @@ class Workbench:
                 return
             self._failure(step, batch[0][0], "enhance", step.enhance_key, e)
             return
-        measures = {"enhance_ms": ms, "peak_memory_mb": peak_memory_mb(self.device)}
+        measures = {
+            "enhance_ms": ms,
+            "peak_memory_mb": peak_memory_mb(self.device),
+            "parameters": enhancer.parameters(),
+            "device": device_name(self.device),
+        }
         for i, (entry, _) in enumerate(batch):
             layers = {name: layer[i : i + 1] for name, layer in result.layers.items()}
-            one = type(result)(result.image[i : i + 1], layers)
-            self.store.save_enhancement(step.enhance_key, entry_key(entry), one, measures)
+            single = Enhancement(result.image[i : i + 1], layers)
+            self.store.save_enhancement(step.enhance_key, entry_key(entry), single, measures)
             self.tell("enhanced", entry=entry_key(entry))
 
     # score -------------------------------------------------------------------------------------------------
@@ -336,10 +342,16 @@ def message_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}{where}" if text else f"{type(error).__name__}{where}"
 
 
+@cache
 def device_name(device: str) -> str:
     """Return how the leaderboard names a device: the processor's or the card's own name."""
-    if device == "cpu":
-        return f"cpu ({os.uname().machine})" if hasattr(os, "uname") else "cpu"
-    import torch
+    if device != "cpu":
+        import torch
 
-    return str(torch.cuda.get_device_name(device))
+        return str(torch.cuda.get_device_name(device))
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return "cpu: " + line.partition(":")[2].strip()
+    return f"cpu: {platform.processor() or platform.machine()}"

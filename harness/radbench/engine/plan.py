@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any
 
 from radbench.contracts.dataset import CaseEntry, check_manifest, fingerprint
 from radbench.contracts.errors import PluginError, RadbenchError, UsageError
+from radbench.engine.apply import is_class
 from radbench.engine.keys import code, digest, identity, short
 from radbench.registry.registry import Registry, Resolved, check_overrides
 from radbench.registry.variants import Variant, parse_variant, split_list
@@ -249,6 +249,18 @@ def make_plan(registry: Registry, request: Request) -> Plan:
     return Plan(request, tuple(pairs))
 
 
+def plan_enhancer(registry: Registry, request: Request) -> PlannedEnhancer:
+    """Resolve the one enhancer of a request.
+
+    Raises:
+        UsageError: its name, a field or what it learns from is wrong, or several are named.
+    """
+    (variant, *more) = expand(registry, "enhancer", request.enhancers)
+    if more:
+        raise UsageError(f"name one enhancer, not {len(more) + 1}")
+    return _enhancer(registry, request, variant, _Datasets(registry, request))
+
+
 def expand(registry: Registry, kind: str, wanted: Sequence[str]) -> list[Variant]:
     """Turn what was typed into variants: comma lists and ``all`` expanded, repetitions dropped.
 
@@ -304,8 +316,9 @@ def _resolved(registry: Registry, request: Request, kind: str, variant: Variant)
 
 def _enhancer(registry: Registry, request: Request, variant: Variant, datasets: _Datasets) -> PlannedEnhancer:
     ref, resolved = _resolved(registry, request, "enhancer", variant)
-    files, trained_on = None, None
-    if inspect.isclass(resolved.factory) and hasattr(resolved.factory, "fingerprint"):
+    files: str | None = None
+    trained_on: PlannedDataset | None = None
+    if is_class(resolved.factory) and hasattr(resolved.factory, "fingerprint"):
         files = resolved.factory(resolved.config).fingerprint()
     if resolved.spec.trainable:
         source = getattr(resolved.config, "trained_on", None)
@@ -334,9 +347,7 @@ class _Datasets:
     def _open(self, variant: Variant, limit: int) -> PlannedDataset:
         ref, resolved = _resolved(self.registry, self.request, "dataset", with_location(self.registry, variant))
         # The label stays as it was typed; a registered location is nobody else's business.
-        resolved = Resolved(
-            "dataset", variant.label, resolved.spec, resolved.plugin, resolved.factory, resolved.config
-        )
+        resolved = Resolved("dataset", variant.label, resolved.spec, resolved.plugin, resolved.factory, resolved.config)
         try:
             dataset = resolved.factory(resolved.config)
             manifest = list(dataset.manifest())

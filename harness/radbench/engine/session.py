@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,11 +16,14 @@ from radbench.engine.plan import Pair, Plan, entry_key
 from radbench.engine.steps import Known, Step, break_into_steps
 from radbench.engine.store import Store
 
+MEASURES = ("enhance_ms", "peak_memory_mb", "parameters", "device")
+"""What making an enhancement took, beside the scores in the per-case files."""
+
 _POISON_LIMIT = 3
 """After so many cases on which a worker was lost, a step's whole enhancer-and-task work is given up."""
 
 
-class RunAborted(RadbenchError):
+class RunAbortedError(RadbenchError):
     """The machine, not a plugin, stopped the run (a full disk, workers that cannot start); what is done is kept."""
 
 
@@ -37,6 +40,18 @@ class Reporter(Protocol):
 
     def note(self, text: str) -> None:
         """Something a person should read at once."""
+        ...
+
+
+class Listeners(Protocol):
+    """Told of a run's pairs."""
+
+    def started(self, pair: Pair) -> None:
+        """The first step of a pair was handed to a worker."""
+        ...
+
+    def ended(self, pair: Pair) -> None:
+        """A pair ended, well or badly; its per-case file and journal line are written."""
         ...
 
 
@@ -100,7 +115,7 @@ class Session:
         folder: where it is recorded; already open.
         store: where finished work is kept.
         reporter: told of progress.
-        on_pair: called whenever a pair has ended.
+        listeners: told when a pair starts and ends.
     """
 
     def __init__(
@@ -109,17 +124,18 @@ class Session:
         folder: RunFolder,
         store: Store,
         reporter: Reporter,
-        on_pair: Callable[[Pair], None],
+        listeners: Listeners,
         retry_failed: bool = False,
     ) -> None:
         self.plan, self.folder, self.store = plan, folder, store
-        self.reporter, self.on_pair, self.retry_failed = reporter, on_pair, retry_failed
+        self.reporter, self.listeners, self.retry_failed = reporter, listeners, retry_failed
         self.pairs = [p for p in plan.pairs if not p.reason]
         self.ledger = _Ledger()
         self.outcome = Outcome()
         self.steps: list[Step] = []
         self.retried: set[tuple[str, str]] = set()
         self.poisoned: Counter[str] = Counter()
+        self.started: set[str] = set()
 
     def prepare(self, jobs: int) -> list[Step]:
         """Find out what is there already; return the steps that are not."""
@@ -167,7 +183,7 @@ class Session:
         """Do all steps, then settle every pair.
 
         Raises:
-            RunAborted: the machine stopped it.
+            RunAbortedError: the machine stopped it.
         """
         waiting = {s.number: set(s.waits_for) for s in self.steps}
         open_steps: dict[int, Step] = {s.number: s for s in self.steps}
@@ -193,13 +209,14 @@ class Session:
         while open_steps:
             assert executor is not None
             for worker, chunk in executor.idle():
-                step = ready.take(chunk)
-                while step is not None and self._useless(step):
-                    self.reporter.advance(step.size, step.label)
-                    ended(step.number)
-                    step = ready.take(chunk)
-                if step is not None:
-                    executor.submit(worker, step)
+                next_step = ready.take(chunk)
+                while next_step is not None and self._useless(next_step):
+                    self.reporter.advance(next_step.size, next_step.label)
+                    ended(next_step.number)
+                    next_step = ready.take(chunk)
+                if next_step is not None:
+                    self._starting(next_step)
+                    executor.submit(worker, next_step)
             for event in executor.events():
                 if event.name in ("done", "error"):
                     if event.name == "error":
@@ -215,12 +232,19 @@ class Session:
         self._settle_ended(unsettled, open_steps)
         return self.outcome
 
+    def _starting(self, step: Step) -> None:
+        for pair in self.pairs:
+            mine = {pair.enhance_key, pair.score_key, pair.enhancer.fit_key(pair.seed, pair.precision)}
+            if pair.name not in self.started and mine & {step.fit_key or step.enhance_key, step.score_key}:
+                self.started.add(pair.name)
+                self.listeners.started(pair)
+
     # what workers tell -------------------------------------------------------------------------------------
 
     def _note(self, event: Event) -> None:
         facts = event.facts
         if event.name == "fatal":
-            raise RunAborted(f"{facts['message']}. What is done is kept: mend it and give the same command again.")
+            raise RunAbortedError(f"{facts['message']}. What is done is kept: mend it and give the same command again.")
         step = self.steps[event.step]
         if event.name == "failure":
             self._failed_case(step, facts)
@@ -303,7 +327,7 @@ class Session:
                 row |= {"message": "", **record["scores"]}
                 row |= {f"{k}:label": v[0] for k, v in predictions.items()}
                 row |= {f"{k}:score": v[1] for k, v in predictions.items()}
-                row |= {k: record[k] for k in ("enhance_ms", "peak_memory_mb") if k in record}
+                row |= {k: record[k] for k in MEASURES if record.get(k) is not None}
                 rows.append(row)
             elif (failure := self.ledger.failure(pair, key)) is not None:
                 failures.append(failure)
@@ -323,7 +347,7 @@ class Session:
         self.outcome.statuses[pair.name] = status
         if len(failures) > unloadable:
             self.outcome.incomplete.add(pair.name)
-        self.on_pair(pair)
+        self.listeners.ended(pair)
 
     def _measures(self, pair: Pair) -> dict[str, Any]:
         fit = pair.enhancer.fit_key(pair.seed, pair.precision)

@@ -132,9 +132,7 @@ class _Breaker:
     def _chunk(self, pair: Pair, split: str, index: int) -> int:
         return self.chunks.setdefault((pair.dataset.resolved.label, split, index), len(self.chunks))
 
-    def _enhance(
-        self, pair: Pair, split: str, chunk: int, part: tuple[CaseEntry, ...], index: int
-    ) -> frozenset[int]:
+    def _enhance(self, pair: Pair, split: str, chunk: int, part: tuple[CaseEntry, ...], index: int) -> frozenset[int]:
         known = self.known
         wanted = tuple(
             e

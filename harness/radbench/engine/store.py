@@ -42,7 +42,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except OSError as e:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
@@ -65,7 +65,7 @@ class Store:
         """Tell whether the enhancement of a case is there."""
         return self._enhancement(key, entry).is_file()
 
-    def save_enhancement(self, key: str, entry: str, enhancement: Enhancement, measures: Mapping[str, float]) -> None:
+    def save_enhancement(self, key: str, entry: str, enhancement: Enhancement, measures: Mapping[str, Any]) -> None:
         """Keep the enhancement of one case (``[1,1,H,W]``) and what making it took.
 
         Raises:
@@ -74,10 +74,12 @@ class Store:
         from safetensors.torch import save
 
         tensors = {"image": enhancement.image, **{f"layer.{k}": v for k, v in enhancement.layers.items()}}
-        data = save({k: v.cpu().contiguous() for k, v in tensors.items()}, {k: repr(v) for k, v in measures.items()})
+        data = save(
+            {k: v.cpu().contiguous() for k, v in tensors.items()}, {k: json.dumps(v) for k, v in measures.items()}
+        )
         write_atomically(self._enhancement(key, entry), data)
 
-    def load_enhancement(self, key: str, entry: str) -> tuple[dict[str, Tensor], dict[str, float]]:
+    def load_enhancement(self, key: str, entry: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the tensors (``image``, ``layer.NAME``) and measures of one case.
 
         Raises:
@@ -89,7 +91,7 @@ class Store:
         try:
             with safe_open(path, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                return tensors, {k: float(v) for k, v in (file.metadata() or {}).items()}
+                return tensors, {k: json.loads(v) for k, v in (file.metadata() or {}).items()}
         except (OSError, SafetensorError) as e:
             raise StoreError(f"stored enhancement '{path}' cannot be read: {e}") from e
 

@@ -1,4 +1,4 @@
-"""Discovery: find plugins by entry point or file and import them under guard, so that a broken one is a line, not a crash."""
+"""Discovery: find plugins by entry point or file and import them under guard: a broken one is a line, not a crash."""
 
 from __future__ import annotations
 

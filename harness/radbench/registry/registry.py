@@ -250,4 +250,5 @@ def check_overrides(resolved: Sequence[Resolved], overrides: Mapping[str, str], 
     for name in overrides:
         if name not in fields:
             owners = ", ".join(sorted({r.spec.name for r in resolved}))
-            raise ConfigurationError(f"no {kind} of this run ({owners}) has a field '{name}'{did_you_mean(name, fields)}")
+            near = did_you_mean(name, fields)
+            raise ConfigurationError(f"no {kind} of this run ({owners}) has a field '{name}'{near}")

@@ -1,4 +1,4 @@
-"""The local executor: warm worker processes on this machine, watched for death, silence and memory, replaced when lost."""
+"""The local executor: warm worker processes, watched for death, silence and memory, and replaced when lost."""
 
 from __future__ import annotations
 
