@@ -1,0 +1,225 @@
+"""The statistics columns of one group of cases: all enhancers and metrics at once, on the same resamples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.contracts import MetricSpec
+from radbench.leaderboard.schema import STATISTICS
+from radbench.stats import (
+    ap_auroc,
+    ap_auroc_replicates,
+    holm,
+    mean_replicates,
+    paired_ap_auroc,
+    ranks_from_replicates,
+    wilcoxon,
+)
+from radbench.stats.intervals import percentile_interval
+from radbench.stats.means import mean
+
+Array = NDArray[np.float64]
+Direction = Literal["higher", "lower"]
+
+
+@dataclass
+class Column:
+    """One metric of one enhancer.
+
+    Attributes:
+        values: the schema's statistics columns by name.
+        n_cases: cases with an answer.
+        n_patients: their patients.
+        n_reference: cases with an answer of any enhancer.
+        missing: positions of the cases that another enhancer answered and this one did not.
+        problem: why there is no value, or "".
+    """
+
+    n_cases: int
+    n_patients: int
+    n_reference: int
+    missing: tuple[int, ...]
+    problem: str = ""
+    values: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STATISTICS, math.nan))
+
+
+def mean_columns(
+    tables: Sequence[Array],
+    patients: Sequence[str],
+    directions: Sequence[Direction],
+    baseline: int | None,
+    replicates: int,
+    seed: int,
+) -> list[list[Column]]:
+    """Return, per metric and enhancer, the columns of means of per-case scores.
+
+    Args:
+        tables: per metric ``[E,N]`` scores, NaN where there is no answer.
+        patients: ``[N]`` identities.
+        directions: per metric, which way is better.
+        baseline: the enhancer that differences are taken to, None where it was not scored.
+        replicates: bootstrap resamples.
+        seed: of the resamples.
+    """
+    differences = [t - t[baseline] if baseline is not None else np.full_like(t, np.nan) for t in tables]
+    drawn = mean_replicates(np.concatenate([*tables, *differences]), patients, replicates, seed)
+    blocks = drawn.reshape(2, len(tables), len(tables[0]), replicates)
+    found = []
+    for k, (table, difference, direction) in enumerate(zip(tables, differences, directions, strict=True)):
+        columns = _started(np.isfinite(table), patients)
+        for e, column in enumerate(columns):
+            known = table[e][np.isfinite(table[e])]
+            _place(column, "value", "ci", mean(known), blocks[0, k, e], column.n_patients)
+            column.values["std"] = float(np.std(np.sort(known), ddof=1)) if len(known) > 1 else math.nan
+            paired = np.isfinite(difference[e])
+            if e != baseline and paired.any():
+                delta = mean(difference[e][paired])
+                _place(column, "delta", "delta_ci", delta, blocks[1, k, e], _count(patients, paired))
+                column.values["p_value"] = wilcoxon(difference[e], patients)
+        _rank(columns, blocks[0, k], _count(patients, np.isfinite(table).any(axis=0)), direction)
+        found.append(columns)
+    return found
+
+
+def dataset_columns(
+    labels: Sequence[Array],
+    tables: Sequence[Array],
+    patients: Sequence[str],
+    metrics: Sequence[MetricSpec],
+    baseline: int | None,
+    replicates: int,
+    seed: int,
+) -> list[list[Column]]:
+    """Return, per metric and enhancer, the columns of AP and AUROC over all predictions.
+
+    Args:
+        labels: per metric ``[E,N]`` in {0,1}, NaN where there is no prediction; the truth, so the same for all.
+        tables: per metric ``[E,N]`` scores.
+        patients: ``[N]`` identities.
+        metrics: their specs; ``aggregation`` "ap" or "auroc".
+        baseline, replicates, seed: as :func:`mean_columns`.
+    """
+    shared: dict[tuple[bytes, bytes], tuple[Array, Array]] = {}
+    found = []
+    for label, table, metric in zip(labels, tables, metrics, strict=True):
+        columns = _started(np.isfinite(table), patients)
+        found.append(columns)
+        known = np.flatnonzero(np.isfinite(table).any(axis=0))
+        if not len(known):
+            continue
+        truth, scores = np.nanmax(label[:, known], axis=0), table[:, known]
+        who = [patients[i] for i in known]
+        if not np.isin(truth, (0, 1)).all() or (truth != np.nanmin(label[:, known], axis=0)).any():
+            for column in columns:
+                column.problem = "labels must be 0 or 1, and the same for every enhancer"
+            continue
+        which = 0 if metric.aggregation == "ap" else 1
+        # AP and AUROC of one finding come from the same pass.
+        key = (truth.tobytes(), scores.tobytes())
+        if key not in shared:
+            shared[key] = ap_auroc_replicates(truth, scores, who, replicates, seed)
+        drawn = shared[key][which]
+        for e, column in enumerate(columns):
+            value = ap_auroc(truth, scores[e])[which]
+            if math.isnan(value):
+                column.problem = "needs cases of both classes"
+                continue
+            _place(column, "value", "ci", value, drawn[e], column.n_patients)
+            defined = drawn[e][np.isfinite(drawn[e])]
+            column.values["std"] = float(np.std(defined, ddof=1)) if len(defined) > 1 else math.nan
+        for e, column in enumerate(columns):
+            if baseline is not None and e != baseline:
+                _place_difference(column, e, baseline, columns, truth, scores, drawn, who, which, replicates, seed)
+        _rank(columns, drawn, len(set(who)), metric.direction)
+    return found
+
+
+def adjust(columns: Sequence[Sequence[Column]]) -> None:
+    """Set ``p_adjusted``: Holm over all the columns given, which are those of one printed table."""
+    flat = [column for metric in columns for column in metric]
+    for column, p in zip(flat, holm([c.values["p_value"] for c in flat]) if flat else (), strict=True):
+        column.values["p_adjusted"] = float(p)
+
+
+def centred_p_value(delta: float, drawn: Array) -> float:
+    """Return the two-sided p-value of :func:`radbench.stats.paired_ap_auroc` from replicates that are there."""
+    defined = drawn[np.isfinite(drawn)]
+    if not math.isfinite(delta) or not len(defined):
+        return math.nan
+    return (1 + int((np.abs(defined - delta) >= abs(delta)).sum())) / (1 + len(defined))
+
+
+def _place_difference(
+    column: Column,
+    e: int,
+    baseline: int,
+    columns: Sequence[Column],
+    truth: Array,
+    scores: Array,
+    drawn: Array,
+    patients: Sequence[str],
+    which: int,
+    replicates: int,
+    seed: int,
+) -> None:
+    both = np.isfinite(scores[e]) & np.isfinite(scores[baseline])
+    if not both.any():
+        return
+    if (np.isfinite(scores[e]) == np.isfinite(scores[baseline])).all():
+        delta = column.values["value"] - columns[baseline].values["value"]
+        if not math.isfinite(delta):
+            return
+        difference = drawn[e] - drawn[baseline]
+        n_patients = _count(patients, both)
+        _place(column, "delta", "delta_ci", delta, difference, n_patients)
+        column.values["p_value"] = centred_p_value(delta, difference) if n_patients > 1 else math.nan
+        return
+    # On their common cases alone the two must be scored anew.
+    paired = paired_ap_auroc(truth, scores[e], scores[baseline], patients, replicates, seed)
+    result, replicate = (paired.ap, paired.ap_replicates) if which == 0 else (paired.auroc, paired.auroc_replicates)
+    if math.isfinite(result.delta):
+        _place(column, "delta", "delta_ci", result.delta, replicate, result.n_patients)
+        column.values["p_value"] = result.p_value
+
+
+def _started(finite: NDArray[np.bool_], patients: Sequence[str]) -> list[Column]:
+    reference = finite.any(axis=0)
+    return [
+        Column(
+            n_cases=int(known.sum()),
+            n_patients=_count(patients, known),
+            n_reference=int(reference.sum()),
+            missing=tuple(np.flatnonzero(reference & ~known).tolist()),
+        )
+        for known in finite
+    ]
+
+
+def _place(column: Column, name: str, ends: str, value: float, drawn: Array, n_patients: int) -> None:
+    low, high = percentile_interval(drawn, n_patients)
+    column.values[name] = value
+    # A percentile interval of few, skewed cases can miss its own estimate; no reader would make sense of that.
+    if math.isfinite(value) and math.isfinite(low):
+        column.values[f"{ends}_low"], column.values[f"{ends}_high"] = min(low, value), max(high, value)
+
+
+def _rank(columns: Sequence[Column], drawn: Array, n_patients: int, direction: Direction) -> None:
+    complete = [not c.missing and math.isfinite(c.values["value"]) for c in columns]
+    values = [c.values["value"] if full else math.nan for c, full in zip(columns, complete, strict=True)]
+    ranks = ranks_from_replicates(values, drawn, n_patients, direction)
+    for e, column in enumerate(columns):
+        if complete[e]:
+            column.values["rank"] = float(ranks.rank[e])
+            # The value's own order is always among the orders left open.
+            column.values["rank_low"] = min(float(ranks.low[e]), float(ranks.rank[e]))
+            column.values["rank_high"] = max(float(ranks.high[e]), float(ranks.rank[e]))
+
+
+def _count(patients: Sequence[str], known: NDArray[np.bool_]) -> int:
+    return len({patients[i] for i in np.flatnonzero(known)})
