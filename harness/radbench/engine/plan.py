@@ -261,6 +261,16 @@ def plan_enhancer(registry: Registry, request: Request) -> PlannedEnhancer:
     return _enhancer(registry, request, variant, _Datasets(registry, request))
 
 
+def open_dataset(registry: Registry, name: str, profile: str) -> PlannedDataset:
+    """Open one data set with its manifest.
+
+    Raises:
+        UsageError: its name, a field or its folder is wrong.
+    """
+    request = Request(enhancers=(), tasks=(), profile=profile)
+    return _Datasets(registry, request).get(parse_variant(name))
+
+
 def expand(registry: Registry, kind: str, wanted: Sequence[str]) -> list[Variant]:
     """Turn what was typed into variants: comma lists and ``all`` expanded, repetitions dropped.
 

@@ -1,0 +1,164 @@
+"""``bench data``: list, check, add and make data sets."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from radbench.cli.options import Plugins, Profile, names_of, open_registry
+from radbench.contracts.errors import RadbenchError, UsageError
+
+app = typer.Typer(help="List, check, add and make data sets.", no_args_is_help=True, rich_markup_mode=None)
+
+Name = Annotated[str, typer.Argument(help="A data set or variant.", autocompletion=names_of("dataset"))]
+
+
+@app.command("list", epilog="bench data list")
+def list_(plugin: Plugins = []) -> None:  # noqa: B006
+    """List data sets and where they lie."""
+    from radbench.engine.locations import locations
+
+    registry, known = open_registry(plugin), locations()
+    for name, entry in sorted(registry.entries["dataset"].items()):
+        where = f"  at {known[name]}" if name in known else ""
+        typer.echo(f"{name}  {entry.spec.modality}  {entry.spec.summary}{where}")
+
+
+@app.command("add", epilog="bench data add folder my-radiographs")
+def add(
+    name: Annotated[str, typer.Argument(help="The data set's name.", autocompletion=names_of("dataset"))],
+    path: Annotated[Path, typer.Argument(help="Where it lies.")],
+    plugin: Plugins = [],  # noqa: B006
+) -> None:
+    """Remember where a data set lies, so that its name alone is enough."""
+    from radbench.contracts.config import config_of
+    from radbench.engine.locations import add_location, locations_file
+    from radbench.registry.registry import load_factory
+
+    entry = open_registry(plugin).entry("dataset", name)
+    if "root" not in config_of(load_factory(entry)).model_fields:
+        raise UsageError(f"data set '{name}' needs no folder: it is made on the fly")
+    typer.echo(f"{name} lies at {add_location(name, path)} (kept in {locations_file()})")
+
+
+@app.command("check", epilog="bench data check 'folder[root=my-radiographs]'")
+def check(
+    name: Name,
+    profile: Profile = "quick",
+    limit: Annotated[int, typer.Option(min=0, help="Load at most so many cases; 0 for all.")] = 0,
+    faults: Annotated[int, typer.Option(min=1, help="Print at most so many faults.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    plugin: Plugins = [],  # noqa: B006
+) -> None:
+    """Load every case of a data set and print what was found; exit status 1 when anything is wrong."""
+    found = _checked(plugin, name, profile, limit)
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+    else:
+        _print_check(found, faults)
+    if found["faults"]:
+        raise typer.Exit(1)
+
+
+def _checked(plugin: list[Path], name: str, profile: str, limit: int) -> dict[str, Any]:
+    from radbench.cli.progress import tracked
+    from radbench.contracts.case import MASK_TARGETS, validate_case
+    from radbench.engine.plan import open_dataset
+
+    planned = open_dataset(open_registry(plugin), name, profile)
+    entries = [e for split in planned.entries.values() for e in split]
+    chosen = entries[:limit] if limit else entries
+    sizes: Counter[str] = Counter()
+    targets: Counter[str] = Counter()
+    marked: Counter[str] = Counter()
+    sources: Counter[str] = Counter()
+    faults = []
+    for entry in tracked(chosen, len(chosen), "cases", f"checking {name}"):
+        try:
+            case = validate_case(planned.dataset.load(entry.case_id))
+        except Exception as e:
+            faults.append({"case": entry.case_id, "fault": str(e) if isinstance(e, RadbenchError) else repr(e)})
+            continue
+        sizes[" x ".join(str(n) for n in case.image.shape[1:])] += 1
+        targets.update(case.targets.keys())
+        marked.update(t for t in case.targets if t in MASK_TARGETS and bool(case.targets[t].any()))
+        sources[_how_read(case.source)] += 1
+    per_split = {s: _counts(es) for s, es in planned.entries.items()}
+    return {
+        "dataset": planned.resolved.label,
+        "modality": planned.dataset.modality,
+        "fingerprint": planned.fingerprint,
+        "splits": per_split,
+        "loaded": len(chosen) - len(faults),
+        "sizes": dict(sizes.most_common()),
+        "read_as": dict(sources.most_common()),
+        "targets": {t: {"cases": n, "not_empty": marked[t]} if t in MASK_TARGETS else n for t, n in targets.items()},
+        "faults": faults,
+    }
+
+
+def _how_read(source: Any) -> str:
+    kept = ("format", "bits", "polarity", "photometric", "window")
+    return ", ".join(f"{k} {source[k]}" for k in kept if source.get(k) not in (None, "")) or "made on the fly"
+
+
+def _counts(entries: Any) -> dict[str, Any]:
+    groups = Counter(e.group for e in entries if e.group)
+    return {
+        "cases": len(entries),
+        "patients": len({e.patient_id for e in entries}),
+        "groups": dict(sorted(groups.items())),
+    }
+
+
+def _print_check(found: dict[str, Any], most: int) -> None:
+    typer.echo(f"{found['dataset']} ({found['modality']}), fingerprint {found['fingerprint'][:16]}")
+    for split, counts in found["splits"].items():
+        groups = ", ".join(f"{g} {n}" for g, n in counts["groups"].items())
+        typer.echo(
+            f"  {split}: {counts['cases']} cases of {counts['patients']} patients{': ' + groups if groups else ''}"
+        )
+    typer.echo(f"  loaded: {found['loaded']}")
+    for title in ("sizes", "read_as"):
+        shown = list(found[title].items())
+        rest = f"; {len(shown) - 5} more kinds" if len(shown) > 5 else ""
+        if shown:
+            typer.echo(f"  {title.replace('_', ' ')}: {'; '.join(f'{k} ({n})' for k, n in shown[:5])}{rest}")
+    for target, n in found["targets"].items():
+        text = f"{n['not_empty']} of {n['cases']} cases not empty" if isinstance(n, dict) else f"{n} cases"
+        typer.echo(f"  {target}: {text}")
+    for fault in found["faults"][:most]:
+        typer.echo(f"  fault: {fault['case']}: {fault['fault']}", err=True)
+    if len(found["faults"]) > most:
+        typer.echo(f"  … and {len(found['faults']) - most} faults more (--faults)", err=True)
+    typer.echo("  no faults" if not found["faults"] else f"  {len(found['faults'])} faults")
+
+
+@app.command("make", epilog="bench data make phantom-lesions out/ --cases 8 --format dicom")
+def make(
+    name: Name,
+    out: Annotated[Path, typer.Argument(help="A folder that does not exist yet or is empty.")],
+    cases: Annotated[int, typer.Option(min=1, help="How many cases.")] = 8,
+    split: Annotated[str, typer.Option(help="Which split.")] = "test",
+    format_: Annotated[str, typer.Option("--format", help="png, dicom or nifti.")] = "png",
+    profile: Profile = "quick",
+    plugin: Plugins = [],  # noqa: B006
+) -> None:
+    """Write cases of a data set as files that any program opens: images, masks and a table."""
+    from radbench.cli.progress import tracked
+    from radbench.engine.plan import open_dataset
+    from radbench.imaging.export import FORMATS, export_cases
+
+    if format_ not in FORMATS:
+        raise UsageError(f"--format '{format_}' must be one of {', '.join(FORMATS)}")
+    planned = open_dataset(open_registry(plugin), name, profile)
+    entries = planned.entries.get(split, ())[:cases]
+    if not entries:
+        raise UsageError(f"data set '{name}' has no cases in split '{split}': it has {', '.join(planned.entries)}")
+    loaded = (planned.dataset.load(e.case_id) for e in tracked(entries, len(entries), "cases", f"writing {name}"))
+    written = export_cases(loaded, out, format_)
+    typer.echo(f"{written} cases written as {format_}: {out}")

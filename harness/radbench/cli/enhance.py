@@ -1,0 +1,126 @@
+"""``bench enhance``: apply an enhancer to an image, a DICOM file or a folder of them; the same kind comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from radbench.cli.options import Device, Plugins, Profile, names_of, open_registry
+from radbench.contracts.errors import RadbenchError, UsageError
+
+if TYPE_CHECKING:
+    from radbench.engine.apply import LoadedEnhancer
+
+_WRITABLE = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".dcm"}
+
+
+def enhance(
+    enhancer: Annotated[str, typer.Argument(help="A name or variant.", autocompletion=names_of("enhancer"))],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="An image, a DICOM file or a folder of them.")],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The file or folder to write.")],
+    layers: Annotated[bool, typer.Option("--layers", help="Write the enhancer's layers, too.")] = False,
+    profile: Profile = "quick",
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+    device: Device = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    plugin: Plugins = [],  # noqa: B006
+) -> None:
+    """Enhance an image, a DICOM file or a folder.
+
+    DICOM comes out as a derived object with identifiers of its own; other images keep their bit depth.
+    """
+    from radbench.api import load_enhancer, pick_devices
+    from radbench.cli.progress import Progress
+
+    jobs = _jobs(source, target, overwrite)
+    where = pick_devices(device)[0]
+    loaded = load_enhancer(open_registry(plugin), enhancer, profile=profile, seed=seed, device=where)
+    progress = Progress("images")
+    progress.steps(len(jobs), 0)
+    failed = 0
+    try:
+        for case_id, file, to in jobs:
+            try:
+                _one(loaded, case_id, file, to, layers, seed, where)
+            except UsageError:
+                raise
+            except (RadbenchError, OSError) as e:
+                failed += 1
+                progress.note(f"failed: {file}: {e}")
+            progress.advance(1, file.name)
+    finally:
+        progress.close()
+    done = len(jobs) - failed
+    typer.echo(f"{done} of {len(jobs)} image{'s' * (len(jobs) != 1)} enhanced with {loaded.name}: {target}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _jobs(source: Path, target: Path, overwrite: bool) -> list[tuple[str, Path, Path]]:
+    """Return (case id, input, output) for everything to do, or refuse before anything is done.
+
+    Raises:
+        UsageError: nothing to read, an output that cannot be written or is there already.
+    """
+    from radbench.imaging import find_images
+
+    if source.is_dir():
+        if target.is_file():
+            raise UsageError(f"'{source}' is a folder, so '{target}' must be one")
+        found = find_images(source)
+        jobs = [(case_id, file, target / file.relative_to(source)) for case_id, file in found]
+    elif source.is_file():
+        to = target / source.name if target.is_dir() else target
+        jobs = [(source.stem, source, to)]
+    else:
+        raise UsageError(f"'{source}' does not exist")
+    jobs = [(case_id, file, _with_writable_suffix(file, to)) for case_id, file, to in jobs]
+    there = [to for _, file, to in jobs if to.exists() or to.resolve() == file.resolve()]
+    if there and (not overwrite or any(to.resolve() == file.resolve() for _, file, to in jobs)):
+        raise UsageError(f"'{there[0]}' is there already: choose another output, or --overwrite")
+    try:
+        for folder in {to.parent for _, _, to in jobs}:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise UsageError(f"cannot write to '{target}': {e.strerror}") from e
+    return jobs
+
+
+def _with_writable_suffix(file: Path, to: Path) -> Path:
+    from radbench.imaging import is_dicom
+
+    if is_dicom(file):
+        if to.suffix.lower() not in (".dcm", file.suffix.lower()):
+            raise UsageError(f"'{file}' is DICOM, so '{to.name}' must end in .dcm")
+        return to
+    if to.suffix.lower() in _WRITABLE - {".dcm"}:
+        return to
+    if to.suffix.lower() == ".dcm":
+        raise UsageError(f"'{file}' is no DICOM file, so '{to.name}' cannot be derived from one: write .png or .tif")
+    # What is read but never written (a GIF, a NIfTI slice, a raw file) comes out as PNG.
+    return to.with_suffix(".png") if to.suffix else to.with_name(to.name + ".png")
+
+
+def _one(loaded: LoadedEnhancer, case_id: str, file: Path, to: Path, layers: bool, seed: int, device: str) -> None:
+    from radbench.contracts.case import CaseInfo
+    from radbench.engine.apply import seed_everything
+    from radbench.imaging import is_dicom, read_image, write_derived_dicom, write_image
+
+    read = read_image(file)
+    seed_everything(seed, case_id)
+    result = loaded(read.image[None].to(device), [CaseInfo(case_id, case_id, read.spacing_mm)])
+    image = result.image[0].cpu()
+    bits = 16 if _bits(read.source) > 8 else 8
+    if is_dicom(file):
+        write_derived_dicom(to, image, file, f"radbench {loaded.name}")
+    else:
+        write_image(to, image, bits=8 if to.suffix.lower() in (".jpg", ".jpeg") else bits)
+    if layers:
+        for name, layer in result.layers.items():
+            write_image(to.with_name(f"{to.stem}.{name}.png"), layer[0].cpu(), bits=bits)
+
+
+def _bits(source: Any) -> int:
+    return int(source.get("bits", 8))

@@ -1,0 +1,78 @@
+"""``bench list``: what there is."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from radbench.cli.options import open_registry
+
+
+class What(StrEnum):
+    """What can be listed."""
+
+    all = "all"
+    enhancers = "enhancers"
+    tasks = "tasks"
+    datasets = "datasets"
+    plugins = "plugins"
+
+
+def list_(
+    what: Annotated[What, typer.Argument(help="What to list.")] = What.all,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    plugins: Annotated[list[Path], typer.Option("--plugin", help="A plugin file beyond the installed ones.")] = [],  # noqa: B006
+) -> None:
+    """List enhancers, tasks, data sets and plugins."""
+    registry = open_registry(plugins)
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for kind in ("enhancer", "task", "dataset"):
+        tables[f"{kind}s"] = [
+            {
+                "name": name,
+                "modality": entry.spec.modality,
+                "plugin": f"{entry.plugin.name} ({entry.plugin.distribution} {entry.plugin.version})".replace(
+                    " )", ")"
+                ),
+                "summary": entry.spec.summary,
+            }
+            for name, entry in sorted(registry.entries[kind].items())
+        ]
+    tables["plugins"] = [
+        {
+            "name": p.name,
+            "distribution": f"{p.distribution} {p.version}".strip(),
+            "status": "broken" if p.error else "ok",
+            "summary": p.error or _offers(registry, p),
+        }
+        for p in registry.plugins
+    ]
+    wanted = ["enhancers", "tasks", "datasets"] if what is What.all else [what.value]
+    if as_json:
+        chosen = {name: tables[name] for name in wanted}
+        typer.echo(json.dumps(chosen if what is What.all else chosen[what.value], indent=1))
+        return
+    for name in wanted:
+        if what is What.all:
+            typer.echo(f"{'' if name == wanted[0] else chr(10)}{name}")
+        _print(tables[name], indent="  " if what is What.all else "")
+
+
+def _offers(registry: Any, plugin: Any) -> str:
+    names = [n for entries in registry.entries.values() for n, e in entries.items() if e.plugin is plugin]
+    return ", ".join(sorted(names))
+
+
+def _print(rows: list[dict[str, Any]], indent: str) -> None:
+    # Aligned by hand: drawing a table would take longer than finding what is in it.
+    if not rows:
+        typer.echo(f"{indent}none")
+        return
+    columns = [c for c in rows[0] if c not in ("summary", "plugin")]
+    widths = {c: max(len(r[c]) for r in rows) for c in columns}
+    for row in rows:
+        typer.echo(indent + "  ".join([*(row[c].ljust(widths[c]) for c in columns), row["summary"]]).rstrip())

@@ -1,0 +1,98 @@
+"""Options that several verbs share, and what they complete to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from radbench.contracts.errors import UsageError
+
+if TYPE_CHECKING:
+    from radbench.engine.plan import Request
+    from radbench.registry.registry import Registry
+
+
+def names_of(kind: str) -> Callable[[str], list[str]]:
+    """Return a completer for the names of a kind; after the last comma of a list."""
+
+    def complete(incomplete: str) -> list[str]:
+        from radbench.registry.registry import load_registry
+
+        before, comma, last = incomplete.rpartition(",")
+        return [before + comma + n for n in [*load_registry().names(kind), "all"] if n.startswith(last)]
+
+    return complete
+
+
+Enhancers = Annotated[
+    list[str],
+    typer.Option(
+        "--enhancer",
+        "-e",
+        help="Enhancers: names, variants name[field=value,...], comma lists, or all. Repeatable.",
+        autocompletion=names_of("enhancer"),
+    ),
+]
+Tasks = Annotated[
+    list[str],
+    typer.Option("--task", "-t", help="Tasks, written like enhancers.", autocompletion=names_of("task")),
+]
+Dataset = Annotated[
+    str,
+    typer.Option(
+        "--dataset", "-d", help="Data set; each task has its own default.", autocompletion=names_of("dataset")
+    ),
+]
+Profile = Annotated[str, typer.Option(help="quick (minutes on two cores) or paper (the papers' sizes).")]
+Seeds = Annotated[str, typer.Option("--seed", help="A seed, or several: 0,1,2.")]
+Sets = Annotated[
+    list[str], typer.Option("--set", help="Set a field for all: enhancer.field=value, task.…, dataset.…. Repeatable.")
+]
+Limit = Annotated[int, typer.Option(min=0, help="At most so many cases of a split; 0 for all.")]
+Plugins = Annotated[list[Path], typer.Option("--plugin", help="A plugin file beyond the installed ones. Repeatable.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+
+
+def open_registry(plugins: list[Path]) -> Registry:
+    """Return the registry; a plugin that cannot be used is one warning on standard error."""
+    from radbench.engine.plan import plugin_paths
+    from radbench.registry.registry import load_registry
+
+    registry = load_registry(plugin_paths(plugins))
+    for warning in registry.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    return registry
+
+
+def make_request(
+    enhancers: list[str],
+    tasks: list[str],
+    dataset: str,
+    profile: str,
+    seeds: str,
+    sets: list[str],
+    limit: int,
+    plugins: list[Path],
+) -> Request:
+    """Return what was typed as a request.
+
+    Raises:
+        UsageError: a seed is no number, or a ``--set`` has another form.
+    """
+    from radbench.engine.plan import Request, plugin_paths
+
+    try:
+        numbers = tuple(int(s) for s in seeds.split(","))
+    except ValueError:
+        raise UsageError(f"--seed '{seeds}' must be a whole number or several with commas between") from None
+    overrides: dict[str, dict[str, str]] = {}
+    for item in sets:
+        path, equals, value = item.partition("=")
+        owner, dot, field = path.strip().partition(".")
+        if not equals or not dot or not field:
+            raise UsageError(f"--set '{item}' must read enhancer.field=value, task.field=value or dataset.field=value")
+        overrides.setdefault(owner, {})[field] = value.strip()
+    return Request(tuple(enhancers), tuple(tasks), dataset, profile, numbers, limit, overrides, plugin_paths(plugins))

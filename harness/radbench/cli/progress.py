@@ -1,0 +1,83 @@
+"""Progress: a bar with the time left on a terminal, a plain line now and then elsewhere; silent for two seconds."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import typer
+
+_PATIENCE = 2.0
+_PLAIN_EVERY = 10.0
+
+T = TypeVar("T")
+
+
+class Progress:
+    """Draws a count of things done out of a total; implements the engine's ``Reporter``."""
+
+    def __init__(self, unit: str = "cases") -> None:
+        self.unit, self.total, self.done = unit, 0, 0
+        self.started = self.printed = time.monotonic()
+        self.bar: Any = None
+        self.task: Any = None
+
+    def steps(self, total_cases: int, known_pairs: int) -> None:
+        """Learn how much there is to do."""
+        self.total = total_cases
+
+    def advance(self, cases: int, text: str) -> None:
+        """Count and draw."""
+        self.done = min(self.total, self.done + cases) if self.total else self.done + cases
+        now = time.monotonic()
+        if now - self.started < _PATIENCE:
+            return
+        if sys.stderr.isatty():
+            self._draw(text)
+        elif now - self.printed >= _PLAIN_EVERY:
+            self.printed = now
+            typer.echo(f"{self.done} of {self.total} {self.unit}, {self._left(now)}: {text}", err=True)
+
+    def note(self, text: str) -> None:
+        """Print a line above the bar."""
+        if self.bar is not None:
+            self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            typer.echo(text, err=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.stop()
+
+    def _left(self, now: float) -> str:
+        if not self.done:
+            return "time left unknown"
+        seconds = (now - self.started) / self.done * (self.total - self.done)
+        return f"{seconds:.0f} s left"
+
+    def _draw(self, text: str) -> None:
+        if self.bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+            self.bar = Bar(*columns, console=Console(stderr=True), transient=True)
+            self.bar.start()
+            self.task = self.bar.add_task("", total=self.total)
+        self.bar.update(self.task, completed=self.done, total=self.total, description=text.replace("[", r"\["))
+
+
+def tracked(items: Iterable[T], total: int, unit: str, text: str = "") -> Iterator[T]:
+    """Yield items and draw their progress."""
+    progress = Progress(unit)
+    progress.steps(total, 0)
+    try:
+        for item in items:
+            yield item
+            progress.advance(1, text)
+    finally:
+        progress.close()

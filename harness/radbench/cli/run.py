@@ -1,0 +1,165 @@
+"""``bench run``: score enhancers under tasks and print the leaderboard."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from radbench.cli.options import (
+    Dataset,
+    Device,
+    Limit,
+    Plugins,
+    Profile,
+    Seeds,
+    Sets,
+    make_request,
+    names_of,
+    open_registry,
+)
+from radbench.contracts.errors import UsageError, did_you_mean
+
+_LISTS = ("enhancer", "task", "set", "plugin")
+
+
+def run(
+    context: typer.Context,
+    enhancer: Annotated[
+        list[str],
+        typer.Option(
+            "--enhancer",
+            "-e",
+            help="Enhancers: names, variants name[field=value,...], comma lists, or all. Repeatable.",
+            autocompletion=names_of("enhancer"),
+        ),
+    ] = [],  # noqa: B006
+    task: Annotated[
+        list[str],
+        typer.Option("--task", "-t", help="Tasks, written like enhancers.", autocompletion=names_of("task")),
+    ] = [],  # noqa: B006
+    dataset: Dataset = "",
+    profile: Profile = "quick",
+    seed: Seeds = "0",
+    set_: Sets = [],  # noqa: B006
+    limit: Limit = 0,
+    device: Device = "auto",
+    executor: Annotated[str, typer.Option(help="Where steps run: local.")] = "local",
+    jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one per core, or per GPU.")] = 0,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds without a sign of life that end a step.")] = 600.0,
+    memory_mb: Annotated[int, typer.Option(min=0, help="MiB that end a worker's step; 0 for its share.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="The run's folder; default: named after the plan in runs/.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed here before.")] = False,
+    plugin: Plugins = [],  # noqa: B006
+    config: Annotated[Path | None, typer.Option(help="A study.toml with these options; the command line wins.")] = None,
+) -> None:
+    """Score enhancers under tasks and print the leaderboard.
+
+    A second identical run recomputes nothing; a run that was killed goes on where it stopped.
+    """
+    given: dict[str, Any] = {
+        "enhancer": enhancer,
+        "task": task,
+        "dataset": dataset,
+        "profile": profile,
+        "seed": seed,
+        "set": set_,
+        "limit": limit,
+        "device": device,
+        "executor": executor,
+        "jobs": jobs,
+        "timeout": timeout,
+        "memory_mb": memory_mb,
+        "out": out,
+        "retry_failed": retry_failed,
+        "plugin": plugin,
+    }
+    if config is not None:
+        given |= _from_file(config, given, context)
+    if not given["enhancer"] or not given["task"]:
+        raise UsageError("name at least one --enhancer and one --task; 'bench list' shows what there is")
+    if given["executor"] != "local":
+        raise UsageError(f"executor '{given['executor']}' is not there: this version runs steps locally (local)")
+
+    from radbench.api import Options, run_plan
+    from radbench.cli.progress import Progress
+    from radbench.cli.tables import print_leaderboard
+    from radbench.engine.plan import make_plan
+    from radbench.leaderboard.view import task_notes
+
+    registry = open_registry(given["plugin"])
+    request = make_request(
+        given["enhancer"],
+        given["task"],
+        given["dataset"],
+        given["profile"],
+        str(given["seed"]),
+        given["set"],
+        given["limit"],
+        given["plugin"],
+    )
+    progress = Progress("case-steps")
+    plan = make_plan(registry, request)
+    for pair in plan.pairs:
+        if pair.reason:
+            progress.note(f"not applicable: {pair.enhancer.resolved.label} x {pair.task.resolved.label}: {pair.reason}")
+    options = Options(
+        given["device"],
+        given["jobs"],
+        given["timeout"],
+        given["memory_mb"],
+        given["out"],
+        given["retry_failed"],
+    )
+    try:
+        finished = run_plan(registry, plan, options, progress)
+    except KeyboardInterrupt:
+        progress.close()
+        typer.echo("bench: interrupted; what is done is kept: give the same command again to go on", err=True)
+        raise typer.Exit(130) from None
+    finally:
+        progress.close()
+    print_leaderboard(finished.frame, task_notes(finished.folder))
+    outcome = finished.outcome
+    if outcome.computed:
+        typer.echo(f"{outcome.computed} case-steps computed, {outcome.reused} reused, in {finished.seconds:.1f} s")
+    else:
+        typer.echo(f"nothing recomputed: all {outcome.reused} case-steps were there already")
+    typer.echo(f"leaderboard: {finished.folder.leaderboard}")
+    typer.echo(f"per-case scores, journal and logs: {finished.folder.root}")
+    bad = [name for name, status in outcome.statuses.items() if status != "ok"]
+    for name in sorted({*bad, *outcome.incomplete}):
+        typer.echo(f"{'failed' if name in bad else 'incomplete'}: {name}", err=True)
+    if bad or outcome.incomplete:
+        raise typer.Exit(1)
+
+
+def _from_file(path: Path, given: dict[str, Any], context: typer.Context) -> dict[str, Any]:
+    """Return the file's options that were not given on the command line.
+
+    Raises:
+        UsageError: the file is missing, is no TOML, or has an unknown option.
+    """
+    try:
+        found = tomllib.loads(path.read_text())
+    except OSError as e:
+        raise UsageError(f"--config '{path}': {e.strerror}") from e
+    except tomllib.TOMLDecodeError as e:
+        raise UsageError(f"--config '{path}' is no TOML: {e}") from e
+    found = {name.replace("-", "_"): value for name, value in found.items()}
+    for name, value in found.items():
+        if name not in given:
+            raise UsageError(f"--config '{path}' has unknown option '{name}'{did_you_mean(name, given)}")
+        if name in _LISTS:
+            found[name] = [value] if isinstance(value, str) else list(value)
+    if isinstance(found.get("seed"), list):
+        found["seed"] = ",".join(str(s) for s in found["seed"])
+    if "plugin" in found:
+        found["plugin"] = [path.parent / p for p in found["plugin"]]
+    if "out" in found:
+        found["out"] = Path(found["out"])
+    typed = {n for n in given if (s := context.get_parameter_source(n)) is not None and s.name == "COMMANDLINE"}
+    typed |= {"set"} if given["set"] else set()
+    return {name: value for name, value in found.items() if name not in typed}
