@@ -16,10 +16,11 @@ from radbench.contracts.errors import UsageError
 from radbench.engine.apply import LoadedEnhancer, seed_everything
 from radbench.engine.executors.local import LocalExecutor
 from radbench.engine.journal import RunFolder, default_folder
-from radbench.engine.plan import Pair, Plan, Request, make_plan, plan_enhancer, plugin_paths
+from radbench.engine.plan import Pair, Plan, Request, make_plan, plan_enhancer
 from radbench.engine.session import Outcome, Reporter, Session, Silent
 from radbench.engine.store import Store, cache_folder
 from radbench.engine.worker import WorkerSetup
+from radbench.registry.discovery import plugin_paths
 from radbench.registry.registry import Registry, load_registry
 
 if TYPE_CHECKING:

@@ -45,7 +45,7 @@ def list_(
     tables["plugins"] = [
         {
             "name": p.name,
-            "distribution": f"{p.distribution} {p.version}".strip(),
+            **({"distribution": f"{p.distribution} {p.version}".strip()} if what is What.plugins else {}),
             "status": "broken" if p.error else "ok",
             "summary": p.error or _offers(registry, p),
         }
@@ -72,7 +72,7 @@ def _print(rows: list[dict[str, Any]], indent: str) -> None:
     if not rows:
         typer.echo(f"{indent}none")
         return
-    columns = [c for c in rows[0] if c not in ("summary", "plugin")]
+    columns = [c for c in rows[0] if c != "summary"]
     widths = {c: max(len(r[c]) for r in rows) for c in columns}
     for row in rows:
         typer.echo(indent + "  ".join([*(row[c].ljust(widths[c]) for c in columns), row["summary"]]).rstrip())

@@ -58,7 +58,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
 def open_registry(plugins: list[Path]) -> Registry:
     """Return the registry; a plugin that cannot be used is one warning on standard error."""
-    from radbench.engine.plan import plugin_paths
+    from radbench.registry.discovery import plugin_paths
     from radbench.registry.registry import load_registry
 
     registry = load_registry(plugin_paths(plugins))
@@ -82,7 +82,8 @@ def make_request(
     Raises:
         UsageError: a seed is no number, or a ``--set`` has another form.
     """
-    from radbench.engine.plan import Request, plugin_paths
+    from radbench.engine.plan import Request
+    from radbench.registry.discovery import plugin_paths
 
     try:
         numbers = tuple(int(s) for s in seeds.split(","))

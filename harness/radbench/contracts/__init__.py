@@ -1,36 +1,51 @@
-"""The contracts between the harness and its plugins (floor 1)."""
+"""The contracts between the harness and its plugins (floor 1), imported on first use."""
 
 from __future__ import annotations
 
-from radbench.contracts.case import TARGETS, Case, CaseInfo, validate_case
-from radbench.contracts.dataset import SPLITS, CaseEntry, Dataset, check_manifest, fingerprint
-from radbench.contracts.enhancement import LAYERS, Enhancement, Enhancer, FitContext, TrainableEnhancer
-from radbench.contracts.errors import (
-    CaseError,
-    ConfigurationError,
-    DatasetError,
-    DuplicateNameError,
-    ImageReadError,
-    InvalidOutputError,
-    NotComparableError,
-    PluginError,
-    RadbenchError,
-    SchemaError,
-    UnknownNameError,
-    UsageError,
-    did_you_mean,
-)
-from radbench.contracts.results import (
-    TRANSIENT,
-    Failure,
-    Sample,
-    Status,
-    Task,
-    TaskContext,
-    TaskData,
-    TaskResult,
-)
-from radbench.contracts.specs import DatasetSpec, EnhancerSpec, MetricSpec, TaskSpec
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_HOME = {
+    "Case": "case",
+    "CaseEntry": "dataset",
+    "CaseError": "errors",
+    "CaseInfo": "case",
+    "ConfigurationError": "errors",
+    "Dataset": "dataset",
+    "DatasetError": "errors",
+    "DatasetSpec": "specs",
+    "DuplicateNameError": "errors",
+    "Enhancement": "enhancement",
+    "Enhancer": "enhancement",
+    "EnhancerSpec": "specs",
+    "Failure": "results",
+    "FitContext": "enhancement",
+    "ImageReadError": "errors",
+    "InvalidOutputError": "errors",
+    "LAYERS": "enhancement",
+    "MetricSpec": "specs",
+    "NotComparableError": "errors",
+    "PluginError": "errors",
+    "RadbenchError": "errors",
+    "SPLITS": "dataset",
+    "Sample": "results",
+    "SchemaError": "errors",
+    "Status": "results",
+    "TARGETS": "case",
+    "TRANSIENT": "results",
+    "Task": "results",
+    "TaskContext": "results",
+    "TaskData": "results",
+    "TaskResult": "results",
+    "TaskSpec": "specs",
+    "TrainableEnhancer": "enhancement",
+    "UnknownNameError": "errors",
+    "UsageError": "errors",
+    "check_manifest": "dataset",
+    "did_you_mean": "errors",
+    "fingerprint": "dataset",
+    "validate_case": "case",
+}
 
 __all__ = [
     "LAYERS",
@@ -73,3 +88,43 @@ __all__ = [
     "fingerprint",
     "validate_case",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'radbench.contracts' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"radbench.contracts.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+if TYPE_CHECKING:
+    from radbench.contracts.case import TARGETS, Case, CaseInfo, validate_case
+    from radbench.contracts.dataset import SPLITS, CaseEntry, Dataset, check_manifest, fingerprint
+    from radbench.contracts.enhancement import LAYERS, Enhancement, Enhancer, FitContext, TrainableEnhancer
+    from radbench.contracts.errors import (
+        CaseError,
+        ConfigurationError,
+        DatasetError,
+        DuplicateNameError,
+        ImageReadError,
+        InvalidOutputError,
+        NotComparableError,
+        PluginError,
+        RadbenchError,
+        SchemaError,
+        UnknownNameError,
+        UsageError,
+        did_you_mean,
+    )
+    from radbench.contracts.results import (
+        TRANSIENT,
+        Failure,
+        Sample,
+        Status,
+        Task,
+        TaskContext,
+        TaskData,
+        TaskResult,
+    )
+    from radbench.contracts.specs import DatasetSpec, EnhancerSpec, MetricSpec, TaskSpec

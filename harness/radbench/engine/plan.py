@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from radbench.contracts.dataset import CaseEntry, check_manifest, fingerprint
@@ -407,8 +406,3 @@ def describe(plan: Plan) -> list[dict[str, Any]]:
         }
         for p in plan.pairs
     ]
-
-
-def plugin_paths(files: Sequence[str | Path]) -> tuple[str, ...]:
-    """Return plugin files as absolute paths: a worker's working folder may differ."""
-    return tuple(str(Path(f).expanduser().resolve()) for f in files)

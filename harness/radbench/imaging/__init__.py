@@ -1,4 +1,4 @@
-"""Images in and out: reading, windowing, regions, RECIST axes, writing; each name is imported on first use."""
+"""Images in and out: reading, windows, regions, RECIST axes, writing; imported on first use."""
 
 from __future__ import annotations
 
@@ -6,16 +6,46 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 _HOME = {
-    **dict.fromkeys(("axis_lengths", "convex_hull", "recist_from_mask"), "radbench.imaging.recist"),
+    "IMAGE_SUFFIXES": "folder",
+    "case_id_of": "folder",
+    "check_folder": "folder",
+    "find_images": "folder",
+    "LookUpTable": "intensity",
+    "Window": "intensity",
+    "unwindow_hu": "intensity",
+    "window_hu": "intensity",
+    "read_image": "read",
+    "read_mask": "read",
+    "axis_lengths": "recist",
+    "convex_hull": "recist",
+    "recist_from_mask": "recist",
+    "ReadImage": "stored",
+    "ReadOptions": "stored",
 }
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "LookUpTable",
+    "ReadImage",
+    "ReadOptions",
+    "Window",
+    "axis_lengths",
+    "case_id_of",
+    "check_folder",
+    "convex_hull",
+    "find_images",
+    "read_image",
+    "read_mask",
+    "recist_from_mask",
+    "unwindow_hu",
+    "window_hu",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'radbench.imaging' has no attribute '{name}'")
-    value = getattr(importlib.import_module(_HOME[name]), name)
+    value = getattr(importlib.import_module(f"radbench.imaging.{_HOME[name]}"), name)
     globals()[name] = value
     return value
 
@@ -25,4 +55,8 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from radbench.imaging.folder import IMAGE_SUFFIXES, case_id_of, check_folder, find_images
+    from radbench.imaging.intensity import LookUpTable, Window, unwindow_hu, window_hu
+    from radbench.imaging.read import read_image, read_mask
     from radbench.imaging.recist import axis_lengths, convex_hull, recist_from_mask
+    from radbench.imaging.stored import ReadImage, ReadOptions

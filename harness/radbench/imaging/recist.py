@@ -113,9 +113,7 @@ def _farthest_pair(hull: Hull, scale: NDArray[np.float64]) -> tuple[int, int]:
     return int(order[min(first, last)]), int(order[max(first, last)])
 
 
-def _longest_perpendicular(
-    hull: Hull, first: int, last: int, scale: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _longest_perpendicular(hull: Hull, first: int, last: int, scale: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the longest chord perpendicular to the long axis, ``[2,2]`` x,y pixels."""
     points = hull * scale
     axis = points[last] - points[first]
@@ -135,8 +133,6 @@ def _longest_perpendicular(
     ends = [np.interp(candidates, t[chain], s[chain]) for chain in (forward, backward)]
     width = np.abs(ends[0] - ends[1])
     longest = np.flatnonzero(width >= width.max() - 1e-9 * length)
-    best = int(
-        longest[np.lexsort((candidates[longest], np.abs(candidates[longest] - length / 2).round(9)))[0]]
-    )
+    best = int(longest[np.lexsort((candidates[longest], np.abs(candidates[longest] - length / 2).round(9)))[0]])
     chord = np.stack([points[first] + candidates[best] * along + end[best] * across for end in ends]) / scale
     return chord[np.lexsort((chord[:, 1], chord[:, 0].round(9)))]

@@ -159,21 +159,20 @@ class _Table:
         return [row for p in self.pairs for row in failed.get(p.enhancer, []) or of_pair[p.enhancer]]
 
     def _group_rows(self, group: str, members: Any) -> Iterable[tuple[PairResult, dict[str, Any]]]:
-        from radbench.leaderboard.statistics import adjust, dataset_columns, mean_columns
+        from radbench.leaderboard.statistics import Comparison, adjust, dataset_columns, mean_columns
 
         at = [i for i, member in enumerate(members) if member]
-        patients = [self.patients[i] for i in at]
-        means = [m for m in self.metrics if m.aggregation == "mean"]
-        columns: dict[MetricSpec, list[Column]] = {}
         baseline = 0 if self.scored[0].enhancer == BASELINE else None
-        options = {"baseline": baseline, "replicates": self.replicates, "seed": self.seed}
+        comparison = Comparison([self.patients[i] for i in at], baseline, self.replicates, self.seed)
+        columns: dict[MetricSpec, list[Column]] = {}
+        means = [m for m in self.metrics if m.aggregation == "mean"]
         if means:
             tables = [self._scores(m)[:, at] for m in means]
-            columns |= zip(means, mean_columns(tables, patients, [m.direction for m in means], **options), strict=True)
+            columns |= zip(means, mean_columns(tables, [m.direction for m in means], comparison), strict=True)
         curves = [m for m in self.metrics if m.aggregation != "mean"]
         if curves:
-            labels, tables = zip(*((y[:, at], s[:, at]) for y, s in map(self._predictions, curves)), strict=True)
-            columns |= zip(curves, dataset_columns(labels, tables, patients, curves, **options), strict=True)
+            labels, scores = zip(*((y[:, at], s[:, at]) for y, s in map(self._predictions, curves)), strict=True)
+            columns |= zip(curves, dataset_columns(labels, scores, curves, comparison), strict=True)
         adjust([columns[m] for m in self.metrics])
         for place, pair in enumerate(self.scored):
             for metric in self.metrics:
@@ -235,7 +234,7 @@ def _failed_rows(pair: PairResult) -> list[dict[str, Any]]:
         n = max(pair.expected_cases, len(pair.failures))
         error = error or f"{n} of {n} cases failed: {_named(set(pair.failures), pair.failures)}"
     error = _clean(error or f"ended as '{status}' without a message")
-    named = [(m.name, m.direction) for m in pair.metrics] or [("", "")]
+    named: list[tuple[str, str]] = [(m.name, m.direction) for m in pair.metrics] or [("", "")]
     nothing = dict.fromkeys(STATISTICS, math.nan) | {"n_cases": 0, "n_patients": 0, "group": ALL}
     ending = {"status": str(status), "error": error}
     return [_common(pair) | nothing | ending | {"metric": name, "direction": way} for name, way in named]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from radbench.contracts import MetricSpec
 from radbench.leaderboard.schema import STATISTICS
@@ -17,7 +17,6 @@ from radbench.stats import (
     ap_auroc_replicates,
     holm,
     mean_replicates,
-    paired_ap_auroc,
     ranks_from_replicates,
     wilcoxon,
 )
@@ -26,6 +25,7 @@ from radbench.stats.means import mean
 
 Array = NDArray[np.float64]
 Direction = Literal["higher", "lower"]
+Draw = Callable[[Array, Array, Sequence[str]], tuple[Array, Array]]
 
 
 @dataclass
@@ -49,30 +49,44 @@ class Column:
     values: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STATISTICS, math.nan))
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """How enhancers are compared.
+
+    Attributes:
+        patients: ``[N]`` identities of the cases' patients.
+        baseline: the enhancer that differences are taken to, None where it was not scored.
+        replicates: bootstrap resamples.
+        seed: of the resamples.
+    """
+
+    patients: Sequence[str]
+    baseline: int | None
+    replicates: int = 5000
+    seed: int = 0
+
+    def count(self, known: ArrayLike) -> int:
+        """Return how many patients the cases ``known`` come from."""
+        return len({self.patients[i] for i in np.flatnonzero(known).tolist()})
+
+
 def mean_columns(
-    tables: Sequence[Array],
-    patients: Sequence[str],
-    directions: Sequence[Direction],
-    baseline: int | None,
-    replicates: int,
-    seed: int,
+    tables: Sequence[Array], directions: Sequence[Direction], comparison: Comparison
 ) -> list[list[Column]]:
     """Return, per metric and enhancer, the columns of means of per-case scores.
 
     Args:
         tables: per metric ``[E,N]`` scores, NaN where there is no answer.
-        patients: ``[N]`` identities.
         directions: per metric, which way is better.
-        baseline: the enhancer that differences are taken to, None where it was not scored.
-        replicates: bootstrap resamples.
-        seed: of the resamples.
+        comparison: baseline, patients and resamples.
     """
+    patients, baseline = comparison.patients, comparison.baseline
     differences = [t - t[baseline] if baseline is not None else np.full_like(t, np.nan) for t in tables]
-    drawn = mean_replicates(np.concatenate([*tables, *differences]), patients, replicates, seed)
-    blocks = drawn.reshape(2, len(tables), len(tables[0]), replicates)
+    drawn = mean_replicates(np.concatenate([*tables, *differences]), patients, comparison.replicates, comparison.seed)
+    blocks = drawn.reshape(2, len(tables), len(tables[0]), -1)
     found = []
     for k, (table, difference, direction) in enumerate(zip(tables, differences, directions, strict=True)):
-        columns = _started(np.isfinite(table), patients)
+        columns = _started(np.isfinite(table), comparison)
         for e, column in enumerate(columns):
             known = table[e][np.isfinite(table[e])]
             _place(column, "value", "ci", mean(known), blocks[0, k, e], column.n_patients)
@@ -80,9 +94,9 @@ def mean_columns(
             paired = np.isfinite(difference[e])
             if e != baseline and paired.any():
                 delta = mean(difference[e][paired])
-                _place(column, "delta", "delta_ci", delta, blocks[1, k, e], _count(patients, paired))
+                _place(column, "delta", "delta_ci", delta, blocks[1, k, e], comparison.count(paired))
                 column.values["p_value"] = wilcoxon(difference[e], patients)
-        _rank(columns, blocks[0, k], _count(patients, np.isfinite(table).any(axis=0)), direction)
+        _rank(columns, blocks[0, k], comparison.count(np.isfinite(table).any(axis=0)), direction)
         found.append(columns)
     return found
 
@@ -90,54 +104,68 @@ def mean_columns(
 def dataset_columns(
     labels: Sequence[Array],
     tables: Sequence[Array],
-    patients: Sequence[str],
     metrics: Sequence[MetricSpec],
-    baseline: int | None,
-    replicates: int,
-    seed: int,
+    comparison: Comparison,
 ) -> list[list[Column]]:
     """Return, per metric and enhancer, the columns of AP and AUROC over all predictions.
 
     Args:
         labels: per metric ``[E,N]`` in {0,1}, NaN where there is no prediction; the truth, so the same for all.
         tables: per metric ``[E,N]`` scores.
-        patients: ``[N]`` identities.
         metrics: their specs; ``aggregation`` "ap" or "auroc".
-        baseline, replicates, seed: as :func:`mean_columns`.
+        comparison: baseline, patients and resamples.
     """
     shared: dict[tuple[bytes, bytes], tuple[Array, Array]] = {}
-    found = []
-    for label, table, metric in zip(labels, tables, metrics, strict=True):
-        columns = _started(np.isfinite(table), patients)
-        found.append(columns)
-        known = np.flatnonzero(np.isfinite(table).any(axis=0))
-        if not len(known):
-            continue
-        truth, scores = np.nanmax(label[:, known], axis=0), table[:, known]
-        who = [patients[i] for i in known]
-        if not np.isin(truth, (0, 1)).all() or (truth != np.nanmin(label[:, known], axis=0)).any():
-            for column in columns:
-                column.problem = "labels must be 0 or 1, and the same for every enhancer"
-            continue
-        which = 0 if metric.aggregation == "ap" else 1
+
+    def draw(truth: Array, scores: Array, patients: Sequence[str]) -> tuple[Array, Array]:
         # AP and AUROC of one finding come from the same pass.
         key = (truth.tobytes(), scores.tobytes())
         if key not in shared:
-            shared[key] = ap_auroc_replicates(truth, scores, who, replicates, seed)
-        drawn = shared[key][which]
-        for e, column in enumerate(columns):
-            value = ap_auroc(truth, scores[e])[which]
-            if math.isnan(value):
-                column.problem = "needs cases of both classes"
-                continue
-            _place(column, "value", "ci", value, drawn[e], column.n_patients)
-            defined = drawn[e][np.isfinite(drawn[e])]
-            column.values["std"] = float(np.std(defined, ddof=1)) if len(defined) > 1 else math.nan
-        for e, column in enumerate(columns):
-            if baseline is not None and e != baseline:
-                _place_difference(column, e, baseline, columns, truth, scores, drawn, who, which, replicates, seed)
-        _rank(columns, drawn, len(set(who)), metric.direction)
-    return found
+            shared[key] = ap_auroc_replicates(truth, scores, patients, comparison.replicates, comparison.seed)
+        return shared[key]
+
+    return [_curve_columns(*each, comparison, draw) for each in zip(labels, tables, metrics, strict=True)]
+
+
+def _curve_columns(label: Array, table: Array, metric: MetricSpec, comparison: Comparison, draw: Draw) -> list[Column]:
+    columns = _started(np.isfinite(table), comparison)
+    answered = np.isfinite(table).any(axis=0)
+    if not answered.any():
+        return columns
+    label, table = label[:, answered], table[:, answered]
+    truth = np.nanmax(label, axis=0)
+    if not np.isin(truth, (0, 1)).all() or (truth != np.nanmin(label, axis=0)).any():
+        for column in columns:
+            column.problem = "labels must be 0 or 1, and the same for every enhancer"
+        return columns
+    here = replace(comparison, patients=[comparison.patients[i] for i in np.flatnonzero(answered).tolist()])
+    which = 0 if metric.aggregation == "ap" else 1
+    drawn = draw(truth, table, here.patients)[which]
+    for e, column in enumerate(columns):
+        value = ap_auroc(truth, table[e])[which]
+        if math.isnan(value):
+            column.problem = "needs cases of both classes"
+            continue
+        _place(column, "value", "ci", value, drawn[e], column.n_patients)
+        defined = drawn[e][np.isfinite(drawn[e])]
+        column.values["std"] = float(np.std(defined, ddof=1)) if len(defined) > 1 else math.nan
+        if here.baseline is None or e == here.baseline:
+            continue
+        pair, pair_drawn = table[[e, here.baseline]], drawn[[e, here.baseline]]
+        both = np.isfinite(pair).all(axis=0)
+        if not both.any():
+            continue
+        if (np.isfinite(pair) != both).any():
+            # The two did not answer the same cases: on their common ones they are scored anew.
+            pair = np.where(both, pair, np.nan)
+            pair_drawn = draw(truth, pair, here.patients)[which]
+        delta = ap_auroc(truth, pair[0])[which] - ap_auroc(truth, pair[1])[which]
+        if math.isfinite(delta):
+            difference, n_patients = pair_drawn[0] - pair_drawn[1], here.count(both)
+            _place(column, "delta", "delta_ci", delta, difference, n_patients)
+            column.values["p_value"] = centred_p_value(delta, difference) if n_patients > 1 else math.nan
+    _rank(columns, drawn, here.count(np.ones(len(truth), dtype=bool)), metric.direction)
+    return columns
 
 
 def adjust(columns: Sequence[Sequence[Column]]) -> None:
@@ -155,45 +183,12 @@ def centred_p_value(delta: float, drawn: Array) -> float:
     return (1 + int((np.abs(defined - delta) >= abs(delta)).sum())) / (1 + len(defined))
 
 
-def _place_difference(
-    column: Column,
-    e: int,
-    baseline: int,
-    columns: Sequence[Column],
-    truth: Array,
-    scores: Array,
-    drawn: Array,
-    patients: Sequence[str],
-    which: int,
-    replicates: int,
-    seed: int,
-) -> None:
-    both = np.isfinite(scores[e]) & np.isfinite(scores[baseline])
-    if not both.any():
-        return
-    if (np.isfinite(scores[e]) == np.isfinite(scores[baseline])).all():
-        delta = column.values["value"] - columns[baseline].values["value"]
-        if not math.isfinite(delta):
-            return
-        difference = drawn[e] - drawn[baseline]
-        n_patients = _count(patients, both)
-        _place(column, "delta", "delta_ci", delta, difference, n_patients)
-        column.values["p_value"] = centred_p_value(delta, difference) if n_patients > 1 else math.nan
-        return
-    # On their common cases alone the two must be scored anew.
-    paired = paired_ap_auroc(truth, scores[e], scores[baseline], patients, replicates, seed)
-    result, replicate = (paired.ap, paired.ap_replicates) if which == 0 else (paired.auroc, paired.auroc_replicates)
-    if math.isfinite(result.delta):
-        _place(column, "delta", "delta_ci", result.delta, replicate, result.n_patients)
-        column.values["p_value"] = result.p_value
-
-
-def _started(finite: NDArray[np.bool_], patients: Sequence[str]) -> list[Column]:
+def _started(finite: NDArray[np.bool_], comparison: Comparison) -> list[Column]:
     reference = finite.any(axis=0)
     return [
         Column(
             n_cases=int(known.sum()),
-            n_patients=_count(patients, known),
+            n_patients=comparison.count(known),
             n_reference=int(reference.sum()),
             missing=tuple(np.flatnonzero(reference & ~known).tolist()),
         )
@@ -219,7 +214,3 @@ def _rank(columns: Sequence[Column], drawn: Array, n_patients: int, direction: D
             # The value's own order is always among the orders left open.
             column.values["rank_low"] = min(float(ranks.low[e]), float(ranks.rank[e]))
             column.values["rank_high"] = max(float(ranks.high[e]), float(ranks.rank[e]))
-
-
-def _count(patients: Sequence[str], known: NDArray[np.bool_]) -> int:
-    return len({patients[i] for i in np.flatnonzero(known)})

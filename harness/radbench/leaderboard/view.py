@@ -124,6 +124,7 @@ def _result(
         status=end["status"],
         error=end["error"],
         metrics=metrics,
+        failures={r["case_id"]: r["message"] for r in rows if r["status"] != "ok"},
         scores={r["case_id"]: {m: float(r[m]) for m in means if r.get(m)} for r in good},
         predictions={
             r["case_id"]: {m: (float(r[f"{m}:label"]), float(r[f"{m}:score"])) for m in curves if r.get(f"{m}:score")}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -21,30 +23,40 @@ class Plugin:
 
     Attributes:
         name: the entry point's name, or the file's stem.
-        distribution: which distribution (or file) it comes from.
-        version: that distribution's version, "" for a file.
         module: the imported module, None where importing failed.
         error: why importing failed, "" where it did not.
+        installed: the distribution it comes from, None for a file.
         path: the file, for a plugin given with ``--plugin``.
     """
 
     name: str
-    distribution: str
-    version: str
     module: ModuleType | None = None
     error: str = ""
+    installed: metadata.Distribution | None = None
     path: Path | None = None
+
+    # Read when asked for: parsing a distribution's metadata takes longer than importing a small plugin.
+    @cached_property
+    def distribution(self) -> str:
+        """Which distribution (or file) it comes from."""
+        if self.installed is not None:
+            return str(self.installed.name)
+        return self.path.name if self.path else "unknown"
+
+    @cached_property
+    def version(self) -> str:
+        """Its distribution's version, "" for a file."""
+        return str(self.installed.version) if self.installed is not None else ""
 
 
 def installed_plugins() -> list[Plugin]:
     """Return every plugin of the entry-point group, in a fixed order; what cannot be imported carries its error."""
     found = []
     for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: (p.name, p.value)):
-        dist, version = (point.dist.name, point.dist.version) if point.dist else ("unknown", "")
         try:
-            found.append(Plugin(point.name, dist, version, point.load()))
+            found.append(Plugin(point.name, point.load(), installed=point.dist))
         except (Exception, SystemExit) as e:
-            found.append(Plugin(point.name, dist, version, error=_one_line(e)))
+            found.append(Plugin(point.name, error=_one_line(e), installed=point.dist))
     return found
 
 
@@ -61,7 +73,7 @@ def plugin_from_file(path: Path) -> Plugin:
     path, stem = path.resolve(), path.stem
     loaded = sys.modules.get(stem)
     if loaded is not None and getattr(loaded, "__file__", None) == str(path):
-        return Plugin(stem, path.name, "", loaded, path=path)
+        return Plugin(stem, loaded, path=path)
     if not stem.isidentifier() or loaded is not None or _importable_elsewhere(stem, path):
         raise UsageError(f"plugin file '{path.name}': '{stem}' is no free module name; rename the file")
     spec = importlib.util.spec_from_file_location(stem, path)
@@ -74,7 +86,12 @@ def plugin_from_file(path: Path) -> Plugin:
     except (Exception, SystemExit) as e:
         del sys.modules[stem]
         raise PluginError(f"plugin file '{path}' cannot be imported: {_one_line(e)}") from e
-    return Plugin(stem, path.name, "", module, path=path)
+    return Plugin(stem, module, path=path)
+
+
+def plugin_paths(files: Sequence[str | Path]) -> tuple[str, ...]:
+    """Return plugin files as absolute paths: a worker's working folder may differ."""
+    return tuple(str(Path(f).expanduser().resolve()) for f in files)
 
 
 def _importable_elsewhere(stem: str, path: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +91,7 @@ class Registry:
             except Exception as e:
                 error = f"{type(e).__name__}: {e}"
         if error:
-            self.plugins.append(Plugin(plugin.name, plugin.distribution, plugin.version, None, error, plugin.path))
+            self.plugins.append(replace(plugin, module=None, error=error))
             self.warnings.append(f"plugin '{plugin.name}' of {plugin.distribution} cannot be used: {error}")
             return
         for kind, spec in offers:
@@ -104,7 +104,7 @@ class Registry:
                 )
             self.entries[kind][spec.name] = Entry(spec, plugin)
         self.plugins.append(plugin)
-        self.hooks.register(plugin.module, name=f"{plugin.distribution}:{plugin.name}")
+        self.hooks.register(plugin.module)
 
     def _offers(self, plugin: Plugin) -> list[tuple[str, AnySpec]]:
         # A manager of its own, so that a hook that raises is this plugin's fault alone.

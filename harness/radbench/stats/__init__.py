@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 _HOME = {
-    **dict.fromkeys(("Difference", "Interval"), "radbench.stats.intervals"),
+    **dict.fromkeys(("Difference", "Interval", "centred_p_value", "percentile_interval"), "radbench.stats.intervals"),
     **dict.fromkeys(("bootstrap_difference", "bootstrap_mean", "mean_replicates"), "radbench.stats.means"),
     **dict.fromkeys(("holm", "wilcoxon"), "radbench.stats.significance"),
     **dict.fromkeys(("RankIntervals", "rank_intervals", "ranks_from_replicates"), "radbench.stats.ranks"),
@@ -35,9 +35,11 @@ __all__ = [
     "bootstrap_ap_auroc",
     "bootstrap_difference",
     "bootstrap_mean",
+    "centred_p_value",
     "holm",
     "mean_replicates",
     "paired_ap_auroc",
+    "percentile_interval",
     "rank_intervals",
     "ranks_from_replicates",
     "resampled_counts",
@@ -66,7 +68,7 @@ if TYPE_CHECKING:
         bootstrap_ap_auroc,
         paired_ap_auroc,
     )
-    from radbench.stats.intervals import Difference, Interval
+    from radbench.stats.intervals import Difference, Interval, centred_p_value, percentile_interval
     from radbench.stats.means import bootstrap_difference, bootstrap_mean, mean_replicates
     from radbench.stats.ranks import RankIntervals, rank_intervals, ranks_from_replicates
     from radbench.stats.resampling import resampled_counts

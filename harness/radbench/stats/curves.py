@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from radbench.stats.intervals import Difference, Interval, check_level, percentile_interval, standard_error
+from radbench.stats.intervals import (
+    Difference,
+    Interval,
+    centred_p_value,
+    check_level,
+    percentile_interval,
+    standard_error,
+)
 from radbench.stats.resampling import CHUNK_ELEMENTS, patient_counts, patient_index
 
 
@@ -142,7 +149,7 @@ def paired_ap_auroc(
         low, high = percentile_interval(replicate, n_patients, level)
         missing, undefined = int((~known).sum()), int((~np.isfinite(replicate)).sum())
         counts = (int(known.sum()), n_patients, missing, undefined)
-        p = _centred_p_value(delta, replicate) if n_patients > 1 else math.nan
+        p = centred_p_value(delta, replicate) if n_patients > 1 else math.nan
         results.append(Difference(delta, low, high, standard_error(replicate), level, *counts, p_value=p))
         deltas.append(replicate)
     return PairedCurveBootstrap(results[0], results[1], deltas[0], deltas[1])
@@ -254,14 +261,6 @@ class _Cells:
             ap = np.where(one_class, np.nan, precision.sum(axis=1) / n_true)
             auroc = np.where(one_class, np.nan, wins / (2 * n_true * n_false))
         return ap, auroc
-
-
-def _centred_p_value(delta: float, drawn: NDArray[np.float64]) -> float:
-    defined = drawn[np.isfinite(drawn)]
-    if not math.isfinite(delta) or len(defined) == 0:
-        return math.nan
-    extreme = int((np.abs(defined - delta) >= abs(delta)).sum())
-    return (1 + extreme) / (1 + len(defined))
 
 
 def _checked(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,13 +97,15 @@ def percentile_interval(replicates: NDArray[np.float64], n_patients: int, level:
     Returns:
         The two ends, or NaN and NaN where fewer than two patients or replicates are there.
     """
-    defined = replicates[np.isfinite(replicates)]
+    defined = replicates[~np.isnan(replicates)]
     if n_patients < 2 or len(defined) < 2:
         return math.nan, math.nan
     from scipy.special import ndtr, stdtrit
 
     tail = float(ndtr(-expand(-float(stdtrit(n_patients - 1, (1.0 - level) / 2.0)), n_patients)))
-    low, high = np.quantile(defined, [tail, 1.0 - tail])
+    # Between an infinite replicate and its neighbour there is nothing to interpolate.
+    method: Literal["linear", "inverted_cdf"] = "linear" if np.isfinite(defined).all() else "inverted_cdf"
+    low, high = np.quantile(defined, [tail, 1.0 - tail], method=method)
     return float(low), float(high)
 
 
@@ -111,7 +114,30 @@ def expand(deviate: float, n_patients: int) -> float:
     return deviate * math.sqrt(n_patients / (n_patients - 1))
 
 
-def standard_error(replicates: NDArray[np.float64]) -> float:
-    """Return the standard deviation (R - 1) over the defined replicates, NaN with fewer than two."""
+def centred_p_value(delta: float, replicates: NDArray[np.float64]) -> float:
+    """Return the two-sided p-value of a difference from its bootstrap replicates, centred on it.
+
+    It is the share of replicates at least as far from the observed difference as that is from zero,
+    ``(1 + #{|d* - d| >= |d|}) / (1 + R)`` (Hall & Wilson 1991, Biometrics 47:757-762; Davison & Hinkley 1997,
+    Bootstrap Methods and their Application, eq. 4.11): never 0, and 1 where nothing differs.
+
+    Args:
+        delta: the observed difference.
+        replicates: float64 ``[R]``, NaN where undefined.
+
+    Returns:
+        p in (0, 1], or NaN where the difference or all replicates are undefined.
+    """
     defined = replicates[np.isfinite(replicates)]
-    return float(np.std(defined, ddof=1)) if len(defined) > 1 else math.nan
+    if not math.isfinite(delta) or len(defined) == 0:
+        return math.nan
+    extreme = int((np.abs(defined - delta) >= abs(delta)).sum())
+    return (1 + extreme) / (1 + len(defined))
+
+
+def standard_error(replicates: NDArray[np.float64]) -> float:
+    """Return the standard deviation (R - 1) over the defined replicates, NaN with fewer than two or an infinite."""
+    defined = replicates[~np.isnan(replicates)]
+    if len(defined) < 2 or not np.isfinite(defined).all():
+        return math.nan
+    return float(np.std(defined, ddof=1))

@@ -28,6 +28,9 @@ def bootstrap_mean(
     Cases without an answer are left out of every mean, but their patients are still drawn: the resamples
     depend on the patients and the seed alone and so are the same for every enhancer.
 
+    An infinite score is an answer (the PSNR of equal images): mean, ends and standard error are then infinite or
+    NaN, as arithmetic has it, and a difference of two infinities of one sign counts as no answer.
+
     Args:
         scores: ``[N]``, NaN where there is no answer.
         patients: ``[N]`` identities; None makes each case, known by its position, its own patient. With
@@ -37,27 +40,27 @@ def bootstrap_mean(
         level: nominal coverage.
 
     Raises:
-        ValueError: no scores, an infinite score, patients of another number, or a level outside (0, 1).
+        ValueError: no scores, patients of another number, or a level outside (0, 1).
     """
     check_level(level)
     table = _table(scores, "scores")
     drawn = mean_replicates(table, patients, replicates, seed)[0]
-    finite = np.isfinite(table[0])
+    answered = ~np.isnan(table[0])
     index, _ = patient_index(patients, table.shape[1])
-    n_patients = len(np.unique(index[finite]))
-    known = np.sort(table[0][finite])
+    n_patients = len(np.unique(index[answered]))
+    known = np.sort(table[0][answered])
     low, high = percentile_interval(drawn, n_patients, level)
     return Interval(
         value=mean(known),
         low=low,
         high=high,
-        std=float(np.std(known, ddof=1)) if len(known) > 1 else math.nan,
+        std=float(np.std(known, ddof=1)) if len(known) > 1 and np.isfinite(known).all() else math.nan,
         standard_error=standard_error(drawn),
         level=level,
         n_cases=len(known),
         n_patients=n_patients,
-        n_missing=int((~finite).sum()),
-        n_undefined=int((~np.isfinite(drawn)).sum()),
+        n_missing=int((~answered).sum()),
+        n_undefined=int(np.isnan(drawn).sum()),
     )
 
 
@@ -89,7 +92,9 @@ def bootstrap_difference(
     ours, theirs = _table(scores, "scores")[0], _table(baseline, "baseline")[0]
     if len(ours) != len(theirs):
         raise ValueError(f"scores and baseline must be of the same cases: got {len(ours)} and {len(theirs)} values")
-    paired = bootstrap_mean(ours - theirs, patients, replicates, seed, level)
+    with np.errstate(invalid="ignore"):
+        differences = ours - theirs
+    paired = bootstrap_mean(differences, patients, replicates, seed, level)
     return Difference(
         delta=paired.value,
         low=paired.low,
@@ -144,15 +149,20 @@ def mean_replicates(
 
 
 def mean(values: NDArray[np.float64]) -> float:
-    """Return the correctly rounded mean, whatever the order; NaN of nothing."""
-    return math.fsum(values) / len(values) if len(values) else math.nan
+    """Return the correctly rounded mean, whatever the order; NaN of nothing or of opposite infinities."""
+    if len(values) == 0:
+        return math.nan
+    if not np.isfinite(values).all():
+        with np.errstate(invalid="ignore"):
+            return float(np.sum(values))
+    return math.fsum(values) / len(values)
 
 
 def _patient_sums(
     row: NDArray[np.float64], index: NDArray[np.intp], n_patients: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    finite = np.isfinite(row)
-    values, owners = row[finite], index[finite]
+    answered = ~np.isnan(row)
+    values, owners = row[answered], index[answered]
     # Sorted within each patient, so that the order of the cases does not reach the rounding of the sums.
     order = np.lexsort((values, owners))
     sums = np.bincount(owners[order], weights=values[order], minlength=n_patients).astype(np.float64)
@@ -163,7 +173,4 @@ def _table(scores: ArrayLike, what: str) -> NDArray[np.float64]:
     table = np.atleast_2d(np.asarray(scores, dtype=np.float64))
     if table.ndim != 2 or table.size == 0:
         raise ValueError(f"{what} must hold at least one case, got shape {list(np.shape(scores))}")
-    infinite = int(np.isinf(table).sum())
-    if infinite:
-        raise ValueError(f"{what} must be finite or NaN (no answer), got {infinite} infinite values")
     return table

@@ -66,10 +66,10 @@ def rank_intervals(
     """
     scores = np.atleast_2d(np.asarray(table, dtype=np.float64))
     drawn = mean_replicates(scores, patients, replicates, seed)
-    finite = np.isfinite(scores)
-    values = np.array([mean(row[known]) for row, known in zip(scores, finite, strict=True)])
+    answered = ~np.isnan(scores)
+    values = np.array([mean(row[known]) for row, known in zip(scores, answered, strict=True)])
     index, _ = patient_index(patients, scores.shape[1])
-    n_patients = len(np.unique(index[finite.any(axis=0)]))
+    n_patients = len(np.unique(index[answered.any(axis=0)]))
     return ranks_from_replicates(values, drawn, n_patients, direction, level)
 
 
@@ -86,7 +86,8 @@ def ranks_from_replicates(
     of the largest such deviation among all pairs over the replicates, stepping down over the pairs not yet
     told apart (Romano & Wolf 2005, Econometrica 73:1237-1282). The quantile is expanded for few patients as
     intervals are (Hesterberg 2015) and never below that of a single pair. A difference that is the same in
-    every resample is certain, unless it is zero.
+    every resample is certain, unless it is zero; an infinite value is told apart from none. With fewer than
+    about six patients the level is not reached (0.88 for three at 0.95).
 
     Args:
         values: ``[E]`` scores on the data as they are, NaN where there is none.
@@ -105,11 +106,14 @@ def ranks_from_replicates(
     values, drawn = np.asarray(values, dtype=np.float64), np.asarray(replicates, dtype=np.float64)
     if values.ndim != 1 or drawn.ndim != 2 or len(drawn) != len(values):
         raise ValueError(f"values [E] and replicates [E,R] must go together, got {values.shape} and {drawn.shape}")
-    ranked = np.flatnonzero(np.isfinite(values))
+    ranked = np.flatnonzero(~np.isnan(values))
     sign = 1.0 if direction == "higher" else -1.0
     good, drawn = sign * values[ranked], sign * drawn[ranked]
-    drawn = drawn[:, np.isfinite(drawn).all(axis=0)]
-    better = _told_apart(good, drawn, n_patients, level)
+    # A mean that is infinite has a rank, but nothing measures how certain it is.
+    finite = np.flatnonzero(np.isfinite(good))
+    tested = drawn[finite][:, np.isfinite(drawn[finite]).all(axis=0)]
+    better = np.zeros((len(ranked), len(ranked)), dtype=bool)
+    better[np.ix_(finite, finite)] = _told_apart(good[finite], tested, n_patients, level)
     rank, low, high = (np.full(len(values), np.nan) for _ in range(3))
     rank[ranked] = 1 + (good[None, :] > good[:, None]).sum(axis=1)
     low[ranked] = 1 + better.sum(axis=0)

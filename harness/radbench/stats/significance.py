@@ -33,18 +33,17 @@ def wilcoxon(differences: ArrayLike, patients: Sequence[Hashable] | None = None)
         p in (0, 1]; 1.0 where no difference is non-zero, NaN where no case has an answer.
 
     Raises:
-        ValueError: no differences, infinite ones, or patients of another number.
+        ValueError: no differences, or patients of another number.
     """
     d = np.atleast_1d(np.asarray(differences, dtype=np.float64))
     if d.ndim != 1 or d.size == 0:
         raise ValueError(f"differences must be a list of at least one value, got shape {list(d.shape)}")
-    if np.isinf(d).any():
-        raise ValueError(f"differences must be finite or NaN (no answer), got {int(np.isinf(d).sum())} infinite ones")
     index, n_patients = patient_index(patients, len(d))
-    finite = np.isfinite(d)
-    if not finite.any():
+    answered = ~np.isnan(d)
+    d = _patient_means(d[answered], index[answered], n_patients)
+    d = d[~np.isnan(d)]  # a patient whose differences are infinite both ways
+    if len(d) == 0:
         return math.nan
-    d = _patient_means(d[finite], index[finite], n_patients)
     d = d[d != 0.0]
     if len(d) == 0:
         return 1.0
