@@ -96,6 +96,15 @@ def test_replicates_of_any_score_can_be_ranked():
     assert direct.high.tolist() == whole.high.tolist()
 
 
+def test_an_infinite_mean_is_ranked_but_told_apart_from_none():
+    table = noisy([0.0, 5.0, 10.0])
+    table[0, 3] = np.inf
+    ranks = rank_intervals(table, replicates=200)
+    assert ranks.rank.tolist() == [1, 3, 2]
+    assert ranks.low.tolist() == [1, 2, 1]
+    assert ranks.high.tolist() == [3, 3, 2]
+
+
 def test_undefined_replicates_are_dropped():
     table = noisy([0.0, 5.0])
     drawn = mean_replicates(table, replicates=300)
