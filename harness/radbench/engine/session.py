@@ -19,6 +19,9 @@ from radbench.engine.store import Store
 MEASURES = ("enhance_ms", "peak_memory_mb", "parameters", "device")
 """What making an enhancement took, beside the scores in the per-case files."""
 
+_NOTES = 3
+"""Failures of one kind that are printed as they come; the journal has all."""
+
 _POISON_LIMIT = 3
 """After so many cases on which a worker was lost, a step's whole enhancer-and-task work is given up."""
 
@@ -136,6 +139,7 @@ class Session:
         self.retried: set[tuple[str, str]] = set()
         self.poisoned: Counter[str] = Counter()
         self.started: set[str] = set()
+        self.noted: Counter[tuple[str, str]] = Counter()
 
     def prepare(self, jobs: int) -> list[Step]:
         """Find out what is there already; return the steps that are not."""
@@ -264,9 +268,18 @@ class Session:
         where = (facts["key"], facts["entry"])
         if where not in self.ledger.failures:
             self.folder.record("failure", **facts)
-            self.reporter.note(f"case '{facts['case_id']}' ({facts['stage']}, {facts['status']}): {facts['message']}")
+            self._note_failure(step, facts)
         self.ledger.failures[where] = facts
         self.reporter.advance(1, step.label)
+
+    def _note_failure(self, step: Step, facts: dict[str, Any]) -> None:
+        key = (facts["key"], facts["status"])
+        self.noted[key] += 1
+        what = f"case '{facts['case_id']}' ({facts['stage']}, {facts['status']}): {facts['message']}"
+        if self.noted[key] <= _NOTES:
+            self.reporter.note(what if facts["stage"] == "load" else f"{step.label}: {what}")
+        elif self.noted[key] == _NOTES + 1:
+            self.reporter.note(f"{step.label}: more cases failed ({facts['status']}); all stand in the journal")
 
     def _broken(self, step: Step, facts: dict[str, Any]) -> None:
         key = {"fit": step.fit_key, "enhance": step.enhance_key}.get(step.kind, step.score_key)

@@ -1,0 +1,30 @@
+"""What all tests share: folders of their own for caches, settings and runs; the real data where they are present."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path, monkeypatch):
+    """Keep a test from seeing the user's caches, settings and runs, and another test's."""
+    monkeypatch.setenv("RADBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("RADBENCH_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("RADBENCH_RUNS", str(tmp_path / "runs"))
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """Return the folder of real images, or skip."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared/data: not present")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toy_plugin():
+    """Return the file of the plugin that misbehaves in every way."""
+    return ROOT / "tests" / "harness" / "engine" / "toy_plugin.py"

@@ -1,0 +1,184 @@
+"""A plugin with a tiny data set and enhancers that misbehave in every way the harness must survive."""
+
+import hashlib
+import os
+import time
+
+import torch
+
+from radbench import Case, CaseEntry, Config, DatasetSpec, EnhancerSpec, MetricSpec, TaskSpec, hookimpl, param
+from radbench.contracts import CaseError
+
+KINDS = (
+    "brighten",
+    "raises",
+    "nan",
+    "wrong_shape",
+    "wrong_dtype",
+    "mutates",
+    "exits",
+    "sleeps",
+    "eats",
+    "picky",
+    "noisy",
+)
+
+
+@hookimpl
+def radbench_enhancers():
+    specs = [EnhancerSpec(name=f"toy-{k.replace('_', '-')}", factory=f"toy_plugin:{k}", summary=k) for k in KINDS]
+    learner = EnhancerSpec(name="toy-learner", factory="toy_plugin:Learner", summary="learns", trainable=True)
+    return [*specs, learner]
+
+
+@hookimpl
+def radbench_tasks():
+    mean = MetricSpec("mean", "higher", data_range=1.0)
+    auroc = MetricSpec("auroc", "higher", aggregation="auroc")
+    return [
+        TaskSpec(name="toy-mean", factory="toy_plugin:Mean", summary="mean", metrics=(mean,), default_dataset="toy"),
+        TaskSpec(
+            name="toy-auroc", factory="toy_plugin:Auroc", summary="AUROC", metrics=(auroc,), default_dataset="toy"
+        ),
+        TaskSpec(
+            name="toy-lung", factory="toy_plugin:Mean", summary="needs", metrics=(mean,), needs_targets=("lung_mask",)
+        ),
+    ]
+
+
+@hookimpl
+def radbench_datasets():
+    return [DatasetSpec(name="toy", factory="toy_plugin:Toy", summary="squares", modality="any")]
+
+
+class Toy:
+    class Config(Config):
+        cases: int = param(6, "how many", source="assumed")
+        size: int = param(8, "pixels", source="assumed")
+        bad: str = param("", "case that cannot be loaded", source="assumed")
+        delay: float = param(0.0, "seconds to load", source="assumed")
+
+    modality = "any"
+    targets = frozenset({"findings"})
+
+    def __init__(self, config):
+        self.config = config
+
+    def manifest(self):
+        def entry(split, i):
+            digest = hashlib.sha256(f"{split}{i}{self.config.size}".encode()).hexdigest()
+            return CaseEntry(f"{split}{i}", f"{split}-p{i // 2}", split, "even" if i % 2 == 0 else "odd", digest)
+
+        return [entry(s, i) for s in ("train", "validation", "test") for i in range(self.config.cases)]
+
+    def load(self, case_id):
+        if case_id == self.config.bad:
+            raise CaseError(f"case '{case_id}': its file is cut short")
+        time.sleep(self.config.delay)
+        split, i = case_id.rstrip("0123456789"), int(case_id.lstrip("abcdefghijklmnopqrstuvwxyz"))
+        image = torch.full((1, self.config.size, self.config.size), (i + 1) / 20)
+        group = "even" if i % 2 == 0 else "odd"
+        return Case(
+            case_id, f"{split}-p{i // 2}", image, group=group, targets={"findings": torch.tensor([float(i % 2)])}
+        )
+
+
+class Mean:
+    class Config(Config):
+        scale: float = param(1.0, "factor", source="assumed")
+
+    def __init__(self, config):
+        self.config = config
+
+    def score_case(self, sample, context):
+        return {"mean": float(sample.image.mean()) * self.config.scale}
+
+
+class Auroc(Mean):
+    def __init__(self, config):
+        super().__init__(config)
+
+    def run(self, data, context):
+        from radbench import TaskResult
+
+        predictions = {}
+        for sample in data.split("test"):
+            label = float(sample.case.targets["findings"][0])
+            predictions[sample.case.case_id] = {"auroc": (label, float(sample.image.mean()))}
+        return TaskResult(scores={}, predictions=predictions)
+
+
+class Learner:
+    class Config(Config):
+        trained_on: str = param("toy", "data set", source="assumed")
+        fail: bool = param(False, "raise in fit", source="assumed")
+
+    def __init__(self, config):
+        self.config = config
+        self.weight = torch.zeros(1)
+
+    def fit(self, cases, context):
+        if self.config.fail:
+            raise RuntimeError("no convergence")
+        self.weight = torch.stack([c.image.mean() for c in cases]).mean().reshape(1) + torch.rand(1) * 1e-3
+        context.progress(1, 1, "epoch")
+
+    def enhance(self, images):
+        return (images + self.weight).clamp(0, 1)
+
+    def state_dict(self):
+        return {"weight": self.weight}
+
+    def load_state_dict(self, state):
+        self.weight = state["weight"]
+
+
+def brighten(images, amount: float = 0.1):
+    return (images + amount).clamp(0, 1)
+
+
+def raises(images):
+    raise ValueError("I never work")
+
+
+def nan(images):
+    return images * float("nan")
+
+
+def wrong_shape(images):
+    return images[:, :, :4]
+
+
+def wrong_dtype(images):
+    return images.double()
+
+
+def mutates(images):
+    return images.mul_(0.5)
+
+
+def exits(images):
+    os._exit(7)
+
+
+def sleeps(images):
+    time.sleep(60)
+    return images
+
+
+def eats(images):
+    hoard = []
+    while True:
+        hoard.append(bytearray(os.urandom(1024)) * 20_000)
+
+
+def picky(images, fails_at: float = 0.15, how: str = "raise"):
+    if abs(float(images.mean()) - fails_at) < 1e-3:
+        if how == "exit":
+            os._exit(3)
+        raise ValueError("not this one")
+    return images
+
+
+def noisy(images):
+    return (images + torch.rand_like(images) * 0.1).clamp(0, 1)
