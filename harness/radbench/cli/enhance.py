@@ -70,7 +70,7 @@ def _jobs(source: Path, target: Path, overwrite: bool) -> list[tuple[str, Path, 
         if target.is_file():
             raise UsageError(f"'{source}' is a folder, so '{target}' must be one")
         found = find_images(source)
-        jobs = [(case_id, file, target / file.relative_to(source)) for case_id, file in found]
+        jobs = [(case_id, file, target / file.relative_to(source)) for case_id, file in found.items()]
     elif source.is_file():
         to = target / source.name if target.is_dir() else target
         jobs = [(source.stem, source, to)]
@@ -89,9 +89,7 @@ def _jobs(source: Path, target: Path, overwrite: bool) -> list[tuple[str, Path, 
 
 
 def _with_writable_suffix(file: Path, to: Path) -> Path:
-    from radbench.imaging import is_dicom
-
-    if is_dicom(file):
+    if _is_dicom(file):
         if to.suffix.lower() not in (".dcm", file.suffix.lower()):
             raise UsageError(f"'{file}' is DICOM, so '{to.name}' must end in .dcm")
         return to
@@ -106,14 +104,15 @@ def _with_writable_suffix(file: Path, to: Path) -> Path:
 def _one(loaded: LoadedEnhancer, case_id: str, file: Path, to: Path, layers: bool, seed: int, device: str) -> None:
     from radbench.contracts.case import CaseInfo
     from radbench.engine.apply import seed_everything
-    from radbench.imaging import is_dicom, read_image, write_derived_dicom, write_image
+    from radbench.imaging import read_image, write_derived_dicom, write_image
 
     read = read_image(file)
     seed_everything(seed, case_id)
     result = loaded(read.image[None].to(device), [CaseInfo(case_id, case_id, read.spacing_mm)])
     image = result.image[0].cpu()
-    bits = 16 if _bits(read.source) > 8 else 8
-    if is_dicom(file):
+    # A float file states no depth; 16 bits keep what 8 would lose.
+    bits = 8 if (read.source["bits"] or 16) <= 8 else 16
+    if _is_dicom(file):
         write_derived_dicom(to, image, file, f"radbench {loaded.name}")
     else:
         write_image(to, image, bits=8 if to.suffix.lower() in (".jpg", ".jpeg") else bits)
@@ -122,5 +121,8 @@ def _one(loaded: LoadedEnhancer, case_id: str, file: Path, to: Path, layers: boo
             write_image(to.with_name(f"{to.stem}.{name}.png"), layer[0].cpu(), bits=bits)
 
 
-def _bits(source: Any) -> int:
-    return int(source.get("bits", 8))
+def _is_dicom(file: Path) -> bool:
+    from radbench.imaging.dicom import is_dicom
+
+    with file.open("rb") as stream:
+        return is_dicom(stream.read(132))

@@ -114,15 +114,15 @@ def _write_nifti(path: Path, values: Tensor, case: Case) -> None:
 def _write_dicom(path: Path, case: Case) -> None:
     import numpy as np
     from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+    from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
     values, is_hu = _values(case)
     array = values[0].numpy()
-    storage = _CT_STORAGE if is_hu else _SECONDARY_CAPTURE
+    storage = UID(_CT_STORAGE if is_hu else _SECONDARY_CAPTURE)
 
-    def uid(*parts: str) -> str:
+    def uid(*parts: str) -> UID:
         # The same case gives the same identifiers, so that an export can be repeated.
-        return str(generate_uid(entropy_srcs=["radbench", case.patient_id, *parts]))
+        return generate_uid(entropy_srcs=["radbench", case.patient_id, *parts])
 
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = storage
