@@ -1,0 +1,1 @@
+"""Lesion segmentation as a downstream task: GrabCut from RECIST marks (Tang et al. 2018)."""

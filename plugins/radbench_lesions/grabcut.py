@@ -1,0 +1,180 @@
+"""The task ``grabcut``: segment the lesion by GrabCut from its RECIST marks and compare with its mask."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.contracts.config import Config, param
+from radbench.contracts.results import Sample, TaskContext
+from radbench_lesions.trimap import FOREGROUND, PROBABLE_FOREGROUND, Trimap, recist_trimap
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A lesion as GrabCut found it, with what it started from.
+
+    Attributes:
+        mask: bool ``[H,W]`` over the whole image.
+        trimap: the regions it started from and the window it looked at.
+        channels: uint8 ``[h,w,3]``, what it looked at: the window of the three channels.
+        remark: "" or why GrabCut had nothing to decide by, in which case the mask is the trimap's foreground.
+    """
+
+    mask: NDArray[np.bool_]
+    trimap: Trimap
+    channels: NDArray[np.uint8]
+    remark: str = ""
+
+
+class GrabCut:
+    """Score an enhancement by how well GrabCut segments the lesion on it (Tang et al. 2018, section 2.2).
+
+    GrabCut is given the RECIST marks at test time. Per case: Dice, precision and recall against ``lesion_mask`` over
+    the whole image.
+    """
+
+    class Config(Config):
+        """The sizes of the regions, GrabCut's iterations and its input."""
+
+        input: Literal["enhanced", "stacked"] = param(
+            "enhanced",
+            "what the three 8-bit channels hold: the enhanced image three times, or [original, denoised, enhanced] "
+            "where the enhancement has a layer 'denoised' and [original, enhanced, enhanced] where it has none",
+            source="paper section 2.2 stacks the three; two channels' worth for a single enhancer is assumed",
+        )
+        roi_scale: float = param(
+            2.0,
+            "side of the square region of interest, in long diameters; outside it all is background",
+            source="paper section 3",
+            gt=1.0,
+            le=10.0,
+        )
+        foreground_share: float = param(
+            0.1,
+            "share of the lesion's box (a square of the long diameter) that the widened RECIST cross covers",
+            source="assumed: the paper marks the foreground by the cross and does not say how wide",
+            gt=0.0,
+            le=0.5,
+        )
+        margin: float = param(
+            0.1,
+            "width of the definite background shown around the region of interest, in its sides; at least a pixel",
+            source="assumed: GrabCut wants some definite background",
+            gt=0.0,
+            le=1.0,
+        )
+        min_box: float = param(
+            4.0,
+            "least side of the lesion's box in pixels, for marks of almost no length",
+            source="assumed",
+            ge=1.0,
+        )
+        iterations: int = param(5, "iterations of GrabCut", source="assumed", ge=1, le=100)
+
+    def __init__(self, config: GrabCut.Config) -> None:
+        self.config = config
+
+    def score_case(self, sample: Sample, context: TaskContext) -> Mapping[str, float]:
+        """Return Dice, precision and recall of one lesion.
+
+        Raises:
+            CaseError: the marks are not finite or lie outside the image.
+        """
+        import torch
+
+        from radbench.metrics import dice, precision, recall
+
+        found = torch.from_numpy(self.segment(sample, context).mask)[None, None]
+        truth = sample.case.targets["lesion_mask"].detach().cpu()[None]
+        scores = {"dice": dice, "precision": precision, "recall": recall}
+        return {name: float(metric(found, truth)[0]) for name, metric in scores.items()}
+
+    def segment(self, sample: Sample, context: TaskContext) -> Segmentation:
+        """Segment one lesion; for pictures, and for whoever wants the masks.
+
+        Where GrabCut has nothing to decide by, the lesion is what was marked, the trimap's foreground, and ``remark``
+        says so: the window is constant in all channels, or OpenCV finds too few pixels for its colour models.
+        Where the ROI reaches beyond the image it is cut off there, and the definite background surrounds it on the
+        other sides only.
+
+        Raises:
+            CaseError: as :meth:`score_case`.
+        """
+        config = self.config
+        original = _image(sample.case.image)
+        trimap = recist_trimap(
+            _image(sample.case.targets["recist"]),
+            (original.shape[0], original.shape[1]),
+            config.roi_scale,
+            config.foreground_share,
+            config.margin,
+            config.min_box,
+        )
+        top, bottom, left, right = trimap.window
+        channels = np.stack([_eight_bits(c[top:bottom, left:right]) for c in self._channels(sample)], axis=-1)
+        labels, remark = _cut(
+            channels,
+            trimap.regions[top:bottom, left:right],
+            config.iterations,
+            case_seed(context.seed, sample.case.case_id),
+        )
+        mask = np.zeros(original.shape, dtype=bool)
+        mask[top:bottom, left:right] = labels
+        return Segmentation(mask, trimap, channels, remark)
+
+    def _channels(self, sample: Sample) -> list[NDArray[np.float32]]:
+        enhanced = _image(sample.image)
+        if self.config.input == "enhanced":
+            return [enhanced, enhanced, enhanced]
+        second = _image(sample.layers["denoised"]) if "denoised" in sample.layers else enhanced
+        return [_image(sample.case.image), second, enhanced]
+
+
+def case_seed(seed: int, case_id: str) -> int:
+    """Return the seed of OpenCV's generator for one case, so that neither order nor company changes its score."""
+    digest = hashlib.sha256(f"{seed}:{case_id}".encode()).digest()
+    return int.from_bytes(digest[:4], "little") & 0x7FFFFFFF
+
+
+def _cut(
+    channels: NDArray[np.uint8], regions: NDArray[np.uint8], iterations: int, seed: int
+) -> tuple[NDArray[np.bool_], str]:
+    """Run GrabCut (Rother et al. 2004) from four regions; return the lesion, bool ``[h,w]``, and a remark."""
+    import cv2
+
+    marked = regions == FOREGROUND
+    if (channels == channels[0, 0]).all():
+        return marked, "the window is constant"
+    labels = regions.copy()
+    cv2.setRNGSeed(seed)
+    try:
+        cv2.grabCut(
+            np.ascontiguousarray(channels),
+            labels,
+            (0, 0, 0, 0),  # the rectangle is not used when a mask is given
+            np.zeros((1, 65)),
+            np.zeros((1, 65)),
+            iterations,
+            cv2.GC_INIT_WITH_MASK,
+        )
+    except cv2.error as error:
+        return marked, f"OpenCV's GrabCut found no model: {error.err or error}"
+    return (labels == FOREGROUND) | (labels == PROBABLE_FOREGROUND), ""
+
+
+def _image(tensor: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = tensor.detach().cpu().numpy()
+    return array[0] if array.ndim == 3 else array
+
+
+def _eight_bits(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.rint(np.clip(image, 0.0, 1.0).astype(np.float64) * 255.0).astype(np.uint8)

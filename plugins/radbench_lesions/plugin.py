@@ -1,0 +1,26 @@
+"""What the plugin offers: the task ``grabcut``."""
+
+from __future__ import annotations
+
+from radbench.contracts.specs import TaskSpec
+from radbench.metrics.specs import DICE, PRECISION, RECALL
+from radbench.registry.hookspecs import hookimpl
+
+
+@hookimpl
+def radbench_tasks() -> list[TaskSpec]:
+    """Offer lesion segmentation by GrabCut."""
+    return [
+        TaskSpec(
+            name="grabcut",
+            factory="radbench_lesions.grabcut:GrabCut",
+            summary="Lesion segmentation by GrabCut from RECIST marks",
+            reference="Tang et al. 2018, CT image enhancement using stacked GANs (MLMI), section 2.2; "
+            "Rother, Kolmogorov & Blake 2004, GrabCut (ACM TOG 23:309-314)",
+            metrics=(DICE, PRECISION, RECALL),
+            modality="ct",
+            needs_targets=("recist", "lesion_mask"),
+            uses_at_test=("recist",),
+            default_dataset="phantom-lesions",
+        )
+    ]

@@ -1,0 +1,1 @@
+"""Image quality as a task: no-reference scores of the enhanced image."""
