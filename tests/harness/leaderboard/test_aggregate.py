@@ -1,0 +1,313 @@
+"""Raw scores become rows: values by hand, families by definition, and nobody climbs by failing."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+from pandas.testing import assert_frame_equal
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from radbench.contracts import MetricSpec, NotComparableError, SchemaError, Status
+from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
+from radbench.leaderboard.statistics import centred_p_value
+from radbench.stats import bootstrap_difference, bootstrap_mean, holm, paired_ap_auroc, wilcoxon
+
+DICE = MetricSpec("dice", "higher")
+RMSE = MetricSpec("rmse", "lower")
+AP = MetricSpec("ap", "higher", aggregation="ap")
+AUROC = MetricSpec("auroc", "higher", aggregation="auroc")
+
+
+def pair(enhancer: str, dice: Any = (), **changes: Any) -> PairResult:
+    """A pair whose k-th case has the k-th score; None leaves the case out."""
+    scores = {f"c{k:03}": {"dice": s} for k, s in enumerate(dice) if s is not None}
+    facts: dict[str, Any] = {
+        "task": "grabcut",
+        "dataset": "phantom-lesions",
+        "split": "test",
+        "profile": "quick",
+        "seed": 0,
+        "metrics": (DICE,),
+        "scores": scores,
+        "expected_cases": len(dice),
+        "dataset_fingerprint": "ab" * 32,
+        "task_digest": "cd" * 8,
+        "device": "cpu",
+        "precision": "float32",
+        "radbench_version": "0.1.0",
+        "created_utc": "2025-11-21T08:00:00Z",
+    }
+    return PairResult(enhancer=enhancer, **{**facts, **changes})
+
+
+def rows(*pairs: PairResult, replicates: int = 400) -> pd.DataFrame:
+    return leaderboard_rows(pairs, replicates)
+
+
+def one(frame: pd.DataFrame, enhancer: str, group: str = "all", metric: str = "dice") -> pd.Series:
+    found = frame[(frame.enhancer == enhancer) & (frame.group == group) & (frame.metric == metric)]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+def noise(n: int, seed: int, shift: float = 0.0) -> list[float]:
+    return [float(x) for x in np.clip(np.random.default_rng(seed).normal(0.7 + shift, 0.1, n), 0, 1)]
+
+
+def test_value_std_and_delta_are_those_computed_by_hand() -> None:
+    frame = rows(pair("original", [0.2, 0.4, 0.6, 0.8]), pair("clahe", [0.4, 0.5, 0.6, 0.9]))
+    clahe = one(frame, "clahe")
+    assert clahe["value"] == pytest.approx(0.6, abs=1e-15)
+    assert clahe["std"] == pytest.approx(math.sqrt((0.04 + 0.01 + 0 + 0.09) / 3), abs=1e-15)
+    assert clahe["delta"] == pytest.approx((0.2 + 0.1 + 0.0 + 0.1) / 4, abs=1e-15)
+    assert (clahe["n_cases"], clahe["n_patients"]) == (4, 4)
+    # Three non-zero differences, all positive: the exact two-sided p is 2 / 2^3.
+    assert clahe["p_value"] == pytest.approx(0.25)
+
+
+def test_intervals_and_tests_are_those_of_radbench_stats() -> None:
+    a, b = noise(60, 1), noise(60, 2, 0.05)
+    patients = {f"c{k:03}": f"p{k // 2}" for k in range(60)}
+    who = list(patients.values())
+    frame = rows(pair("original", a, patients=patients), pair("wls", b, patients=patients))
+    wls, mean, difference = one(frame, "wls"), bootstrap_mean(b, who, 400), bootstrap_difference(b, a, who, 400)
+    assert (wls["value"], wls["ci_low"], wls["ci_high"]) == (mean.value, mean.low, mean.high)
+    assert (wls["delta"], wls["delta_ci_low"], wls["delta_ci_high"]) == (
+        difference.delta,
+        difference.low,
+        difference.high,
+    )
+    assert wls["p_value"] == wilcoxon(np.subtract(b, a), who)
+    assert (wls["n_cases"], wls["n_patients"]) == (60, 30)
+
+
+def test_the_paired_test_is_scipys_where_every_case_is_a_patient() -> None:
+    a, b = noise(30, 3), noise(30, 4, 0.04)
+    expected = scipy.stats.wilcoxon(np.subtract(b, a)).pvalue
+    assert one(rows(pair("original", a), pair("wls", b)), "wls")["p_value"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_original_is_compared_with_nothing() -> None:
+    original = one(rows(pair("original", noise(9, 1)), pair("he", noise(9, 2))), "original")
+    assert original[["delta", "delta_ci_low", "delta_ci_high", "p_value", "p_adjusted"]].isna().all()
+    assert original["rank"] in (1, 2)
+
+
+def test_without_original_there_are_no_differences() -> None:
+    frame = rows(pair("he", noise(9, 1)), pair("wls", noise(9, 2)))
+    assert frame["delta"].isna().all()
+    assert sorted(frame["rank"]) == [1, 2]
+
+
+def test_holms_family_is_the_table_of_one_group_and_all_its_metrics() -> None:
+    def both(enhancer: str, seed: int, shift: float) -> PairResult:
+        dice, rmse = noise(40, seed, shift), noise(40, seed + 50, -shift)
+        scores = {f"c{k:03}": {"dice": d, "rmse": r} for k, (d, r) in enumerate(zip(dice, rmse, strict=True))}
+        groups = {f"c{k:03}": "bone" if k % 2 else "liver" for k in range(40)}
+        return pair(enhancer, metrics=(DICE, RMSE), scores=scores, groups=groups, expected_cases=40)
+
+    frame = rows(both("original", 1, 0), both("he", 2, 0.02), both("wls", 3, 0.05), both("clahe", 4, 0.08))
+    for group in ("all", "bone", "liver"):
+        table = frame[frame.group == group]
+        assert table["p_value"].notna().sum() == 6
+        np.testing.assert_array_equal(table["p_adjusted"], holm(table["p_value"]))
+
+
+def test_ranks_follow_the_direction_and_ties_share_the_better_rank() -> None:
+    def rmse(enhancer: str, values: list[float]) -> PairResult:
+        return pair(enhancer, metrics=(RMSE,), scores={f"c{k}": {"rmse": v} for k, v in enumerate(values)})
+
+    frame = rows(rmse("original", [3, 3]), rmse("a", [1, 2]), rmse("b", [2, 1]), rmse("c", [1, 1]))
+    ranks = dict(zip(frame["enhancer"], frame["rank"], strict=True))
+    assert ranks == {"c": 1, "a": 2, "b": 2, "original": 4}
+    assert (frame["rank_low"] <= frame["rank"]).all()
+    assert (frame["rank"] <= frame["rank_high"]).all()
+
+
+def test_an_enhancer_that_skips_a_hard_case_is_not_ranked() -> None:
+    skipper = pair("skipper", [0.9, 0.9, None], failures={"c002": "out of memory"})
+    frame = rows(pair("original", [0.8, 0.8, 0.1]), skipper, pair("wls", [0.8, 0.8, 0.2]))
+    row = one(frame, "skipper")
+    assert row["value"] == pytest.approx(0.9)
+    assert math.isnan(row["rank"])
+    assert row["error"] == "1 of 3 cases failed: c002 (out of memory)"
+    assert row["status"] == "ok"
+    assert (one(frame, "wls")["rank"], one(frame, "original")["rank"]) == (1, 2)
+
+
+def test_a_score_that_is_not_finite_counts_as_no_answer() -> None:
+    frame = rows(pair("original", [0.5, 0.5, 0.5]), pair("wls", [0.9, math.nan, math.inf]))
+    row = one(frame, "wls")
+    assert (row["n_cases"], row["value"]) == (1, 0.9)
+    assert math.isnan(row["rank"])
+    assert row["error"] == "2 of 3 cases failed: c001, c002"
+
+
+def test_the_difference_is_taken_on_common_cases() -> None:
+    frame = rows(pair("original", [0.5, 0.5, None, 0.1]), pair("wls", [0.6, 0.7, 0.9, None]))
+    assert one(frame, "wls")["delta"] == pytest.approx(0.15)
+
+
+def test_a_case_that_nobody_could_read_costs_nobody_the_rank() -> None:
+    bad = {"c002": "truncated file"}
+    frame = rows(pair("original", [0.5, 0.6, None], failures=bad), pair("wls", [0.6, 0.7, None], failures=bad))
+    assert sorted(frame["rank"]) == [1, 2]
+    assert set(frame["error"]) == {"1 of 3 cases failed: c002 (truncated file)"}
+
+
+def test_an_incomplete_group_leaves_the_other_groups_ranked() -> None:
+    groups = {"c000": "bone", "c001": "bone", "c002": "liver", "c003": "liver"}
+    frame = rows(
+        pair("original", [0.5, 0.6, 0.7, 0.8], groups=groups), pair("wls", [0.6, 0.7, 0.8, None], groups=groups)
+    )
+    assert one(frame, "wls", "bone")["rank"] == 1
+    assert one(frame, "wls", "bone")["error"] == ""
+    assert math.isnan(one(frame, "wls", "liver")["rank"])
+    assert math.isnan(one(frame, "wls", "all")["rank"])
+    assert one(frame, "wls", "liver")["error"] == "1 of 2 cases failed: c003"
+
+
+def test_group_rows_hold_the_group_alone() -> None:
+    groups = {"c000": "bone", "c001": "liver", "c002": "bone"}
+    frame = rows(pair("original", [0.2, 0.9, 0.4], groups=groups))
+    assert one(frame, "original", "bone")["value"] == pytest.approx(0.3)
+    assert one(frame, "original", "liver")["n_cases"] == 1
+    assert list(frame["group"]) == ["all", "bone", "liver"]
+
+
+def test_a_group_called_all_is_not_taken_for_the_whole() -> None:
+    frame = rows(pair("original", [0.2, 0.4], groups={"c000": "all", "c001": "bone"}))
+    assert list(frame["group"]) == ["all", "all (group)", "bone"]
+
+
+def test_a_failed_pair_keeps_one_row_per_metric() -> None:
+    crashed = pair("he", metrics=(DICE, RMSE), status=Status.CRASHED, error="signal 9", expected_cases=3)
+    unknown = pair("x", metrics=(), status=Status.NOT_APPLICABLE, error="needs a lung mask")
+    frame = rows(pair("original", [0.5, 0.6, 0.7]), crashed, unknown)
+    he, x = frame[frame.enhancer == "he"], frame[frame.enhancer == "x"]
+    assert list(he["metric"]) == ["dice", "rmse"]
+    assert set(he["status"]) == {"crashed"}
+    assert he["value"].isna().all()
+    assert (x["metric"].item(), x["status"].item(), x["error"].item()) == ("", "not-applicable", "needs a lung mask")
+
+
+def test_a_pair_that_scored_nothing_is_no_success() -> None:
+    frame = rows(pair("original", [0.5, 0.6]), pair("he", [None, None], failures={"c000": "bad", "c001": "bad"}))
+    he = one(frame, "he")
+    assert (he["status"], he["error"]) == ("error", "2 of 2 cases failed: c000, c001 (bad)")
+
+
+def test_many_failed_cases_are_counted_not_listed() -> None:
+    frame = rows(pair("original", [0.5] * 40), pair("he", [0.5] * 20 + [None] * 20))
+    assert one(frame, "he")["error"].endswith("c029 and 10 more")
+
+
+def test_one_patient_has_a_value_and_no_interval() -> None:
+    patients = {"c000": "p", "c001": "p"}
+    row = one(rows(pair("original", [0.2, 0.4], patients=patients)), "original")
+    assert row["value"] == pytest.approx(0.3)
+    assert math.isnan(row["ci_low"])
+    assert row["n_patients"] == 1
+
+
+def test_the_order_of_pairs_and_cases_changes_nothing() -> None:
+    groups = {f"c{k:03}": f"g{k % 3}" for k in range(30)}
+    pairs = [pair(e, noise(30, s), groups=groups, seed=seed) for s, e in enumerate("bca") for seed in (1, 0)]
+    pairs += [pair("original", noise(30, 9), groups=groups, seed=seed) for seed in (0, 1)]
+    expected = rows(*pairs)
+    assert list(dict.fromkeys(expected["enhancer"])) == ["original", "a", "b", "c"]
+    shuffler = random.Random(5)
+    for _ in range(3):
+        shuffler.shuffle(pairs)
+        turned = [dataclasses.replace(p, scores=dict(reversed(list(p.scores.items())))) for p in pairs]
+        assert_frame_equal(rows(*turned), expected, check_exact=True)
+
+
+def test_adding_an_enhancer_leaves_the_others_values_and_intervals() -> None:
+    few = [pair("original", noise(30, 1)), pair("wls", noise(30, 2))]
+    alone, joined = one(rows(*few), "wls"), one(rows(*few, pair("he", noise(30, 3))), "wls")
+    columns = ["value", "std", "ci_low", "ci_high", "delta", "delta_ci_low", "delta_ci_high", "p_value"]
+    assert alone[columns].tolist() == joined[columns].tolist()
+
+
+def test_sets_on_other_data_are_aggregated_apart_and_clashing_labels_refused() -> None:
+    a, b = pair("original", [0.5, 0.6]), pair("original", [0.9, 0.9], dataset="folder[root=x]")
+    assert list(rows(a, b)["rank"]) == [1, 1]
+    with pytest.raises(NotComparableError, match="dataset_fingerprint"):
+        rows(a, dataclasses.replace(a, dataset_fingerprint="ff"))
+    with pytest.raises(SchemaError, match="occurs twice"):
+        rows(a, a)
+
+
+def test_no_pairs_make_an_empty_leaderboard() -> None:
+    assert len(rows()) == 0
+
+
+def test_a_file_name_that_is_no_text_is_shown_escaped() -> None:
+    assert "\\udcff" in rows(pair("he", status=Status.ERROR, error="bad file \udcff.png"))["error"].item()
+
+
+def curves(enhancer: str, labels: Any, scores: Any, **changes: Any) -> PairResult:
+    predictions = {
+        f"c{k:03}": {"ap": (float(y), float(s)), "auroc": (float(y), float(s))}
+        for k, (y, s) in enumerate(zip(labels, scores, strict=True))
+        if s is not None
+    }
+    return pair(enhancer, metrics=(AP, AUROC), predictions=predictions, **changes)
+
+
+RNG = np.random.default_rng(8)
+LABELS = (RNG.random(80) < 0.3).astype(int)
+BASE = (LABELS * 0.5 + RNG.random(80)).round(2)
+BETTER = (LABELS * 0.9 + RNG.random(80)).round(2)
+WHO = {f"c{k:03}": f"p{k // 2}" for k in range(80)}
+
+
+def test_ap_and_auroc_are_scikit_learns_and_their_test_the_paired_bootstrap() -> None:
+    frame = rows(curves("original", LABELS, BASE, patients=WHO), curves("wls", LABELS, BETTER, patients=WHO))
+    ap, auroc = one(frame, "wls", metric="ap"), one(frame, "wls", metric="auroc")
+    assert ap["value"] == pytest.approx(average_precision_score(LABELS, BETTER), abs=1e-12)
+    assert auroc["value"] == pytest.approx(roc_auc_score(LABELS, BETTER), abs=1e-12)
+    paired = paired_ap_auroc(LABELS, BETTER, BASE, list(WHO.values()), 400)
+    for row, expected in ((ap, paired.ap), (auroc, paired.auroc)):
+        assert row["delta"] == pytest.approx(expected.delta, abs=1e-12)
+        assert row["delta_ci_low"] == pytest.approx(expected.low, abs=1e-12)
+        assert row["p_value"] == expected.p_value
+    assert (frame["n_cases"] == 80).all()
+    np.testing.assert_array_equal(frame["p_adjusted"], holm(frame["p_value"]))
+
+
+def test_curves_on_different_cases_are_compared_on_common_ones_and_not_ranked() -> None:
+    holed = [None if k in (3, 4, 50) else s for k, s in enumerate(BETTER)]
+    frame = rows(curves("original", LABELS, BASE), curves("wls", LABELS, holed))
+    common = np.array([s is not None for s in holed])
+    row = one(frame, "wls", metric="ap")
+    expected = average_precision_score(LABELS[common], BETTER[common]) - average_precision_score(
+        LABELS[common], BASE[common]
+    )
+    assert row["delta"] == pytest.approx(expected, abs=1e-12)
+    assert math.isnan(row["rank"])
+    assert row["error"].startswith("3 of 80 cases failed: c003")
+
+
+def test_one_class_has_no_curve_and_says_so() -> None:
+    frame = rows(curves("original", [0, 0, 0], [0.1, 0.2, 0.3]))
+    assert frame["value"].isna().all()
+    assert set(frame["error"]) == {"needs cases of both classes"}
+
+
+def test_labels_that_differ_between_enhancers_are_named() -> None:
+    frame = rows(curves("original", [0, 1, 0], [0.1, 0.2, 0.3]), curves("wls", [1, 1, 0], [0.1, 0.2, 0.3]))
+    assert set(frame["error"]) == {"labels must be 0 or 1, and the same for every enhancer"}
+
+
+def test_the_centred_p_value_is_that_of_radbench_stats() -> None:
+    paired = paired_ap_auroc(LABELS, BETTER, BASE, replicates=500)
+    assert centred_p_value(paired.ap.delta, paired.ap_replicates) == paired.ap.p_value
