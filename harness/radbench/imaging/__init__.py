@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 _HOME = {
+    "write_derived_dicom": "derived",
     "IMAGE_SUFFIXES": "folder",
     "case_id_of": "folder",
     "check_folder": "folder",
@@ -19,26 +20,49 @@ _HOME = {
     "axis_lengths": "recist",
     "convex_hull": "recist",
     "recist_from_mask": "recist",
+    "Region": "regions",
+    "Resized": "regions",
+    "crop": "regions",
+    "paste": "regions",
+    "resize": "regions",
+    "square_region": "regions",
+    "CtVolume": "series",
+    "read_ct_series": "series",
+    "read_volume": "series",
     "ReadImage": "stored",
     "ReadOptions": "stored",
+    "ImageWriteError": "write",
+    "write_image": "write",
 }
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "CtVolume",
+    "ImageWriteError",
     "LookUpTable",
     "ReadImage",
     "ReadOptions",
+    "Region",
+    "Resized",
     "Window",
     "axis_lengths",
     "case_id_of",
     "check_folder",
     "convex_hull",
+    "crop",
     "find_images",
+    "paste",
+    "read_ct_series",
     "read_image",
     "read_mask",
+    "read_volume",
     "recist_from_mask",
+    "resize",
+    "square_region",
     "unwindow_hu",
     "window_hu",
+    "write_derived_dicom",
+    "write_image",
 ]
 
 
@@ -55,8 +79,12 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from radbench.imaging.derived import write_derived_dicom
     from radbench.imaging.folder import IMAGE_SUFFIXES, case_id_of, check_folder, find_images
     from radbench.imaging.intensity import LookUpTable, Window, unwindow_hu, window_hu
     from radbench.imaging.read import read_image, read_mask
     from radbench.imaging.recist import axis_lengths, convex_hull, recist_from_mask
+    from radbench.imaging.regions import Region, Resized, crop, paste, resize, square_region
+    from radbench.imaging.series import CtVolume, read_ct_series, read_volume
     from radbench.imaging.stored import ReadImage, ReadOptions
+    from radbench.imaging.write import ImageWriteError, write_image

@@ -1,0 +1,334 @@
+"""DICOM images, read into stored values with what the file says of rescale, windows, polarity and spacing."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.contracts.errors import ImageReadError
+from radbench.imaging.intensity import LookUpTable, VoiFunction, Window
+from radbench.imaging.stored import MAX_PIXELS, ReadOptions, Stored
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+MAGIC = b"DICM"
+MAGIC_OFFSET = 128
+
+_FUNCTIONS: dict[str, VoiFunction] = {
+    "LINEAR": "LINEAR",
+    "LINEAR_EXACT": "LINEAR_EXACT",
+    "SIGMOID": "SIGMOID",
+}
+_PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_LUMA = np.array((0.299, 0.587, 0.114))
+
+
+def is_dicom(head: bytes) -> bool:
+    """Whether a file's first 132 bytes carry DICOM's magic."""
+    return head[MAGIC_OFFSET : MAGIC_OFFSET + 4] == MAGIC
+
+
+def parse_dicom(name: str, data: bytes) -> Dataset:
+    """Parse a DICOM file that has pixels.
+
+    Args:
+        name: for the sentences.
+        data: the whole file, with or without the 128-byte preamble.
+
+    Raises:
+        ImageReadError: not DICOM, cut short, or without pixels.
+    """
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        dataset = pydicom.dcmread(io.BytesIO(data), force=not is_dicom(data[:132]))
+        # Elements are decoded when they are asked for; a damaged one must show now, not later.
+        for keyword in _NEEDED:
+            dataset.get(keyword)
+    except InvalidDicomError:
+        raise ImageReadError(f"'{name}' is not a DICOM file: it lacks the DICM mark") from None
+    except _DAMAGE as error:
+        raise ImageReadError(f"'{name}' is cut short or damaged ({_short(error)}); copy it again") from error
+    if not any(keyword in dataset for keyword in _PIXEL_KEYWORDS):
+        what = f"it is a {dataset.SOPClassUID.name}" if "SOPClassUID" in dataset else "it has no SOP class"
+        if "Rows" not in dataset and "SOPClassUID" not in dataset:
+            raise ImageReadError(f"'{name}' is not a DICOM image, or is cut short in its header")
+        raise ImageReadError(f"'{name}' has no pixels ({what}), or is cut short before them; give an image")
+    return dataset
+
+
+_NEEDED = ("SOPClassUID", "Rows", "Columns", "PixelData", "RescaleSlope", "WindowCenter", "PixelSpacing")
+_DAMAGE = (EOFError, OSError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError, struct.error)
+
+
+def read_dicom(path: Path, data: bytes, options: ReadOptions) -> Stored:
+    """Read one DICOM image.
+
+    Stored values are the BitsStored bits below HighBit, sign-extended where PixelRepresentation says so;
+    overlay bits beside them are dropped. Colour becomes luma (Rec. 601).
+
+    Args:
+        path: for the sentences.
+        data: the whole file.
+        options: ``frame`` applies here.
+
+    Raises:
+        ImageReadError: not DICOM, cut short, without pixels, compressed in a way that no installed decoder
+        reads,
+            of several frames where none was chosen, or of a kind that is not read.
+    """
+    return stored_from(path.name, parse_dicom(path.name, data), options)
+
+
+def stored_from(name: str, dataset: Dataset, options: ReadOptions) -> Stored:
+    """Return the stored image of a parsed DICOM file; see :func:`read_dicom`.
+
+    Raises:
+        ImageReadError: as :func:`read_dicom`.
+    """
+    try:
+        return _stored_from(name, dataset, options)
+    except ImageReadError:
+        raise
+    except _DAMAGE as error:
+        raise ImageReadError(
+            f"'{name}' has a damaged or contradictory DICOM header ({_short(error)}); export it again"
+        ) from error
+
+
+def _stored_from(name: str, dataset: Dataset, options: ReadOptions) -> Stored:
+    photometric = str(dataset.get("PhotometricInterpretation", ""))
+    samples = int(dataset.get("SamplesPerPixel", 1))
+    rows, columns = int(dataset.get("Rows", 0) or 0), int(dataset.get("Columns", 0) or 0)
+    if rows == 0 or columns == 0:
+        raise ImageReadError(f"'{name}' has no pixels (its size is [{rows}, {columns}])")
+    if rows * columns > MAX_PIXELS:
+        raise ImageReadError(f"'{name}' claims {rows} x {columns} pixels, more than the {MAX_PIXELS} that are read")
+    frame = _frame_number(name, dataset, options)
+    pixels = _decode(name, dataset, None if frame is None else frame - 1)
+    done: list[str] = []
+    bits = int(dataset.BitsStored) if "BitsStored" in dataset and pixels.dtype.kind in "iu" else None
+    signed = int(dataset.get("PixelRepresentation", 0)) == 1
+    bounds: tuple[float, float] | None = None
+    if samples > 1 or photometric == "PALETTE COLOR":
+        values, bounds, bits = _luma(dataset, pixels, photometric, done)
+    elif photometric not in ("MONOCHROME1", "MONOCHROME2"):
+        raise ImageReadError(f"'{name}' has photometric interpretation '{photometric}', which is not read")
+    elif bits is None:
+        values = pixels
+    else:
+        values = _stored_bits(dataset, pixels, bits, signed)
+        bounds = (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1) if signed else (0.0, 2.0**bits - 1)
+    modality = str(dataset.get("Modality", ""))
+    spacing, spacing_from = _spacing(dataset)
+    notes: dict[str, Any] = {
+        "modality": modality,
+        "photometric": photometric,
+        "bits_allocated": int(dataset.get("BitsAllocated", 0)),
+        "signed": signed,
+        "conversions": done,
+        "spacing_from": spacing_from,
+        "transfer_syntax": str(_transfer_syntax(dataset)),
+        "presentation_intent": str(dataset.get("PresentationIntentType", "")),
+    }
+    if frame is not None:
+        notes["frame"] = f"{frame} of {int(dataset.NumberOfFrames)}"
+    needs = ""
+    if modality == "CT":
+        needs = "is a CT slice that states no window"
+    elif bounds is None:
+        needs = "holds floating-point values, whose black and white nothing states"
+    return Stored(
+        name=name,
+        values=values,
+        bounds=bounds,
+        format="DICOM",
+        bits=bits,
+        rescale=_rescale(name, dataset),
+        reversed="MONOCHROME1" if photometric == "MONOCHROME1" else "",
+        windows=_windows(name, dataset),
+        tables=_tables(dataset),
+        padding=_padding(dataset, values) if samples == 1 else None,
+        hounsfield=modality == "CT" and _in_hounsfield_units(dataset),
+        needs_window=needs,
+        lossy=str(dataset.get("LossyImageCompression", "")) == "01",
+        spacing_mm=spacing,
+        notes=notes,
+    )
+
+
+def _short(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 160 else text[:157] + "..."
+
+
+def _transfer_syntax(dataset: Dataset) -> Any:
+    meta = getattr(dataset, "file_meta", None)
+    return meta.get("TransferSyntaxUID", "") if meta is not None else ""
+
+
+def _frame_number(name: str, dataset: Dataset, options: ReadOptions) -> int | None:
+    count = int(dataset.get("NumberOfFrames", 1) or 1)
+    if count > 1 and "SharedFunctionalGroupsSequence" in dataset:
+        raise ImageReadError(
+            f"'{name}' is an enhanced multi-frame file, whose frames carry their own rescale and windows; "
+            "split it into single-frame files"
+        )
+    if count > 1 and options.frame is None:
+        raise ImageReadError(f"'{name}' has {count} frames: choose one with frame=1..{count}")
+    if options.frame is not None and options.frame > count:
+        raise ImageReadError(f"'{name}' has {count} frames, so there is no frame={options.frame}")
+    return options.frame if count > 1 else None
+
+
+def _decode(name: str, dataset: Dataset, index: int | None) -> NDArray[Any]:
+    from pydicom.pixels import pixel_array
+
+    syntax = _transfer_syntax(dataset)
+    if not syntax:
+        # A file without its meta header: what dcmread found out while parsing.
+        from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+        implicit = dataset.original_encoding[0]
+        syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        dataset.ensure_file_meta()
+        dataset.file_meta.TransferSyntaxUID = syntax
+    try:
+        return pixel_array(dataset, index=index)
+    except (RuntimeError, NotImplementedError, ImportError) as error:
+        if not syntax.is_compressed:
+            raise ImageReadError(f"'{name}' cannot be decoded ({_short(error)})") from error
+        raise ImageReadError(
+            f"'{name}' is compressed as {syntax.name} and no installed decoder reads it ({_short(error)}); "
+            "install pylibjpeg with pylibjpeg-libjpeg and pylibjpeg-openjpeg, or python-gdcm, or "
+            "decompress it"
+        ) from error
+    except (ValueError, AttributeError, OSError, EOFError, KeyError, struct.error) as error:
+        raise ImageReadError(f"'{name}' has pixels that are cut short or damaged ({_short(error)})") from error
+
+
+def _stored_bits(dataset: Dataset, pixels: NDArray[Any], bits: int, signed: bool) -> NDArray[np.int32]:
+    allocated = int(dataset.get("BitsAllocated", 16))
+    if bits < 1 or bits > allocated:
+        raise ValueError(f"BitsStored {bits} of BitsAllocated {allocated}")
+    shift = int(dataset.get("HighBit", bits - 1)) + 1 - bits
+    syntax = _transfer_syntax(dataset)
+    if shift < 0 or shift + bits > allocated:
+        raise ValueError(f"HighBit {dataset.HighBit} with BitsStored {bits} of {allocated}")
+    # A JPEG codec yields the samples themselves; only native and RLE words have bits beside them.
+    if syntax.is_compressed and "RLE" not in syntax.name:
+        shift = 0
+    wide = pixels.astype(np.int64)
+    wide = (wide >> shift) & (2**bits - 1)
+    if signed:
+        wide = np.where(wide >= 2 ** (bits - 1), wide - 2**bits, wide)
+    return wide if bits > 31 else wide.astype(np.int32)
+
+
+def _luma(
+    dataset: Dataset, pixels: NDArray[Any], photometric: str, done: list[str]
+) -> tuple[NDArray[Any], tuple[float, float], int]:
+    bits = int(dataset.BitsStored)
+    if photometric == "PALETTE COLOR":
+        from pydicom.pixels import apply_color_lut
+
+        pixels = apply_color_lut(pixels, dataset)[..., :3]
+        bits = 8 * pixels.dtype.itemsize
+        done.append("palette looked up")
+    top = (0.0, 2.0**bits - 1)
+    if (pixels == pixels[..., :1]).all():
+        done.append("RGB channels are equal: grey")
+        return pixels[..., 0], top, bits
+    # pydicom has already turned YBR into RGB.
+    done.append("RGB to luma, Rec. 601")
+    return pixels.astype(np.float64) @ _LUMA, top, bits
+
+
+def _rescale(name: str, dataset: Dataset) -> tuple[float, float] | None:
+    if "ModalityLUTSequence" in dataset:
+        raise ImageReadError(f"'{name}' has a modality look-up table instead of a rescale slope, which is not read")
+    slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
+    if slope is None and intercept is None:
+        return None
+    return float(1 if slope is None else slope), float(0 if intercept is None else intercept)
+
+
+def _in_hounsfield_units(dataset: Dataset) -> bool:
+    """Whether a CT image's rescale gives HU: RescaleType may be left out when it does (PS3.3 C.8.2.1)."""
+    return "RescaleSlope" in dataset and str(dataset.get("RescaleType", "") or "HU") in ("HU", "HU_MOD")
+
+
+def _several(value: Any) -> list[Any]:
+    from pydicom.multival import MultiValue
+
+    if value is None or value == "":
+        return []
+    return list(value) if isinstance(value, MultiValue | list | tuple) else [value]
+
+
+def _windows(name: str, dataset: Dataset) -> list[Window]:
+    centres, widths = _several(dataset.get("WindowCenter")), _several(dataset.get("WindowWidth"))
+    if not centres and not widths:
+        return []
+    if len(centres) != len(widths):
+        raise ImageReadError(
+            f"'{name}' has {len(centres)} window centres but {len(widths)} widths; use window=(low, high)"
+        )
+    word = str(dataset.get("VOILUTFunction", "") or "LINEAR")
+    if word not in _FUNCTIONS:
+        raise ImageReadError(f"'{name}' has VOI LUT function '{word}', which is not known; use window=(low, high)")
+    names = _several(dataset.get("WindowCenterWidthExplanation"))
+    labels = [f"file {i + 1}" + (f" ({names[i]})" if i < len(names) else "") for i in range(len(centres))]
+    return [
+        Window(float(centre), float(width), _FUNCTIONS[word], label)
+        for centre, width, label in zip(centres, widths, labels, strict=True)
+    ]
+
+
+def _tables(dataset: Dataset) -> list[LookUpTable]:
+    tables = []
+    for number, item in enumerate(dataset.get("VOILUTSequence") or (), start=1):
+        count, first, bits = (int(v) for v in item.LUTDescriptor)
+        count = count or 2**16  # PS3.3 C.11.2.1.1: 0 stands for 65536
+        signed = int(dataset.get("PixelRepresentation", 0)) == 1
+        if signed and first >= 2**15:
+            first -= 2**16
+        raw = item["LUTData"].value
+        if isinstance(raw, bytes):
+            width = "u1" if len(raw) in (count, count + count % 2) and bits <= 8 else "u2"
+            order = "<" if dataset.original_encoding[1] is not False else ">"
+            entries = np.frombuffer(raw, dtype=order + width)[:count]
+        else:
+            entries = np.atleast_1d(np.asarray(raw))
+        if len(entries) != count:
+            raise ValueError(f"the VOI look-up table announces {count} entries and holds {len(entries)}")
+        label = str(item.get("LUTExplanation", "") or "")
+        tables.append(
+            LookUpTable(first, entries.astype(np.int64), bits, f"file LUT {number}" + (f" ({label})" if label else ""))
+        )
+    return tables
+
+
+def _padding(dataset: Dataset, values: NDArray[Any]) -> NDArray[np.bool_] | None:
+    value = dataset.get("PixelPaddingValue")
+    if value is None:
+        return None
+    limit = dataset.get("PixelPaddingRangeLimit")
+    ends = sorted((int(value), int(value if limit is None else limit)))
+    padding: NDArray[np.bool_] = (values >= ends[0]) & (values <= ends[1])
+    return padding
+
+
+def _spacing(dataset: Dataset) -> tuple[tuple[float, float] | None, str]:
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
+        value = _several(dataset.get(keyword))
+        if len(value) == 2 and float(value[0]) > 0 and float(value[1]) > 0:
+            return (float(value[0]), float(value[1])), keyword
+    return None, ""

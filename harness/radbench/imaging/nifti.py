@@ -1,0 +1,162 @@
+"""NIfTI slices, read into stored values, turned the way radiologists look at them."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.contracts.errors import ImageReadError
+from radbench.imaging.stored import ReadOptions, Stored
+
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Image
+
+SUFFIXES = (".nii", ".nii.gz")
+
+# Of each plane: the world axis it steps along, then those of its rows and columns; and whether rows and
+# columns run against them. World axes are right, anterior, superior (RAS+).
+_PLANES = {"axial": (2, 1, 0), "coronal": (1, 2, 0), "sagittal": (0, 2, 1)}
+_LOOKS = {
+    "axial": "rows run to posterior, columns to the patient's left",
+    "coronal": "rows run to inferior, columns to the patient's left",
+    "sagittal": "rows run to inferior, columns to posterior",
+}
+_DAMAGE = (OSError, EOFError, ValueError, KeyError, zlib.error, struct.error, gzip.BadGzipFile)
+
+
+def load_nifti(path: Path) -> Nifti1Image:
+    """Open a NIfTI file, pixels unread.
+
+    Raises:
+        ImageReadError: it is not NIfTI (Analyze included, which does not state its orientation), or is
+        damaged.
+    """
+    import nibabel
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.nifti1 import Nifti1Pair
+    from nibabel.spatialimages import HeaderDataError
+
+    try:
+        image = nibabel.load(path)
+    except (ImageFileError, HeaderDataError, *_DAMAGE) as error:
+        raise ImageReadError(f"'{path.name}' is not NIfTI, or is cut short or damaged ({error})") from error
+    if not isinstance(image, Nifti1Pair):
+        raise ImageReadError(
+            f"'{path.name}' is {type(image).__name__}, which does not state its orientation; save it as NIfTI"
+        )
+    return image  # type: ignore[return-value]
+
+
+def read_nifti(path: Path, options: ReadOptions) -> Stored:
+    """Read a two-dimensional NIfTI file, or one slice of a volume.
+
+    The volume is turned to the nearest axes of the patient: an axial slice is seen from the feet with
+    anterior on top and the patient's right on the left of the image, as radiologists do; coronal and sagittal
+    slices have superior on top. A file that states no orientation (both form codes 0) is only transposed, so
+    that its first axis runs along the columns, and the source record says so.
+
+    Args:
+        path: the file, ``.nii`` or ``.nii.gz``.
+        options: ``plane`` and ``slice_number`` apply here.
+
+    Raises:
+        ImageReadError: not NIfTI, damaged, colour, more than three dimensions, or a volume without a chosen
+        slice.
+    """
+    image = load_nifti(path)
+    shape = tuple(int(n) for n in image.shape)
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) == 2:
+        shape = (*shape, 1)
+    if len(shape) != 3 or image.get_data_dtype().fields is not None:
+        raise ImageReadError(
+            f"'{path.name}' has shape {list(image.shape)} and type {image.get_data_dtype()}; give 2-D or 3-D grey"
+        )
+    if 0 in shape:
+        raise ImageReadError(f"'{path.name}' has no pixels (its size is {list(shape)})")
+    axes, flips, known = orientation(image)
+    step, row, column = _PLANES[options.plane] if known else (2, 1, 0)
+    count = shape[axes[step]]
+    number = options.slice_number
+    if number is None:
+        if count > 1:
+            raise ImageReadError(
+                f"'{path.name}' is a volume of {count} {options.plane} slices: choose one with slice_number=1..{count}"
+            )
+        number = 1
+    if number > count:
+        raise ImageReadError(f"'{path.name}' has {count} {options.plane} slices, so there is no slice_number={number}")
+    index: list[Any] = [slice(None)] * 3
+    index[axes[step]] = count - number if flips[step] else number - 1
+    raw = _pixels(path, image, shape, tuple(index))
+    # What is left are the two other axes in storage order.
+    values = raw if axes[row] < axes[column] else raw.T
+    # World axes run to the right, anterior and superior; rows and columns run against all three.
+    if known:
+        values = values[:: 1 if flips[row] else -1, :: 1 if flips[column] else -1]
+    zooms = [float(z) for z in image.header.get_zooms()[:3]] + [1.0]
+    bits, bounds = _depth(values)
+    needs = "" if bounds is not None else "holds values (Hounsfield units?) whose black and white nothing states"
+    return Stored(
+        name=path.name,
+        values=np.ascontiguousarray(values),
+        bounds=bounds,
+        format="NIfTI",
+        bits=bits,
+        unscaled=True,
+        needs_window=needs,
+        spacing_mm=(zooms[axes[row]], zooms[axes[column]]),
+        notes={
+            "orientation": _LOOKS[options.plane] if known else "none stated: first axis along the columns",
+            "slice": f"{options.plane} {number} of {count}",
+            "spacing_from": "pixdim",
+            # Already applied by nibabel, in float64.
+            "scl": [float(getattr(image.dataobj, "slope", 1.0)), float(getattr(image.dataobj, "inter", 0.0))],
+            "conversions": [],
+        },
+    )
+
+
+def orientation(image: Nifti1Image) -> tuple[list[int], list[bool], bool]:
+    """Return, per world axis (right, anterior, superior), the array axis and whether it runs against; and whether
+    the file states an orientation at all.
+    """
+    import nibabel
+
+    header: Any = image.header
+    if int(header["qform_code"]) == 0 and int(header["sform_code"]) == 0:
+        return [0, 1, 2], [False, False, False], False
+    axes, flips = [0, 0, 0], [False, False, False]
+    for array_axis, (world, sign) in enumerate(nibabel.io_orientation(image.affine)):
+        if not np.isfinite(world):
+            raise ImageReadError("the affine of this NIfTI file does not give all three axes a direction")
+        axes[int(world)], flips[int(world)] = array_axis, bool(sign < 0)
+    return axes, flips, True
+
+
+def _pixels(path: Path, image: Nifti1Image, shape: tuple[int, ...], index: tuple[Any, ...]) -> NDArray[Any]:
+    proxy: Any = image.dataobj
+    try:
+        return np.asarray(proxy[index] if len(image.shape) == 3 else np.asarray(proxy).reshape(shape)[index])
+    except _DAMAGE as error:
+        raise ImageReadError(f"'{path.name}' is cut short or damaged ({error}); copy it again") from error
+
+
+def _depth(values: NDArray[Any]) -> tuple[int | None, tuple[float, float] | None]:
+    if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
+        bits = 8 * values.dtype.itemsize
+        return bits, (0.0, 2.0**bits - 1)
+    if values.dtype.kind == "b":
+        return 1, (0.0, 1.0)
+    if values.dtype.kind == "f":
+        finite = values[np.isfinite(values)]
+        if finite.size and finite.min() >= 0.0 and finite.max() <= 1.0:
+            return None, (0.0, 1.0)
+    return None, None

@@ -1,0 +1,256 @@
+"""PNG, JPEG, TIFF, BMP and GIF files, read into grey stored values."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from radbench.contracts.errors import ImageReadError
+from radbench.imaging.stored import MAX_PIXELS, ReadOptions, Stored
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF")
+
+REC601 = (0.299, 0.587, 0.114)
+"""Luma of red, green and blue, ITU-R BT.601."""
+
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, KeyError)
+_EXIF_ORIENTATION = 0x0112
+_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES, _TIFF_SAMPLE_FORMAT = 258, 262, 277, 339
+
+
+def read_raster(path: Path, data: bytes, options: ReadOptions) -> Stored:
+    """Read a raster image into grey.
+
+    Colour becomes luma (Rec. 601) unless its channels are equal, in which case it is grey already; a palette
+    is looked up first. Transparency is treated as ``options.alpha`` says. An EXIF orientation is applied.
+    Gamma, colour profiles and print resolution are not interpreted. Sixteen-bit colour keeps its sixteen
+    bits.
+
+    Args:
+        path: for the sentences.
+        data: the whole file.
+        options: ``frame`` and ``alpha`` apply here.
+
+    Raises:
+        ImageReadError: not one of these formats, cut short, damaged, too large, or of several frames
+            where none was chosen.
+    """
+    strict, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+    try:
+        with warnings.catch_warnings():
+            # The limit here is MAX_PIXELS; Pillow's own warning lies below it, its own error above.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return _read(path, data, options)
+    except Image.DecompressionBombError:
+        raise _too_large(path) from None
+    except _DAMAGE as error:
+        raise ImageReadError(f"'{path.name}' is cut short or damaged ({error}); copy it again") from error
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = strict
+
+
+def _too_large(path: Path) -> ImageReadError:
+    return ImageReadError(
+        f"'{path.name}' claims more than the {MAX_PIXELS} pixels that are read: its header is damaged or hostile"
+    )
+
+
+def _read(path: Path, data: bytes, options: ReadOptions) -> Stored:
+    try:
+        picture: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.UnidentifiedImageError:
+        raise ImageReadError(
+            f"'{path.name}' is not an image that can be read, or its header is damaged; "
+            "PNG, JPEG, TIFF, BMP, GIF, DICOM, NIfTI and JSRT's raw files can"
+        ) from None
+    if picture.width * picture.height > MAX_PIXELS:
+        raise _too_large(path)
+    notes: dict[str, Any] = {"conversions": []}
+    picture = _frame(picture, path, options, notes)
+    picture.load()
+    turn = int(picture.getexif().get(_EXIF_ORIENTATION, 1))
+    done: list[str] = notes["conversions"]
+    channels, bits, reverse = _channels(picture, path, data, done)
+    grey = _to_grey(channels, bits, options, done)
+    if turn in _TURNS:
+        grey = _turned(grey, turn)
+        done.append(f"EXIF orientation {turn} applied")
+    notes["mode"] = picture.mode
+    bounds: tuple[float, float] | None
+    needs = ""
+    if bits is not None:
+        bounds = (0.0, 2.0**bits - 1)
+    elif grey.dtype.kind == "f" and grey.size and _within_unit(grey):
+        bounds = (0.0, 1.0)
+    else:
+        kind = "floating-point" if grey.dtype.kind == "f" else "32-bit or signed"
+        bounds, needs = None, f"holds {kind} values, whose black and white nothing states"
+    return Stored(
+        name=path.name,
+        values=grey,
+        bounds=bounds,
+        format=str(picture.format),
+        bits=bits,
+        reversed=reverse,
+        needs_window=needs,
+        lossy=_is_lossy(picture),
+        notes=notes,
+    )
+
+
+def _within_unit(grey: NDArray[Any]) -> bool:
+    finite = grey[np.isfinite(grey)]
+    return bool(finite.size) and bool(finite.min() >= 0.0) and bool(finite.max() <= 1.0)
+
+
+def _is_lossy(picture: Image.Image) -> bool:
+    return picture.format == "JPEG" or "jpeg" in str(picture.info.get("compression", "")).lower()
+
+
+def _frame(picture: Image.Image, path: Path, options: ReadOptions, notes: dict[str, Any]) -> Image.Image:
+    count = int(getattr(picture, "n_frames", 1))
+    if count == 1:
+        if options.frame not in (None, 1):
+            raise ImageReadError(f"'{path.name}' has one frame, so there is no frame={options.frame}")
+        return picture
+    if options.frame is None:
+        raise ImageReadError(f"'{path.name}' has {count} frames: choose one with frame=1..{count}")
+    if options.frame > count:
+        raise ImageReadError(f"'{path.name}' has {count} frames, so there is no frame={options.frame}")
+    image_format = picture.format
+    picture.seek(options.frame - 1)
+    picture.format = image_format
+    notes["frame"] = f"{options.frame} of {count}"
+    return picture
+
+
+def _channels(picture: Image.Image, path: Path, data: bytes, done: list[str]) -> tuple[NDArray[Any], int | None, str]:
+    """Return the pixels ``[H,W]`` or ``[H,W,1..4]`` (grey, grey+alpha, RGB, RGBA), their depth, why reversed."""
+    bits, samples, reverse = _declared(picture, data)
+    if bits == 16 and samples > 1:
+        return _sixteen_bit_colour(path, data, picture), 16, ""
+    mode = picture.mode
+    if mode in ("P", "PA"):
+        return _look_up_palette(picture, done), 8, ""
+    if mode == "1":
+        return np.asarray(picture).astype(np.uint8), 1, ""
+    if mode in ("L", "RGB") and "transparency" in picture.info:
+        done.append("a colour stands for transparent")
+        return np.asarray(picture.convert("LA" if mode == "L" else "RGBA")), 8, ""
+    if mode == "L" and reverse == "signed":
+        return np.asarray(picture).view(np.int8), None, ""
+    if mode in ("L", "LA", "RGB", "RGBA"):
+        # Pillow stretches 2 and 4 bits to 8, exactly.
+        return np.asarray(picture), 8, ""
+    if mode.startswith("I;16") or (mode == "I" and bits == 16 and not reverse.startswith("signed")):
+        values = np.asarray(picture).astype(np.uint16)
+        if "transparency" in picture.info:
+            key = int(picture.info["transparency"])
+            done.append("a value stands for transparent")
+            return np.stack([values, np.where(values == key, 0, 65535).astype(np.uint16)], axis=-1), 16, ""
+        return values, 16, reverse
+    if mode == "I":
+        signed = np.asarray(picture)
+        return (signed if reverse == "signed" else signed.view(np.uint32)), None, ""
+    if mode == "F":
+        return np.asarray(picture), None, ""
+    if mode in ("La", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"):
+        done.append(f"{mode} to RGB")
+        return np.asarray(picture.convert("RGBA" if mode in ("La", "RGBa") else "RGB")), 8, ""
+    raise ImageReadError(f"'{path.name}' has pixels of kind '{mode}', which is not read; save it as PNG or TIFF")
+
+
+def _declared(picture: Image.Image, data: bytes) -> tuple[int, int, str]:
+    """Return bits per sample, samples per pixel and a word on the value order, as the header says."""
+    if picture.format == "PNG" and data[12:16] == b"IHDR":
+        return data[24], {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(data[25], 1), ""
+    if picture.format == "TIFF":
+        tags: Any = picture.tag_v2  # type: ignore[attr-defined]
+        bits = tags.get(_TIFF_BITS, (1,))
+        depth = int(bits[0] if isinstance(bits, tuple) else bits)
+        sample_format = tags.get(_TIFF_SAMPLE_FORMAT, (1,))
+        kind = int(sample_format[0] if isinstance(sample_format, tuple) else sample_format)
+        if kind == 2:
+            return depth, int(tags.get(_TIFF_SAMPLES, 1)), "signed"
+        # Pillow turns 1- and 8-bit MINISWHITE round itself, 16-bit not.
+        white_is_zero = int(tags.get(_TIFF_PHOTOMETRIC, 1)) == 0 and depth == 16
+        return depth, int(tags.get(_TIFF_SAMPLES, 1)), "TIFF photometric MINISWHITE" if white_is_zero else ""
+    return 8, len(picture.getbands()), ""
+
+
+def _sixteen_bit_colour(path: Path, data: bytes, picture: Image.Image) -> NDArray[Any]:
+    """Decode 16-bit colour with OpenCV, since Pillow keeps only eight of the bits."""
+    import cv2
+
+    if picture.format == "TIFF" and int(getattr(picture, "n_frames", 1)) > 1:
+        raise ImageReadError(f"'{path.name}' has several 16-bit colour pages; save the one you mean by itself")
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16:
+        raise ImageReadError(f"'{path.name}' holds 16-bit colour that cannot be decoded; save it as a 16-bit PNG")
+    if pixels.ndim == 2:
+        return pixels
+    return pixels[..., [2, 1, 0, 3][: pixels.shape[2]]] if pixels.shape[2] in (3, 4) else pixels
+
+
+def _look_up_palette(picture: Image.Image, done: list[str]) -> NDArray[Any]:
+    used = np.unique(np.asarray(picture)[..., 0] if picture.mode == "PA" else np.asarray(picture))
+    palette = np.asarray(picture.getpalette("RGB"), dtype=np.int64).reshape(-1, 3)
+    colours = palette[used[used < len(palette)]]
+    if len(colours) and (colours == colours[:, :1]).all():
+        steps = np.diff(colours[:, 0])
+        falls = len(steps) > 0 and bool((steps <= 0).all()) and bool((steps < 0).any())
+        done.append("palette is grey, reversed" if falls else "palette is grey")
+    else:
+        done.append("palette looked up")
+    return np.asarray(picture.convert("RGBA"))
+
+
+def _to_grey(channels: NDArray[Any], bits: int | None, options: ReadOptions, done: list[str]) -> NDArray[Any]:
+    if channels.ndim == 2:
+        return channels
+    count = channels.shape[2]
+    alpha = channels[..., -1] if count in (2, 4) else None
+    colour = channels[..., : count - (alpha is not None)]
+    if colour.shape[2] == 1 or (colour == colour[..., :1]).all():
+        grey: NDArray[Any] = colour[..., 0]
+        if colour.shape[2] > 1:
+            done.append("RGB channels are equal: grey")
+    else:
+        done.append("RGB to luma, Rec. 601")
+        grey = colour.astype(np.float64) @ np.array(REC601)
+    if alpha is None:
+        return grey
+    top = 2 ** (bits or 8) - 1
+    if (alpha == top).all():
+        done.append("alpha is opaque: dropped")
+    elif options.alpha == "ignore":
+        done.append("alpha ignored as asked for")
+    else:
+        done.append("alpha over black")
+        grey = grey.astype(np.float64) * (alpha.astype(np.float64) / top)
+    return grey
+
+
+_TURNS = {2, 3, 4, 5, 6, 7, 8}
+
+
+def _turned(grey: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Return the pixels upright (EXIF 2.3, tag Orientation: where row 0 and column 0 are)."""
+    turned = {
+        2: grey[:, ::-1],
+        3: grey[::-1, ::-1],
+        4: grey[::-1],
+        5: grey.T,
+        6: grey.T[:, ::-1],
+        7: grey.T[::-1, ::-1],
+        8: grey.T[::-1],
+    }[orientation]
+    return np.ascontiguousarray(turned)

@@ -1,0 +1,152 @@
+"""Reading one image or one mask from a file of any format that is read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radbench.contracts.errors import ImageReadError
+from radbench.imaging.dicom import is_dicom, read_dicom
+from radbench.imaging.folder import DICOM_SUFFIXES
+from radbench.imaging.jsrt import read_jsrt
+from radbench.imaging.nifti import SUFFIXES as NIFTI_SUFFIXES
+from radbench.imaging.nifti import read_nifti
+from radbench.imaging.raster import read_raster
+from radbench.imaging.stored import ReadImage, ReadOptions, Stored, develop
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def read_image(path: str | os.PathLike[str], **options: Any) -> ReadImage:
+    """Read an image and map it to [0,1], dense bright, as the file states it.
+
+    The format is told by content (NIfTI and JSRT by name), never by a wish. Nothing about the mapping is
+    guessed: the whole stored depth becomes [0,1] unless the file states a window or the caller asks for one;
+    the polarity is the file's. ``source`` records all of it.
+
+    Args:
+        path: PNG, JPEG, TIFF, BMP, GIF, DICOM, NIfTI, or JSRT's raw ``.img``.
+        options: fields of :class:`radbench.imaging.ReadOptions`.
+
+    Returns:
+        The image, float32 ``[1,H,W]``; its spacing in mm; its source record; ``hu`` for CT.
+
+    Raises:
+        ImageReadError: a sentence naming the file, what is wrong and what to do.
+        TypeError, ValueError: an option that does not exist, or has a value it cannot have.
+    """
+    chosen = ReadOptions(**options)
+    return develop(read_stored(Path(path), chosen), chosen)
+
+
+def read_mask(
+    path: str | os.PathLike[str], *, threshold: float | None = None, **options: Any
+) -> tuple[Tensor, dict[str, Any]]:
+    """Read a mask.
+
+    With a threshold, what lies above that part of the full stored range is set. Without one: in a lossy file
+    (JPEG), what lies above half of the range; in any other, everything that is not 0, provided that all such
+    pixels have one value. A mask of several grey levels is refused, since nothing says which count.
+
+    Args:
+        path: any format that :func:`read_image` reads.
+        threshold: in [0,1] of the full stored range, or None.
+        options: fields of :class:`radbench.imaging.ReadOptions` (``frame``, ``slice_number``, ``polarity``,
+        ...).
+
+    Returns:
+        bool ``[1,H,W]``; and how it was read, with the rule that was applied.
+
+    Raises:
+        ImageReadError: it cannot be read, or has several grey levels and no threshold.
+    """
+    import torch
+
+    chosen = ReadOptions(**options)
+    stored = read_stored(Path(path), chosen)
+    values = stored.values
+    if values.size == 0:
+        raise ImageReadError(f"'{stored.name}' has no pixels (its size is {list(values.shape)})")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ImageReadError(f"'{stored.name}' has NaN or infinite pixels; a mask must be finite")
+    flip = bool(stored.reversed) != (chosen.polarity == "reversed")
+    if flip and stored.bounds is not None:
+        values = sum(stored.bounds) - values.astype(np.float64)
+    if threshold is not None or stored.lossy:
+        if stored.bounds is None:
+            raise ImageReadError(f"'{stored.name}' states no value range for a threshold; save the mask with 8 bits")
+        low, high = stored.bounds
+        part = 0.5 if threshold is None else threshold
+        mask = values > low + part * (high - low)
+        rule = f"above {part:g} of the stored range"
+    else:
+        levels = np.unique(values)
+        if len(levels[levels != 0]) > 1:
+            shown = ", ".join(f"{v:g}" for v in levels[:5]) + (", ..." if len(levels) > 5 else "")
+            raise ImageReadError(
+                f"'{stored.name}' is a mask of {len(levels)} grey levels ({shown}): say which count "
+                "with a threshold "
+                "(0.5 is half of the range)"
+            )
+        mask = values != 0
+        rule = "not 0"
+    source = {"file": stored.name, "format": stored.format, "rule": rule, "set_pixels": int(mask.sum())}
+    return torch.from_numpy(np.ascontiguousarray(mask))[None], source
+
+
+def read_stored(path: Path, options: ReadOptions) -> Stored:
+    """Read a file into stored values, whichever format it has.
+
+    Raises:
+        ImageReadError: as :func:`read_image`.
+    """
+    name = path.name.lower()
+    if not path.exists():
+        raise ImageReadError(f"'{path}' does not exist")
+    if path.is_dir():
+        raise ImageReadError(
+            f"'{path}' is a folder, not an image file: read a CT series with read_ct_series, "
+            f"or take the folder as a data set with folder[root={path}]"
+        )
+    if name.endswith(NIFTI_SUFFIXES) or (name.endswith(".img") and path.with_suffix(".hdr").exists()):
+        _check_readable(path)
+        return read_nifti(path, options)
+    data = read_bytes(path)
+    if is_dicom(data[:132]) or name.endswith(DICOM_SUFFIXES):
+        return read_dicom(path, data, options)
+    if name.endswith(".img"):
+        return read_jsrt(path, data)
+    return read_raster(path, data, options)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a file's bytes.
+
+    Raises:
+        ImageReadError: it cannot be opened, or is empty.
+    """
+    try:
+        data = path.read_bytes()
+    except PermissionError:
+        raise ImageReadError(f"'{path}' may not be read: permission denied; change its permissions") from None
+    except OSError as error:
+        raise ImageReadError(f"'{path}' cannot be read ({error.strerror or error})") from error
+    if not data:
+        raise ImageReadError(f"'{path.name}' is empty (0 bytes); copy it again")
+    return data
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except PermissionError:
+        raise ImageReadError(f"'{path}' may not be read: permission denied; change its permissions") from None
+    except OSError as error:
+        raise ImageReadError(f"'{path}' cannot be read ({error.strerror or error})") from error
+    if empty:
+        raise ImageReadError(f"'{path.name}' is empty (0 bytes); copy it again")
