@@ -66,4 +66,4 @@ def test_noise_makes_the_nodule_harder_to_segment(slices):
             scores.append(task.score_case(Sample(case, noisy.clamp(0, 1)), CONTEXT)["dice"])
         return np.mean(scores)
 
-    assert mean_dice(0.3) < mean_dice(0.0) - 0.03
+    assert mean_dice(0.5) < mean_dice(0.0) - 0.02
