@@ -110,9 +110,9 @@ class GrabCut:
             CaseError: as :meth:`score_case`.
         """
         config = self.config
-        original = _image(sample.case.image)
+        original = _array(sample.case.image)
         trimap = recist_trimap(
-            _image(sample.case.targets["recist"]),
+            _array(sample.case.targets["recist"]),
             (original.shape[0], original.shape[1]),
             config.roi_scale,
             config.foreground_share,
@@ -132,11 +132,11 @@ class GrabCut:
         return Segmentation(mask, trimap, channels, remark)
 
     def _channels(self, sample: Sample) -> list[NDArray[np.float32]]:
-        enhanced = _image(sample.image)
+        enhanced = _array(sample.image)
         if self.config.input == "enhanced":
             return [enhanced, enhanced, enhanced]
-        second = _image(sample.layers["denoised"]) if "denoised" in sample.layers else enhanced
-        return [_image(sample.case.image), second, enhanced]
+        second = _array(sample.layers["denoised"]) if "denoised" in sample.layers else enhanced
+        return [_array(sample.case.image), second, enhanced]
 
 
 def case_seed(seed: int, case_id: str) -> int:
@@ -167,11 +167,13 @@ def _cut(
             cv2.GC_INIT_WITH_MASK,
         )
     except cv2.error as error:
+        if error.code != cv2.Error.StsAssert:
+            raise
         return marked, f"OpenCV's GrabCut found no model: {error.err or error}"
     return (labels == FOREGROUND) | (labels == PROBABLE_FOREGROUND), ""
 
 
-def _image(tensor: Tensor) -> NDArray[np.float32]:
+def _array(tensor: Tensor) -> NDArray[np.float32]:
     array: NDArray[np.float32] = tensor.detach().cpu().numpy()
     return array[0] if array.ndim == 3 else array
 

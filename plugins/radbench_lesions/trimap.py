@@ -69,27 +69,31 @@ def recist_trimap(
         raise CaseError(f"the RECIST marks centre on ({x:.1f}, {y:.1f}), outside the {width}x{height} image")
     box = max(math.dist(points[0], points[1]), min_box)
     side = roi_scale * box
-    columns, rows = np.arange(width) - x, np.arange(height) - y
+    top, bottom, left, right = window = _window(x, y, side / 2.0 + max(margin * side, 1.0), shape)
+    rows, columns = np.mgrid[top:bottom, left:right].astype(np.float64)
     # A rounding error must not decide whether a pixel on the edge belongs to a square.
-    reach = np.maximum(np.abs(rows)[:, None], np.abs(columns)[None, :]) - 1e-6
-    regions = np.full(shape, BACKGROUND, dtype=np.uint8)
-    regions[reach <= side / 2.0] = PROBABLE_BACKGROUND
-    regions[reach <= side / math.sqrt(8.0)] = PROBABLE_FOREGROUND
-    away = _distance_to_axes(points, shape)
+    reach = np.maximum(np.abs(rows - y), np.abs(columns - x)) - 1e-6
+    seen = np.full(reach.shape, BACKGROUND, dtype=np.uint8)
+    seen[reach <= side / 2.0] = PROBABLE_BACKGROUND
+    seen[reach <= side / math.sqrt(8.0)] = PROBABLE_FOREGROUND
+    away = _distance_to_axes(points, rows, columns)
     last = min(math.ceil(foreground_share * box * box), away.size) - 1
     nearest = np.partition(away.ravel(), last)[last]
-    regions[(away <= max(nearest, 0.5) + 1e-6) & (regions != BACKGROUND)] = FOREGROUND
-    return Trimap(regions, _window(x, y, side / 2.0 + max(margin * side, 1.0), shape))
+    seen[(away <= max(nearest, 0.5) + 1e-6) & (seen != BACKGROUND)] = FOREGROUND
+    regions = np.full(shape, BACKGROUND, dtype=np.uint8)
+    regions[top:bottom, left:right] = seen
+    return Trimap(regions, window)
 
 
-def _distance_to_axes(points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Return each pixel centre's distance to the nearer axis, float64 ``[H,W]``."""
-    rows, columns = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
+def _distance_to_axes(
+    points: NDArray[np.float64], rows: NDArray[np.float64], columns: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return each pixel centre's distance to the nearer axis, float64 of the shape of ``rows``."""
     distances = []
     for (ax, ay), (bx, by) in (points[:2], points[2:]):
         dx, dy = bx - ax, by - ay
         squared = dx * dx + dy * dy
-        along = ((columns - ax) * dx + (rows - ay) * dy) / squared if squared > 0 else np.zeros(shape)
+        along = ((columns - ax) * dx + (rows - ay) * dy) / (squared or 1.0)
         along = np.clip(along, 0.0, 1.0)
         distances.append(np.hypot(columns - ax - along * dx, rows - ay - along * dy))
     return np.minimum(*distances)
