@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 AIR_HU = -1000.0
 """What padding pixels of a CT slice become: they lie outside the scanned circle, in air."""
 
+MAPPING_VERSION = 1
+"""Raised whenever the same file and options give other pixels, so that remembered results are not reused."""
+
 MAX_PIXELS = 2**27
 """The largest image that is read; anything larger is taken for a damaged or hostile header."""
 
