@@ -35,9 +35,7 @@ def list_(
             {
                 "name": name,
                 "modality": entry.spec.modality,
-                "plugin": f"{entry.plugin.name} ({entry.plugin.distribution} {entry.plugin.version})".replace(
-                    " )", ")"
-                ),
+                **({"plugin": entry.plugin.name, "distribution": entry.plugin.distribution} if as_json else {}),
                 "summary": entry.spec.summary,
             }
             for name, entry in sorted(registry.entries[kind].items())

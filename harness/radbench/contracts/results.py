@@ -102,9 +102,10 @@ class TaskResult:
 
 
 class Task(Protocol):
-    """A task over whole splits. A task that scores each case by itself offers ``score_case`` instead::
+    """A task over whole splits.
 
-    def score_case(self, sample: Sample, context: TaskContext) -> Mapping[str, float]: ...
+    A task that scores each case by itself offers ``score_case(sample, context) -> Mapping[str, float]`` instead: a
+    value per metric, NaN where the metric has no answer for the case.
     """
 
     def run(self, data: TaskData, context: TaskContext) -> TaskResult:
