@@ -1,0 +1,220 @@
+"""BRISQUE: how far the statistics of an image are from those of natural scenes, by the LIVE release's regression."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from importlib import resources
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from radbench.metrics.inputs import checked_images, no_scores, scores_where
+from radbench.metrics.reduction import fixed_order_mean, fixed_order_sum
+from radbench.metrics.windows import gaussian_filter, halve_bicubic
+
+VARIANTS = ("live",)
+MINIMUM_SIDE = 14
+"""Below it the second scale has no whole 7x7 window."""
+
+_WINDOW, _SIGMA = 7, 7 / 6
+_C = 1.0
+# A window of equal pixels has a deviation of zero. What rounding leaves of it in float64 on 0-255 is under 1e-12, and
+# as a sign it would be counted by the asymmetric fit.
+_ROUNDING = 1e-9
+_NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (-1, 1))
+_ROWS_AT_ONCE = 64
+_PIXELS_AT_ONCE = 1 << 24
+
+
+class SupportVectorRegression(NamedTuple):
+    """The LIVE release's regression: float64 tensors on one device.
+
+    Attributes:
+        support_vectors: ``[774,36]`` scaled features.
+        coefficients: ``[774]``.
+        rho: offset, subtracted.
+        gamma: width of the radial basis function.
+        feature_min: ``[36]``, maps to -1.
+        feature_max: ``[36]``, maps to 1.
+    """
+
+    support_vectors: Tensor
+    coefficients: Tensor
+    rho: float
+    gamma: float
+    feature_min: Tensor
+    feature_max: Tensor
+
+
+@torch.no_grad()
+def brisque(images: Tensor, variant: str = "live", data_range: float = 1.0) -> Tensor:
+    """Blind/referenceless image spatial quality evaluator; lower is better, natural images lie in about 0-100.
+
+    Mittal, Moorthy, Bovik, "No-reference image quality assessment in the spatial domain", IEEE TIP 21 (2012), in the
+    LIVE software release of 2011 [code]: mean-subtracted contrast-normalised (MSCN) coefficients on 0-255 with a 7x7
+    Gaussian window of sigma 7/6, zeros outside the image and C = 1; two scales, the second by antialiased bicubic
+    halving; per scale a generalised Gaussian fit of the coefficients and asymmetric fits of their products with four
+    neighbours (cyclic at the border), the shape parameter looked up on 0.2:0.001:10; support-vector regression.
+    The figures of the regression are LIVE's: see ``data/LIVE-NOTICE.txt``. Grey levels are not rounded.
+
+    Not differentiable (the shape parameters are looked up); no gradient is kept.
+
+    Args:
+        images: float32 or float64 ``[B,1,H,W]`` in ``[0, data_range]``.
+        variant: "live", the only one there is.
+        data_range: the value that is white.
+
+    Returns:
+        float64 ``[B]``. NaN for an image with NaN or infinite pixels, under 14 pixels high or wide, or whose
+        coefficients or neighbour products are not of both signs, as in a constant image: the fits are then undefined.
+
+    Raises:
+        ValueError: wrong type, shape, range or variant.
+    """
+    if variant not in VARIANTS:
+        raise ValueError(f"brisque: variant must be one of {', '.join(VARIANTS)}, got '{variant}'")
+    planes, finite = checked_images(images, data_range, "brisque")
+    if min(planes.shape[1:]) < MINIMUM_SIDE or planes.shape[0] == 0:
+        return no_scores(planes)
+    planes = planes * (255.0 / data_range)
+    # On a CPU one image at a time stays in its caches; element-wise arithmetic makes the bits the same either way.
+    at_once = 1 if planes.device.type == "cpu" else max(1, _PIXELS_AT_ONCE // planes[0].numel())
+    features = torch.cat([brisque_features(chunk) for chunk in planes.split(at_once)])
+    return scores_where(finite, _regress(features))
+
+
+def brisque_features(planes: Tensor) -> Tensor:
+    """Return the 36 features of BRISQUE, 18 per scale.
+
+    Args:
+        planes: float64 ``[B,H,W]`` on 0-255.
+
+    Returns:
+        float64 ``[B,36]``: shape and variance of the MSCN coefficients, then shape, mean, left and right variance of
+        the products with the right, lower, lower-right and upper-right neighbour. NaN where a fit is undefined.
+    """
+    return torch.cat((_scale_features(planes), _scale_features(halve_bicubic(planes))), dim=1)
+
+
+def mscn(planes: Tensor) -> Tensor:
+    """Return mean-subtracted contrast-normalised coefficients ``[B,H,W]`` (Mittal 2012, Eq. 1-3).
+
+    Args:
+        planes: float64 ``[B,H,W]`` on 0-255.
+    """
+    reach = _WINDOW // 2
+    padded = torch.nn.functional.pad(planes, (reach, reach, reach, reach))
+    height = planes.shape[-2]
+    # Bands of rows keep every intermediate in a CPU's cache; each pixel's arithmetic is the same.
+    rows = _ROWS_AT_ONCE if planes.device.type == "cpu" else height
+    bands = [_mscn_of_padded(padded[:, top : min(top + rows, height) + 2 * reach]) for top in range(0, height, rows)]
+    return torch.cat(bands, dim=-2) if len(bands) > 1 else bands[0]
+
+
+def fit_ggd(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Fit a generalised Gaussian of mean zero by moments.
+
+    Args:
+        values: float64 ``[B,N]``.
+
+    Returns:
+        shape and variance, ``[B]`` each; shape NaN where all values are zero.
+    """
+    shapes, ratios = _shape_table(values.device)
+    variance = fixed_order_mean(values * values)
+    ratio = variance / fixed_order_mean(values.abs()).square()
+    nearest = (ratio[:, None] - 1.0 / ratios).abs().argmin(dim=1)
+    return _defined(ratio, shapes[nearest]), variance
+
+
+def fit_aggd(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Fit an asymmetric generalised Gaussian by moments (Lasmar, Stitou, Berthoumieu, ICIP 2009).
+
+    Args:
+        values: float64 ``[B,N]``.
+
+    Returns:
+        shape, mean, left variance and right variance, ``[B]`` each; NaN where values of one sign are lacking.
+    """
+    shapes, ratios = _shape_table(values.device)
+    # One buffer for all the sums: fresh memory costs more than the arithmetic.
+    buffer = torch.abs(values)
+    absolute_mean = fixed_order_mean(buffer)
+    square_below = fixed_order_sum(torch.clamp(values, max=0.0, out=buffer).square_())
+    square_above = fixed_order_sum(torch.clamp(values, min=0.0, out=buffer).square_())
+    # Sums of signs are whole numbers, exact in any order.
+    surplus = torch.sign(values, out=buffer).sum(dim=-1)
+    count = buffer.abs_().sum(dim=-1)
+    left, right = square_below / ((count - surplus) / 2), square_above / ((count + surplus) / 2)
+    skew = (left / right).sqrt()
+    n = values.shape[-1]
+    ratio = absolute_mean.square() / ((square_below + square_above) / n)
+    ratio = ratio * (skew * skew * skew + 1) * (skew + 1) / (skew * skew + 1).square()
+    nearest = (ratio[:, None] - ratios).abs().argmin(dim=1)
+    # sqrt(ratio) is Gamma(2/a) / sqrt(Gamma(1/a) Gamma(3/a)), the factor of the mean.
+    mean = (right.sqrt() - left.sqrt()) * ratios[nearest].sqrt()
+    return _defined(ratio, shapes[nearest]), _defined(ratio, mean), left, right
+
+
+@lru_cache(maxsize=4)
+def live_regression(device: torch.device) -> SupportVectorRegression:
+    """Return the regression of the LIVE release on a device."""
+    import numpy as np
+
+    source = resources.files("radbench.metrics") / "data" / "brisque_live_svr.npz"
+    with source.open("rb") as file, np.load(file, allow_pickle=False) as figures:
+        tensors = {
+            name: torch.from_numpy(np.array(figures[name], dtype=np.float64)).to(device) for name in figures.files
+        }
+    return SupportVectorRegression(
+        support_vectors=tensors["support_vectors"],
+        coefficients=tensors["coefficients"],
+        rho=float(tensors["rho"]),
+        gamma=float(tensors["gamma"]),
+        feature_min=tensors["feature_min"],
+        feature_max=tensors["feature_max"],
+    )
+
+
+def _mscn_of_padded(padded: Tensor) -> Tensor:
+    reach = _WINDOW // 2
+    mean = gaussian_filter(padded, _WINDOW, _SIGMA)
+    square = gaussian_filter(padded * padded, _WINDOW, _SIGMA)
+    deviation = torch.nn.functional.hardshrink(padded[:, reach:-reach, reach:-reach] - mean, _ROUNDING)
+    return deviation.div_(square.sub_(mean.mul_(mean)).abs_().sqrt_().add_(_C))
+
+
+def _scale_features(planes: Tensor) -> Tensor:
+    coefficients = mscn(planes)
+    features = list(fit_ggd(coefficients.flatten(1)))
+    for shift in _NEIGHBOURS:
+        products = torch.roll(coefficients, shifts=shift, dims=(-2, -1)).mul_(coefficients)
+        features.extend(fit_aggd(products.flatten(1)))
+    return torch.stack(features, dim=1)
+
+
+def _regress(features: Tensor) -> Tensor:
+    svr = live_regression(features.device)
+    scaled = 2.0 * (features - svr.feature_min) / (svr.feature_max - svr.feature_min) - 1.0
+    # One row at a time: a library's exponential may round the end of a long row differently from its middle.
+    rows = []
+    for row in scaled:
+        distance = fixed_order_sum((row - svr.support_vectors).square())
+        rows.append(fixed_order_sum(svr.coefficients * torch.exp(-svr.gamma * distance)) - svr.rho)
+    return torch.stack(rows)
+
+
+@lru_cache(maxsize=4)
+def _shape_table(device: torch.device) -> tuple[Tensor, Tensor]:
+    shapes = [0.2 + 0.001 * k for k in range(9801)]
+    ratios = [math.exp(2.0 * math.lgamma(2.0 / a) - math.lgamma(1.0 / a) - math.lgamma(3.0 / a)) for a in shapes]
+    return (
+        torch.tensor(shapes, dtype=torch.float64, device=device),
+        torch.tensor(ratios, dtype=torch.float64, device=device),
+    )
+
+
+def _defined(ratio: Tensor, looked_up: Tensor) -> Tensor:
+    return torch.where(torch.isfinite(ratio), looked_up, torch.full_like(looked_up, torch.nan))
