@@ -8,7 +8,7 @@ Columns that depend on which enhancers were compared cannot all be merged:
 
 - a table that a run scored as a whole (every published enhancer of it is in the run) stands as the run left it;
 - else ``p_adjusted`` is Holm anew over the merged table, which needs the p-values only; ``rank`` is the order by value
-  among complete rows with equally many cases; ``rank_low`` and ``rank_high`` are emptied, for they need per-case scores.
+  among complete rows with equally many cases; ``rank_low`` and ``rank_high`` need per-case scores and are emptied.
 
 ``delta`` and ``p_value`` compare with the ``original`` of their own run; the report says so where the two differ.
 """
@@ -44,8 +44,6 @@ ALL = "all"
 BASELINE = "original"
 
 _BASE_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
-_TEST = [*TABLE_KEY, "group"]
-_ENHANCER = [*TABLE_KEY, "enhancer"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ class PublishReport:
         ]
         if self.skipped:
             found.append(f"{self.skipped} failed rows were not published")
-        return [*found, *self.notes]
+        return [*found, *self.notes] or ["there was nothing to publish"]
 
 
 def publish(
@@ -219,10 +217,9 @@ def _merge(old: DataFrame, table: DataFrame) -> tuple[DataFrame, list[str]]:
     others = old.drop(before.index)
     notes = []
     scored_before = set(before.loc[before["status"] == Status.OK, "enhancer"])
-    # A failure of today is no reason to forget a score of yesterday; a score of today replaces an old failure.
+    # A failure of today is no reason to forget a score of yesterday; whatever is new replaces an old failure.
     table = table[(table["status"] == Status.OK) | ~table["enhancer"].isin(scored_before)]
-    scored_now = set(table.loc[table["status"] == Status.OK, "enhancer"])
-    before = before[(before["status"] == Status.OK) | ~before["enhancer"].isin(scored_now)]
+    before = before[(before["status"] == Status.OK) | ~before["enhancer"].isin(table["enhancer"])]
     ours = pd.MultiIndex.from_frame(table[list(ROW_KEY)])
     kept = before[~pd.MultiIndex.from_frame(before[list(ROW_KEY)]).isin(ours)]
     joined = pd.concat([f for f in (kept, table) if len(f)] or [table], ignore_index=True)
@@ -246,9 +243,9 @@ def _compared_anew(rows: DataFrame) -> DataFrame:
     from radbench.stats import holm
 
     rows = rows.copy()
-    for _, at in rows.groupby("group", sort=False).groups.items():
+    for at in rows.groupby("group", sort=False).groups.values():
         rows.loc[at, "p_adjusted"] = holm(rows.loc[at, "p_value"].to_numpy())
-    for _, at in rows.groupby(["group", "metric"], sort=False).groups.items():
+    for at in rows.groupby(["group", "metric"], sort=False).groups.values():
         rows.loc[at, "rank"] = by_value(rows.loc[at])
     rows[["rank_low", "rank_high"]] = math.nan
     return rows

@@ -1,0 +1,282 @@
+"""Publishing merges without losing, refuses what does not compare, and survives company and kill -9."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from radbench.contracts import MetricSpec, NotComparableError, SchemaError, Status, UsageError
+from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
+from radbench.leaderboard.publish import LOCK, publish
+from radbench.leaderboard.schema import read_leaderboard, write_csv
+from radbench.stats import holm
+
+METRICS = (MetricSpec("dice", "higher"), MetricSpec("brisque", "lower"))
+
+
+def pair(enhancer: str, shift: float = 0.0, **changes: Any) -> PairResult:
+    noise = np.random.default_rng(sum(map(ord, enhancer))).normal(0, 0.02, 12)
+    base = np.linspace(0.4, 0.8, 12) + (0 if enhancer == "original" else noise + shift)
+    facts: dict[str, Any] = {
+        "task": "grabcut",
+        "dataset": "phantom-lesions",
+        "profile": "quick",
+        "seed": 0,
+        "metrics": METRICS,
+        "scores": {f"c{k:02}": {"dice": float(b), "brisque": float(40 - b)} for k, b in enumerate(base)},
+        "groups": {f"c{k:02}": "bone" if k % 2 else "liver" for k in range(12)},
+        "expected_cases": 12,
+        "dataset_fingerprint": "a1b2c3d4" * 8,
+        "task_digest": "9f8e7d6c5b4a3928",
+        "created_utc": "2025-11-21T08:00:00Z",
+    }
+    return PairResult(split="test", enhancer=enhancer, **{**facts, **changes})
+
+
+def board(*pairs: PairResult) -> pd.DataFrame:
+    return leaderboard_rows(pairs, 50)
+
+
+def one(frame: pd.DataFrame, enhancer: str, metric: str = "dice", group: str = "all") -> pd.Series:
+    found = frame[(frame.enhancer == enhancer) & (frame.metric == metric) & (frame.group == group)]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+RUN = board(pair("original"), pair("clahe", 0.05), pair("wls", 0.02))
+
+
+def test_a_first_run_is_published_as_it_is(tmp_path: Path) -> None:
+    report = publish(RUN, tmp_path / "boards")
+    assert_frame_equal(read_leaderboard(tmp_path / "boards" / "grabcut.csv"), RUN, check_exact=True)
+    assert [(f.path.name, f.added, f.replaced, f.unchanged) for f in report.files] == [("grabcut.csv", len(RUN), 0, 0)]
+
+
+def test_publishing_again_changes_no_byte(tmp_path: Path) -> None:
+    publish(RUN, tmp_path)
+    before = (tmp_path / "grabcut.csv").read_bytes()
+    report = publish(RUN, tmp_path)
+    assert (tmp_path / "grabcut.csv").read_bytes() == before
+    assert report.files[0].unchanged == len(RUN)
+
+
+def test_a_run_folder_and_a_file_can_be_published(tmp_path: Path) -> None:
+    write_csv(RUN, tmp_path / "leaderboard.csv")
+    publish(tmp_path, tmp_path / "a")
+    publish(tmp_path / "leaderboard.csv", tmp_path / "b")
+    assert (tmp_path / "a" / "grabcut.csv").read_bytes() == (tmp_path / "b" / "grabcut.csv").read_bytes()
+
+
+def test_the_same_row_is_replaced_and_others_stay(tmp_path: Path) -> None:
+    publish(RUN, tmp_path)
+    report = publish(board(pair("original"), pair("clahe", 0.2, enhancer_digest="new")), tmp_path)
+    merged = read_leaderboard(tmp_path / "grabcut.csv")
+    assert one(merged, "clahe")["enhancer_digest"] == "new"
+    assert one(merged, "wls")["value"] == one(RUN, "wls")["value"]
+    assert len(merged) == len(RUN)
+    assert report.files[0].added == 0
+
+
+def test_what_depends_on_the_company_is_computed_anew_or_emptied(tmp_path: Path) -> None:
+    publish(RUN, tmp_path)
+    new = board(pair("original"), pair("unsharp", 0.03))
+    report = publish(new, tmp_path)
+    merged = read_leaderboard(tmp_path / "grabcut.csv")
+    for group in ("all", "bone", "liver"):
+        table = merged[merged["group"] == group]
+        np.testing.assert_allclose(table["p_adjusted"], holm(table["p_value"]))
+        for _, column in table.groupby("metric"):
+            lower = column["direction"].iloc[0] == "lower"
+            assert (column["rank"] == column["value"].rank(method="min", ascending=lower)).all()
+    assert merged["rank_low"].isna().all()
+    assert merged["rank_high"].isna().all()
+    for column in ("value", "ci_low", "delta", "p_value", "std"):
+        assert one(merged, "unsharp")[column] == one(new, "unsharp")[column]
+        assert one(merged, "clahe")[column] == one(RUN, "clahe")[column]
+    assert any("p_adjusted and rank were computed anew" in note for note in report.notes)
+
+
+def test_a_table_scored_whole_in_one_run_keeps_its_rank_intervals(tmp_path: Path) -> None:
+    publish(board(pair("original"), pair("clahe", 0.1)), tmp_path)
+    publish(RUN, tmp_path)
+    assert_frame_equal(read_leaderboard(tmp_path / "grabcut.csv"), RUN, check_exact=True)
+
+
+def test_other_seeds_profiles_and_variants_stand_beside_untouched(tmp_path: Path) -> None:
+    publish(RUN, tmp_path)
+    publish(board(pair("original", seed=1), pair("clahe", seed=1)), tmp_path)
+    publish(board(pair("original", profile="paper")), tmp_path)
+    publish(board(pair("original", task="grabcut[input=stacked]", task_digest="other")), tmp_path)
+    assert [p.name for p in tmp_path.glob("*.csv")] == ["grabcut.csv"]
+    merged = read_leaderboard(tmp_path / "grabcut.csv")
+    kept = merged[(merged.task == "grabcut") & (merged.seed == 0) & (merged.profile == "quick")]
+    assert_frame_equal(kept.reset_index(drop=True), RUN, check_exact=True)
+
+
+def test_an_incomplete_row_stays_unranked_after_a_merge(tmp_path: Path) -> None:
+    skipping = pair("skipper", 0.3)
+    skipping = dataclasses.replace(skipping, scores={k: v for k, v in skipping.scores.items() if k != "c00"})
+    publish(RUN, tmp_path)
+    publish(board(pair("original"), skipping), tmp_path)
+    merged = read_leaderboard(tmp_path / "grabcut.csv")
+    assert math.isnan(one(merged, "skipper")["rank"])
+    assert one(merged, "clahe")["rank"] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [({"dataset_fingerprint": "ff" * 32}, "data set fingerprint"), ({"task_digest": "00ff"}, "task digest")],
+)
+def test_what_does_not_compare_is_refused_and_nothing_written(
+    tmp_path: Path, changes: dict[str, str], what: str
+) -> None:
+    publish(RUN, tmp_path)
+    before = (tmp_path / "grabcut.csv").read_bytes()
+    other = board(pair("original", **changes), pair("original", task="another"))
+    with pytest.raises(NotComparableError, match=f"another {what}"):
+        publish(other, tmp_path)
+    assert (tmp_path / "grabcut.csv").read_bytes() == before
+    assert not (tmp_path / "another.csv").exists()
+
+
+def test_what_does_not_compare_can_be_kept_apart(tmp_path: Path) -> None:
+    publish(RUN, tmp_path)
+    other = board(pair("original", dataset_fingerprint="ff" * 32), pair("clahe", dataset_fingerprint="ff" * 32))
+    for _ in range(2):
+        report = publish(other, tmp_path, separate=True)
+        apart = tmp_path / "grabcut@ffffffff-9f8e7d6c.csv"
+        assert [f.path for f in report.files] == [apart]
+        assert_frame_equal(read_leaderboard(apart), other, check_exact=True)
+    assert_frame_equal(read_leaderboard(tmp_path / "grabcut.csv"), RUN, check_exact=True)
+
+
+def test_failed_rows_are_published_only_when_asked_and_never_over_scores(tmp_path: Path) -> None:
+    failed = board(pair("original"), pair("clahe", status=Status.TIMEOUT, error="600 s", scores={}))
+    report = publish(failed, tmp_path)
+    assert report.skipped == 2
+    assert set(read_leaderboard(tmp_path / "grabcut.csv")["enhancer"]) == {"original"}
+    publish(failed, tmp_path, failed=True)
+    assert one(read_leaderboard(tmp_path / "grabcut.csv"), "clahe")["status"] == "timeout"
+    publish(RUN, tmp_path)
+    assert_frame_equal(read_leaderboard(tmp_path / "grabcut.csv"), RUN, check_exact=True)
+    publish(failed, tmp_path, failed=True)
+    assert one(read_leaderboard(tmp_path / "grabcut.csv"), "clahe")["status"] == "ok"
+
+
+def test_an_original_that_scores_otherwise_is_reported(tmp_path: Path) -> None:
+    publish(RUN, tmp_path)
+    shifted = pair("original")
+    shifted = dataclasses.replace(
+        shifted, scores={k: {m: s + 0.01 for m, s in v.items()} for k, v in shifted.scores.items()}
+    )
+    report = publish(board(shifted, pair("he")), tmp_path)
+    assert any("delta and p_value of clahe, wls refer to the earlier one" in note for note in report.notes)
+
+
+def test_a_damaged_published_file_stops_publishing_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "grabcut.csv").write_text("schema_version,task\n1,x\n")
+    with pytest.raises(SchemaError, match=r"grabcut\.csv"):
+        publish(RUN, tmp_path)
+    assert (tmp_path / "grabcut.csv").read_text() == "schema_version,task\n1,x\n"
+
+
+def test_a_task_that_would_leave_the_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="names no file"):
+        publish(board(pair("original", task="../evil")), tmp_path)
+
+
+def test_an_unwritable_folder_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot publish into"):
+        publish(RUN, tmp_path / "file" / "boards")
+
+
+def test_a_lock_held_too_long_is_a_usage_error(tmp_path: Path) -> None:
+    with filelock.FileLock(tmp_path / LOCK), pytest.raises(UsageError, match="another 'bench publish'"):
+        publish(RUN, tmp_path, timeout=0.1)
+
+
+def test_an_empty_run_publishes_nothing(tmp_path: Path) -> None:
+    assert publish(board(), tmp_path).lines() == ["there was nothing to publish"]
+
+
+def _publish_many(folder: str, who: int, start: Any) -> None:
+    runs = [board(pair("original"), pair(f"e{who}-{k}", 0.01 * k)) for k in range(4)]
+    start.wait()
+    for run in runs:
+        publish(run, folder)
+
+
+def test_publishers_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    start = context.Barrier(3)
+    workers = [context.Process(target=_publish_many, args=(str(tmp_path), who, start)) for who in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+        assert worker.exitcode == 0
+    merged = read_leaderboard(tmp_path / "grabcut.csv")
+    assert set(merged["enhancer"]) == {"original", *(f"e{w}-{k}" for w in range(3) for k in range(4))}
+    assert len(merged) == 13 * 3 * 2
+    table = merged[merged.group == "all"]
+    np.testing.assert_allclose(table["p_adjusted"], holm(table["p_value"]))
+
+
+ENDLESS = """
+import sys
+from radbench.leaderboard.publish import publish
+from radbench.leaderboard.schema import read_leaderboard
+a, b = read_leaderboard(sys.argv[1]), read_leaderboard(sys.argv[2])
+print("ready", flush=True)
+while True:
+    publish(a, sys.argv[3]); publish(b, sys.argv[3])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs kill -9")
+def test_a_publisher_killed_midway_leaves_a_valid_file_and_no_lock(tmp_path: Path) -> None:
+    other = board(pair("original"), pair("unsharp", 0.03))
+    write_csv(RUN, tmp_path / "a.csv")
+    write_csv(other, tmp_path / "b.csv")
+    boards = tmp_path / "boards"
+    publish(RUN, boards)
+    moments = random.Random(3)
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for _ in range(3):
+        command = [sys.executable, "-c", ENDLESS, str(tmp_path / "a.csv"), str(tmp_path / "b.csv"), str(boards)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=env) as worker:
+            assert worker.stdout is not None
+            worker.stdout.readline()
+            time.sleep(moments.uniform(0.02, 0.4))
+            worker.send_signal(signal.SIGKILL)
+        assert set(read_leaderboard(boards / "grabcut.csv")["enhancer"]) >= {"original", "clahe", "wls"}
+    publish(other, boards, timeout=5)
+    assert set(read_leaderboard(boards / "grabcut.csv")["enhancer"]) == {"original", "clahe", "wls", "unsharp"}
+    assert not list(boards.glob(".*.tmp"))
+
+
+def test_what_a_killed_writer_left_is_cleared(tmp_path: Path) -> None:
+    publish(RUN, tmp_path)
+    left = tmp_path / ".grabcut.csv.123-abcd.tmp"
+    foreign = tmp_path / ".other.csv.123-abcd.tmp"
+    left.write_text("half")
+    foreign.write_text("half")
+    publish(RUN, tmp_path)
+    assert not left.exists()
+    assert foreign.exists()
