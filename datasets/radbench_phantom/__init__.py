@@ -1,0 +1,1 @@
+"""The built-in phantoms: data sets made from a seed, with exact truth."""

@@ -54,7 +54,14 @@ def paint_loop(
         low, high = lumen.min(0), lumen.max(0)
         level = low[1] + gas * (high[1] - low[1])
         tilt = rng.normal(0, 0.4)
-        roof = np.array([(low[0] - 2, low[1] - 4), (high[0] + 2, low[1] - 4), (high[0] + 2, level + tilt), (low[0] - 2, level - tilt)])
+        roof = np.array(
+            [
+                (low[0] - 2, low[1] - 4),
+                (high[0] + 2, low[1] - 4),
+                (high[0] + 2, level + tilt),
+                (low[0] - 2, level - tilt),
+            ]
+        )
         canvas.fill(roof, rng.uniform(-990, -930), Tissue.GAS, clip=lumen, within=(tissue,), drift=0.1)
 
 
@@ -83,7 +90,7 @@ def paint_small_bowel(
     points = rng.uniform(low, high, (count * 12, 2))
     points = points[inside(region, points)]
     taken: list[np.ndarray] = []
-    outlines = []
+    outlines: list[Curve] = []
     shared = "contrast" if patient.oral else "fluid"
     for p in points:
         if len(outlines) >= count:
@@ -96,7 +103,9 @@ def paint_small_bowel(
         step = length / 2 * np.array([np.cos(direction), np.sin(direction)])
         side = rng.normal(0, 0.25) * np.array([-step[1], step[0]])
         line = path([p - step, p + side, p + step], 5)
-        outline = wobbled(tube(line, (r, r * rng.uniform(0.8, 1.15), r * rng.uniform(0.85, 1.0))), rng, r * 0.07, 9, 0.3)
+        outline = wobbled(
+            tube(line, (r, r * rng.uniform(0.8, 1.15), r * rng.uniform(0.85, 1.0))), rng, r * 0.07, 9, 0.3
+        )
         taken += [p - step, p, p + step]
         content = str(rng.choice((shared, "collapsed", "fluid"), p=(0.45, 0.35, 0.2)))
         gas = float(rng.uniform(0.2, 0.6)) if rng.random() < 0.15 else 0.0
@@ -132,7 +141,5 @@ def paint_stomach(canvas: Canvas, patient: Patient, control: ArrayLike, rng: Gen
     for i in rng.choice(len(lumen), 14, replace=False):
         inward = (centre - lumen[i]) / np.linalg.norm(centre - lumen[i])
         curves.append(tube(np.stack([lumen[i], lumen[i] + inward * rng.uniform(2, 6)]), (1.5, 0.9)))
-    canvas.fill_all(
-        curves, [patient.hu["bowel_wall"] + 5] * len(curves), Tissue.BOWEL_WALL, (Tissue.BOWEL_CONTENT,)
-    )
+    canvas.fill_all(curves, [patient.hu["bowel_wall"] + 5] * len(curves), Tissue.BOWEL_WALL, (Tissue.BOWEL_CONTENT,))
     return outline

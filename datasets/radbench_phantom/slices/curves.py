@@ -43,7 +43,24 @@ def ellipse(x: float, y: float, rx: float, ry: float | None = None, degrees: flo
     """Return an ellipse at (x, y) with half-axes (mm), turned by ``degrees`` (clockwise on screen)."""
     t = np.arange(n) * (2 * np.pi / n)
     local = np.stack([rx * np.cos(t), (rx if ry is None else ry) * np.sin(t)], axis=1)
-    return turned(local, degrees) + (x, y)
+    return shifted(turned(local, degrees), x, y)
+
+
+def disc(centre: ArrayLike, rx: float, ry: float | None = None, degrees: float = 0.0, n: int = 40) -> Curve:
+    """Return an :func:`ellipse` at a point."""
+    x, y = np.asarray(centre, dtype=np.float64)
+    return ellipse(float(x), float(y), rx, ry, degrees, n)
+
+
+def shifted(curve: ArrayLike, x: float, y: float) -> Curve:
+    """Move a curve by (x, y) mm."""
+    return np.asarray(curve, dtype=np.float64) + np.array([x, y])
+
+
+def symmetric(half: ArrayLike) -> Curve:
+    """Add their mirror images to control points that go from the midline in front to the midline behind."""
+    right = np.asarray(half, dtype=np.float64)
+    return np.concatenate([right, mirrored(right[1:-1])])
 
 
 def turned(curve: ArrayLike, degrees: float) -> Curve:

@@ -8,18 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 
-from radbench_phantom.slices.canvas import Tissue as T
+from radbench_phantom.slices.canvas import Tissue
 from radbench_phantom.slices.patient import Patient
-
-LESION_TYPES = ("bone", "abdomen", "mediastinum", "liver", "lung", "kidney", "soft-tissue", "pelvis")
-"""DeepLesion's coarse types, in its order."""
-
-WINDOWS: Mapping[str, tuple[float, float]] = {
-    **dict.fromkeys(LESION_TYPES, (-175.0, 275.0)),
-    "lung": (-1500.0, 500.0),
-    "bone": (-450.0, 1050.0),
-}
-"""HU shown as 0 and 1. DeepLesion's commonest ``DICOM_windows`` for soft tissue and lung; bone: the usual 1500/300."""
 
 LEVELS: Mapping[str, Mapping[str, float]] = {
     "bone": {"heart": 0.22, "liver": 0.14, "kidney": 0.24, "iliac": 0.28, "hip": 0.12},
@@ -28,7 +18,7 @@ LEVELS: Mapping[str, Mapping[str, float]] = {
     "liver": {"liver": 1.0},
     "lung": {"arch": 0.3, "pulmonary": 0.35, "heart": 0.35},
     "kidney": {"kidney": 1.0},
-    "soft-tissue": {"arch": 0.2, "heart": 0.15, "kidney": 0.2, "bowel": 0.15, "iliac": 0.15, "hip": 0.15},
+    "soft tissue": {"arch": 0.2, "heart": 0.15, "kidney": 0.2, "bowel": 0.15, "iliac": 0.15, "hip": 0.15},
     "pelvis": {"iliac": 0.5, "hip": 0.5},
 }
 """How often a type is shown at which level."""
@@ -41,17 +31,17 @@ _SIZE = {
     "liver": (19.0, 0.55),
     "lung": (14.5, 0.58),
     "kidney": (20.0, 0.50),
-    "soft-tissue": (18.0, 0.48),
+    "soft tissue": (18.0, 0.48),
     "pelvis": (19.0, 0.48),
 }
 
-_LUNG = (T.LUNG, T.LUNG_VESSEL)
-_MEDIASTINUM = (T.MEDIASTINAL_FAT, T.FINE_VESSEL)
-_ABDOMEN = (T.ABDOMINAL_FAT, T.FINE_VESSEL)
-_BOWEL = (T.BOWEL_WALL, T.BOWEL_CONTENT)
-_PELVIS = (T.PELVIC_FAT, T.FINE_VESSEL)
-_BONE = (T.MARROW, T.CORTEX)
-_KIDNEY = (T.KIDNEY, T.MEDULLA)
+_LUNG = (Tissue.LUNG, Tissue.LUNG_VESSEL)
+_MEDIASTINUM = (Tissue.MEDIASTINAL_FAT, Tissue.FINE_VESSEL)
+_ABDOMEN = (Tissue.ABDOMINAL_FAT, Tissue.FINE_VESSEL)
+_BOWEL = (Tissue.BOWEL_WALL, Tissue.BOWEL_CONTENT)
+_PELVIS = (Tissue.PELVIC_FAT, Tissue.FINE_VESSEL)
+_BONE = (Tissue.MARROW, Tissue.CORTEX)
+_KIDNEY = (Tissue.KIDNEY, Tissue.MEDULLA)
 
 
 @dataclass(frozen=True)
@@ -74,8 +64,8 @@ class Growth:
     """
 
     kind: str
-    home: tuple[T, ...]
-    covers: tuple[T, ...]
+    home: tuple[Tissue, ...]
+    covers: tuple[Tissue, ...]
     home_share: tuple[float, float]
     covers_share: float
     hu: float
@@ -84,7 +74,7 @@ class Growth:
     rim: float = 0.0
     margin_mm: float = 1.5
     outline: str = "irregular"
-    near: T | None = None
+    near: Tissue | None = None
 
 
 def lesion_size(rng: Generator, lesion_type: str) -> float:
@@ -98,7 +88,7 @@ def growth_of(rng: Generator, lesion_type: str, patient: Patient, level: str) ->
 
     Args:
         rng: source of the choice.
-        lesion_type: one of :data:`LESION_TYPES`.
+        lesion_type: one of :data:`radbench_phantom.lesion_types.LESION_TYPES`.
         patient: whose tissues it grows in.
         level: the slice's level.
     """
@@ -114,7 +104,7 @@ def growth_of(rng: Generator, lesion_type: str, patient: Patient, level: str) ->
         "liver": _liver,
         "lung": _lung,
         "kidney": _kidney,
-        "soft-tissue": _soft_tissue,
+        "soft tissue": _soft_tissue,
         "pelvis": _pelvis,
     }[lesion_type]
     growth = make(rng, patient, mass, level)
@@ -127,35 +117,42 @@ def _necrosis(rng: Generator, share: float, depth: tuple[float, float] = (12, 45
 
 
 def _bone(rng: Generator, patient: Patient, mass: float, level: str) -> Growth:
-    spreads = (T.MUSCLE, T.WALL_FAT, T.PELVIC_FAT, T.ABDOMINAL_FAT, T.LUNG, T.MEDIASTINAL_FAT)
+    spreads = (
+        Tissue.MUSCLE,
+        Tissue.WALL_FAT,
+        Tissue.PELVIC_FAT,
+        Tissue.ABDOMINAL_FAT,
+        Tissue.LUNG,
+        Tissue.MEDIASTINAL_FAT,
+    )
     draw = rng.random()
     if draw < 0.35:
         return Growth(
-            "sclerotic metastasis", (T.MARROW,), _BONE, (0.5, 1.0), 0.75, float(rng.uniform(560, 900)), spread=70.0
+            "sclerotic metastasis", (Tissue.MARROW,), _BONE, (0.5, 1.0), 0.75, float(rng.uniform(560, 900)), spread=70.0
         )
     if draw < 0.7:
-        return Growth("lytic metastasis", (T.MARROW,), _BONE, (0.45, 1.0), 0.7, mass, spread=14.0)
-    return Growth("lytic mass", (T.MARROW,), _BONE + spreads, (0.3, 0.8), 0.85, mass, spread=10.0)
+        return Growth("lytic metastasis", (Tissue.MARROW,), _BONE, (0.45, 1.0), 0.7, mass, spread=14.0)
+    return Growth("lytic mass", (Tissue.MARROW,), _BONE + spreads, (0.3, 0.8), 0.85, mass, spread=10.0)
 
 
 def _abdomen(rng: Generator, patient: Patient, mass: float, level: str) -> Growth:
     if level == "kidney" and rng.random() < 0.2:
         hu = patient.hu["pancreas"] - rng.uniform(25, 50)
-        return Growth("pancreatic mass", (T.GLAND,), (T.GLAND, *_ABDOMEN), (0.35, 1.0), 0.8, hu)
+        return Growth("pancreatic mass", (Tissue.GLAND,), (Tissue.GLAND, *_ABDOMEN), (0.35, 1.0), 0.8, hu)
     if rng.random() < 0.6:
         return Growth(
             "retroperitoneal or mesenteric node",
-            (T.ABDOMINAL_FAT,),
+            (Tissue.ABDOMINAL_FAT,),
             _ABDOMEN,
             (0.7, 1.0),
             0.8,
             mass,
             core=_necrosis(rng, 0.2),
-            near=T.BLOOD,
+            near=Tissue.BLOOD,
         )
     return Growth(
         "peritoneal or mesenteric mass",
-        (T.ABDOMINAL_FAT,),
+        (Tissue.ABDOMINAL_FAT,),
         _ABDOMEN + _BOWEL,
         (0.55, 1.0),
         0.85,
@@ -168,7 +165,7 @@ def _abdomen(rng: Generator, patient: Patient, mass: float, level: str) -> Growt
 def _mediastinum(rng: Generator, patient: Patient, mass: float, level: str) -> Growth:
     return Growth(
         "mediastinal or hilar node",
-        (T.MEDIASTINAL_FAT,),
+        (Tissue.MEDIASTINAL_FAT,),
         _MEDIASTINUM + _LUNG,
         (0.5, 1.0),
         0.72,
@@ -179,15 +176,17 @@ def _mediastinum(rng: Generator, patient: Patient, mass: float, level: str) -> G
 
 def _liver(rng: Generator, patient: Patient, mass: float, level: str) -> Growth:
     liver = patient.hu["liver"]
-    covers = (T.LIVER, T.LIVER_VESSEL)
+    covers = (Tissue.LIVER, Tissue.LIVER_VESSEL)
     if rng.random() < 0.15:
-        return Growth("cyst", (T.LIVER,), covers, (0.8, 1.0), 0.9, float(rng.uniform(3, 18)), 2.0, outline="smooth")
+        return Growth(
+            "cyst", (Tissue.LIVER,), covers, (0.8, 1.0), 0.9, float(rng.uniform(3, 18)), 2.0, outline="smooth"
+        )
     if patient.phase == "arterial" and rng.random() < 0.5:
-        return Growth("hypervascular lesion", (T.LIVER,), covers, (0.8, 1.0), 0.88, liver + rng.uniform(28, 50))
+        return Growth("hypervascular lesion", (Tissue.LIVER,), covers, (0.8, 1.0), 0.88, liver + rng.uniform(28, 50))
     fall = rng.uniform(28, 60) if patient.phase != "none" else rng.uniform(18, 32)
     return Growth(
         "hypodense metastasis",
-        (T.LIVER,),
+        (Tissue.LIVER,),
         covers,
         (0.8, 1.0),
         0.88,
@@ -205,15 +204,25 @@ def _lung(rng: Generator, patient: Patient, mass: float, level: str) -> Growth:
     sharp = float(rng.uniform(0.6, 1.8))
     if rng.random() < 0.1:
         return Growth(
-            "ground-glass nodule", (T.LUNG,), _LUNG, share, 0.7, float(rng.uniform(-600, -420)), 45.0, 80.0, 0.0, 3.0, outline
+            "ground-glass nodule",
+            (Tissue.LUNG,),
+            _LUNG,
+            share,
+            0.7,
+            float(rng.uniform(-600, -420)),
+            45.0,
+            80.0,
+            0.0,
+            3.0,
+            outline,
         )
     hu = float(rng.uniform(10, 60) if patient.phase == "none" else rng.uniform(20, 85))
     kind = "pleura-based nodule" if pleural else "solid nodule"
-    return Growth(kind, (T.LUNG,), _LUNG, share, 0.7, hu, 12.0, _necrosis(rng, 0.15), 0.0, sharp, outline)
+    return Growth(kind, (Tissue.LUNG,), _LUNG, share, 0.7, hu, 12.0, _necrosis(rng, 0.15), 0.0, sharp, outline)
 
 
 def _kidney(rng: Generator, patient: Patient, mass: float, level: str) -> Growth:
-    covers = (*_KIDNEY, T.RENAL_SINUS, *_ABDOMEN)
+    covers = (*_KIDNEY, Tissue.RENAL_SINUS, *_ABDOMEN)
     if patient.phase == "none" or rng.random() < 0.35:
         return Growth(
             "cyst", _KIDNEY, covers, (0.25, 0.8), 0.88, float(rng.uniform(-2, 14)), 2.0, margin_mm=0.9, outline="smooth"
@@ -227,16 +236,20 @@ def _kidney(rng: Generator, patient: Patient, mass: float, level: str) -> Growth
 def _soft_tissue(rng: Generator, patient: Patient, mass: float, level: str) -> Growth:
     draw = rng.random()
     if level == "arch" and draw < 0.5:
-        return Growth("axillary or chest-wall node", (T.WALL_FAT,), (T.WALL_FAT, T.MUSCLE), (0.45, 1.0), 0.85, mass)
+        return Growth(
+            "axillary or chest-wall node", (Tissue.WALL_FAT,), (Tissue.WALL_FAT, Tissue.MUSCLE), (0.45, 1.0), 0.85, mass
+        )
     if draw < 0.6:
-        covers = (T.SUBCUTANEOUS_FAT, T.BREAST, T.WALL_FAT)
-        return Growth("subcutaneous nodule", (T.SUBCUTANEOUS_FAT,), covers, (0.75, 1.0), 0.8, mass - rng.uniform(0, 20))
+        covers = (Tissue.SUBCUTANEOUS_FAT, Tissue.BREAST, Tissue.WALL_FAT)
+        return Growth(
+            "subcutaneous nodule", (Tissue.SUBCUTANEOUS_FAT,), covers, (0.75, 1.0), 0.8, mass - rng.uniform(0, 20)
+        )
     muscle = patient.hu["muscle"]
     change = rng.uniform(24, 45) if patient.phase != "none" and rng.random() < 0.5 else -rng.uniform(22, 40)
     return Growth(
         "intramuscular mass",
-        (T.MUSCLE,),
-        (T.MUSCLE, T.WALL_FAT),
+        (Tissue.MUSCLE,),
+        (Tissue.MUSCLE, Tissue.WALL_FAT),
         (0.75, 1.0),
         0.85,
         muscle + change,
@@ -247,11 +260,19 @@ def _soft_tissue(rng: Generator, patient: Patient, mass: float, level: str) -> G
 def _pelvis(rng: Generator, patient: Patient, mass: float, level: str) -> Growth:
     if rng.random() < 0.2:
         return Growth(
-            "cystic mass", (T.PELVIC_FAT,), _PELVIS + _BOWEL, (0.5, 1.0), 0.85, float(rng.uniform(4, 25)), 3.0, rim=25.0, outline="lobulated"
+            "cystic mass",
+            (Tissue.PELVIC_FAT,),
+            _PELVIS + _BOWEL,
+            (0.5, 1.0),
+            0.85,
+            float(rng.uniform(4, 25)),
+            3.0,
+            rim=25.0,
+            outline="lobulated",
         )
     return Growth(
         "iliac node or pelvic mass",
-        (T.PELVIC_FAT,),
+        (Tissue.PELVIC_FAT,),
         _PELVIS if rng.random() < 0.6 else _PELVIS + _BOWEL,
         (0.6, 1.0),
         0.8,

@@ -114,7 +114,7 @@ def patient_of(seed: int, index: int, noise_scale: float = 1.0) -> Patient:
     hu["skin"] = float(rng.normal(45, 10))
     kernel = str(rng.choice(("smooth", "standard", "sharp"), p=(0.35, 0.52, 0.13)))
     thickness = float(rng.choice((5.0, 5.0, 5.0, 2.5, 1.25)))
-    noise = rng.uniform(9, 17) * {"smooth": 0.85, "standard": 1.1, "sharp": 1.7}[kernel]
+    noise = rng.uniform(7.5, 14.5) * {"smooth": 0.85, "standard": 1.1, "sharp": 1.7}[kernel]
     noise *= {5.0: 1.0, 2.5: 1.15, 1.25: 1.3}[thickness]
     number = 5
     length = rng.uniform(150, 330, number)

@@ -105,7 +105,7 @@ def render(
         seed: the data set's seed.
         patient_index: which patient.
         lesion_index: which of the patient's lesions.
-        lesion_type: one of :data:`radbench_phantom.slices.lesion_site.LESION_TYPES`.
+        lesion_type: one of :data:`radbench_phantom.lesion_types.LESION_TYPES`.
         size: image side (pixels).
         spacing: least and greatest pixel spacing at 512 pixels (mm).
         noise_scale: factor on the noise.

@@ -18,7 +18,7 @@ _TEXTURE: dict[Tissue, tuple[float, float, float]] = {
     Tissue.WALL_FAT: (10, 12, 0),
     Tissue.MUSCLE: (5, 6, 0),
     Tissue.CORTEX: (60, 60, 60),
-    Tissue.MARROW: (22, 28, 45),
+    Tissue.MARROW: (16, 20, 36),
     Tissue.CARTILAGE: (12, 12, 0),
     Tissue.LUNG: (13, 14, 22),
     Tissue.MEDIASTINAL_FAT: (9, 10, 0),
@@ -75,12 +75,12 @@ def smooth_field(rng: Generator, size: int, sigma: float) -> Image:
     """Return a Gaussian random field of unit variance, float32 ``[size,size]``, correlated over ``sigma`` pixels."""
     step = max(1, int(sigma / 1.5))
     coarse = -(-size // step) + 8
-    noise = rng.standard_normal((coarse, coarse), dtype=np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), max(sigma / step, 0.3), borderType=cv2.BORDER_REFLECT)
-    noise /= max(float(noise.std()), 1e-6)
+    white = rng.standard_normal((coarse, coarse), dtype=np.float32)
+    noise: Image = np.asarray(cv2.GaussianBlur(white, (0, 0), max(sigma / step, 0.3), borderType=cv2.BORDER_REFLECT))
+    noise = noise / max(float(noise.std()), 1e-6)
     if step > 1:
-        noise = cv2.resize(noise, (coarse * step, coarse * step), interpolation=cv2.INTER_CUBIC)
-    out: Image = np.ascontiguousarray(noise[:size, :size])
+        noise = np.asarray(cv2.resize(noise, (coarse * step, coarse * step), interpolation=cv2.INTER_CUBIC))
+    out: Image = np.ascontiguousarray(noise[:size, :size], dtype=np.float32)
     return out
 
 
@@ -158,5 +158,5 @@ def _ray_noise(hu: Image, spacing: float, direction: float) -> Image:
     back = cv2.warpAffine(
         spread, cv2.getRotationMatrix2D(middle, -degrees, 1.0), (small, small), borderMode=cv2.BORDER_REPLICATE
     )
-    out: Image = cv2.resize(back, hu.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    out: Image = np.asarray(cv2.resize(back, hu.shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)
     return out

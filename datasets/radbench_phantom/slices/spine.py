@@ -6,7 +6,18 @@ import numpy as np
 from numpy.random import Generator
 
 from radbench_phantom.slices.canvas import Canvas, Tissue
-from radbench_phantom.slices.curves import Curve, ellipse, mirrored, offset, path, spline, tube, wobbled
+from radbench_phantom.slices.curves import (
+    Curve,
+    ellipse,
+    mirrored,
+    offset,
+    path,
+    shifted,
+    spline,
+    symmetric,
+    tube,
+    wobbled,
+)
 from radbench_phantom.slices.patient import Patient
 from radbench_phantom.slices.wall import bone
 
@@ -31,9 +42,7 @@ def paint_vertebra(canvas: Canvas, patient: Patient, kind: str, y: float, rng: G
     rx, ry = (17.0, 14.5) if thoracic else (23.0, 16.5)
     rx, ry = rx * rng.uniform(0.93, 1.08), ry * rng.uniform(0.93, 1.08)
     half = np.array(_BODY[kind]) * (rx, ry)
-    body = wobbled(
-        spline(np.concatenate([half, [(0, 0.8 * ry)], half[1:][::-1] * (-1, 1)])) + (0, y), rng, 0.35, harmonics=11
-    )
+    body = wobbled(shifted(spline(symmetric([*half, (0, 0.8 * ry)])), 0, y), rng, 0.35, harmonics=11)
     canal_y = y + ry * 0.85 + 8.5
     canal = ellipse(0, canal_y, 9.5 if thoracic else 11.5, 8.0)
     parts = _arch(thoracic, rx, y + ry, canal_y, rng)
@@ -62,24 +71,27 @@ def paint_vertebra(canvas: Canvas, patient: Patient, kind: str, y: float, rng: G
 
 def _arch(thoracic: bool, rx: float, back: float, canal_y: float, rng: Generator) -> list[Curve]:
     """Return pedicles, laminae, transverse and spinous processes."""
-    reach = rng.uniform(29, 35) if thoracic else rng.uniform(38, 46)
-    lean = 11.0 if thoracic else 3.0
-    pedicle = tube(path([(rx * 0.62, back - 6), (rx * 0.68 + 1.5, canal_y), (13, canal_y + 7)]), (4.6, 3.6, 4.6))
-    transverse = tube(
-        path([(12, canal_y + 1), ((12 + reach) / 2, canal_y + lean * 0.5), (reach, canal_y + lean)]), (4.2, 3.0, 4.0)
-    )
-    lamina = tube(path([(13, canal_y + 5), (8, canal_y + 11), (0, canal_y + 14)]), (4.2, 3.2, 3.6))
-    length = rng.uniform(10, 24) if thoracic else rng.uniform(14, 26)
+    pedicle = tube(path([(rx * 0.62, back - 6), (rx * 0.68 + 1.0, canal_y - 1), (12.5, canal_y + 5)]), (4.2, 3.0, 4.0))
+    lamina = tube(path([(12.5, canal_y + 4), (8, canal_y + 10), (0, canal_y + 13.5)]), (3.6, 2.6, 3.2))
+    length = rng.uniform(8, 24) if thoracic else rng.uniform(12, 26)
     spinous = tube(
         path([(0, canal_y + 10), (rng.normal(0, 0.8), canal_y + 12 + length / 2), (0, canal_y + 12 + length)]),
-        (3.4, 2.2, 3.6),
+        (3.0, 1.8, 3.2),
     )
     right: list[Curve] = [pedicle, lamina]
-    if thoracic or rng.random() < 0.6:
-        right.append(transverse)
+    transverse = None
+    if thoracic and rng.random() < 0.8:
+        reach = rng.uniform(27, 33)
+        transverse = ((12, canal_y + 1), (20, canal_y + 4), (reach, canal_y + 10)), (3.6, 2.6, 3.8)
+    elif not thoracic and rng.random() < 0.4:
+        reach = rng.uniform(33, 44)
+        transverse = ((15, canal_y - 3), (25, canal_y - 4), (reach, canal_y + rng.uniform(-3, 3))), (2.6, 1.7, 2.3)
+    if transverse is not None:
+        right.append(tube(path(transverse[0]), transverse[1]))
     if not thoracic:
-        right.append(spline([(10, canal_y + 3), (20, canal_y + 2), (23, canal_y + 9), (16, canal_y + 15), (10, canal_y + 11)]))
-    return [*right, *(mirrored(c) for c in right), spinous]
+        facet = [(10, canal_y + 3), (18, canal_y + 1), (21, canal_y + 7), (16, canal_y + 14), (10, canal_y + 11)]
+        right.append(spline(facet))
+    return [wobbled(c, rng, 0.35, 9, 0.4) for c in (*right, *(mirrored(c) for c in right), spinous)]
 
 
 def paint_rib_heads(canvas: Canvas, patient: Patient, y: float, rng: Generator) -> None:

@@ -165,7 +165,13 @@ def paint_parenchymal_vessels(
     for root in np.asarray(roots, dtype=np.float64):
         toward = float(np.rad2deg(np.arctan2(*(centre - root)[::-1])))
         grown = tree(
-            rng, root, toward + rng.normal(0, 25), rng.uniform(2.6, 4.6), rng.uniform(16, 30), int(rng.integers(2, 4)), 40
+            rng,
+            root,
+            toward + rng.normal(0, 25),
+            rng.uniform(2.6, 4.6),
+            rng.uniform(16, 30),
+            int(rng.integers(2, 4)),
+            40,
         )
         paint_tree(canvas, grown, hu, tissue, within)
     points = rng.uniform(outline.min(0), outline.max(0), (fine * 2, 2))

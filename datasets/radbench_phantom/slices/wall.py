@@ -6,7 +6,20 @@ import numpy as np
 from numpy.random import Generator
 
 from radbench_phantom.slices.canvas import Canvas, Tissue
-from radbench_phantom.slices.curves import Curve, along, band, bearing, mirrored, offset, path, spline, tube, wobbled
+from radbench_phantom.slices.curves import (
+    Curve,
+    along,
+    band,
+    bearing,
+    mirrored,
+    offset,
+    path,
+    shifted,
+    spline,
+    symmetric,
+    tube,
+    wobbled,
+)
 from radbench_phantom.slices.patient import Patient
 
 _HALF_TRUNK = {
@@ -22,7 +35,9 @@ _NADIR = {"thorax": 103.0, "shoulder": 104.0, "abdomen": 94.0, "pelvis": 93.0}
 _FAT = {
     "thorax": (0.95, 0.7, 0.55, 0.85),
     "shoulder": (0.8, 0.7, 0.5, 0.6),
-    "abdomen": (0.9, 0.65, 0.95, 1.35), "pelvis": (1.25, 1.1, 1.05, 1.75)}
+    "abdomen": (0.9, 0.65, 0.95, 1.35),
+    "pelvis": (1.25, 1.1, 1.05, 1.75),
+}
 
 
 # What muscles may cover: they stay under the subcutaneous fat.
@@ -35,9 +50,7 @@ def trunk(region: str) -> Curve:
     Args:
         region: "shoulder", "thorax", "abdomen" or "pelvis".
     """
-    right = np.array(_HALF_TRUNK[region], dtype=float)
-    left = right[1:][::-1] * (-1.0, 1.0)
-    return spline(np.concatenate([right, [(0.0, _NADIR[region])], left]))
+    return spline(symmetric([*_HALF_TRUNK[region], (0, _NADIR[region])]))
 
 
 def skin(patient: Patient, region: str, rng: Generator) -> Curve:
@@ -73,9 +86,11 @@ def paint_surroundings(canvas: Canvas, body: Curve, rng: Generator) -> None:
     y0 = back + rng.uniform(4, 16)
     surface = np.stack([x, y0 - sag * (x / half) ** 2], axis=1)
     depth = rng.uniform(14, 40)
-    canvas.fill(tube(surface + (0, depth / 2), depth / 2), -940 + rng.normal(0, 15), Tissue.TABLE, drift=0, rigid=True)
+    canvas.fill(
+        tube(shifted(surface, 0, depth / 2), depth / 2), -940 + rng.normal(0, 15), Tissue.TABLE, drift=0, rigid=True
+    )
     canvas.fill(tube(surface, 1.1), rng.uniform(-450, 60), Tissue.TABLE, drift=0, rigid=True)
-    canvas.fill(tube(surface + (0, depth), 1.3), rng.uniform(-250, 250), Tissue.TABLE, drift=0, rigid=True)
+    canvas.fill(tube(shifted(surface, 0, depth), 1.3), rng.uniform(-250, 250), Tissue.TABLE, drift=0, rigid=True)
     for _ in range(int(rng.integers(1, 4))):
         cloth = wobbled(offset(body, rng.uniform(3, 16)), rng, 2.2, harmonics=24, decay=0.35)
         start = int(rng.integers(len(cloth)))
@@ -89,7 +104,7 @@ def paint_shell(canvas: Canvas, patient: Patient, region: str, body: Curve, rng:
     hu = patient.hu
     canvas.fill(body, hu["skin"], Tissue.SKIN, drift=0.05)
     canvas.fill(offset(body, -rng.uniform(1.5, 2.2)), hu["fat"], Tissue.SUBCUTANEOUS_FAT, drift=0.05)
-    degrees = rng.uniform(-180, 180, 26)
+    degrees = rng.uniform(-180, 180, 30 + int(1.5 * patient.fat_mm))
     points, out = along(body, degrees)
     tangent = np.stack([-out[:, 1], out[:, 0]], axis=1)
     for p, n, t in zip(points, out, tangent, strict=True):
@@ -98,7 +113,7 @@ def paint_shell(canvas: Canvas, patient: Patient, region: str, body: Curve, rng:
         line = path([p - n * depth, p - n * (depth + rng.normal(0, 1.5)) + run / 2, p - n * depth + run])
         canvas.fill(
             tube(line, (0.15, rng.uniform(0.25, 0.6), 0.15)),
-            hu["fat"] + rng.uniform(25, 75),
+            hu["fat"] + rng.uniform(30, 110),
             Tissue.SUBCUTANEOUS_FAT,
             within=(Tissue.SUBCUTANEOUS_FAT,),
         )
@@ -154,16 +169,18 @@ def muscle(canvas: Canvas, patient: Patient, curve: Curve, rng: Generator, strea
 def bone(canvas: Canvas, patient: Patient, curve: Curve, cortex_mm: float, rng: Generator, marrow: float = 0.0) -> None:
     """Paint a bone: its cortex of varying thickness (mm) and its marrow (HU offset from the patient's)."""
     canvas.fill(curve, patient.hu["cortex"] + rng.normal(0, 40), Tissue.CORTEX)
-    depth = cortex_mm * (1 + 0.3 * np.sin(np.linspace(0, 2 * np.pi, len(curve)) * rng.integers(2, 5) + rng.uniform(0, 6)))
+    depth = cortex_mm * (
+        1 + 0.3 * np.sin(np.linspace(0, 2 * np.pi, len(curve)) * rng.integers(2, 5) + rng.uniform(0, 6))
+    )
     canvas.fill(offset(curve, -depth), patient.hu["marrow"] + marrow + rng.normal(0, 12), Tissue.MARROW)
 
 
 def paint_ribs(canvas: Canvas, patient: Patient, cavity: Curve, centres: list[float], rng: Generator) -> None:
     """Paint obliquely cut ribs along the cavity's contour at given directions (degrees)."""
     for centre in centres:
-        half = rng.uniform(5, 13)
+        half = rng.uniform(4, 14)
         at = centre + rng.normal(0, 2)
-        curve = band(cavity, at - half, at + half, rng.uniform(0.4, 1.6), rng.uniform(6.5, 9.0), taper=0.35, n=16)
+        curve = band(cavity, at - half, at + half, rng.uniform(0.4, 1.6), rng.uniform(5.0, 8.6), taper=0.45, n=16)
         bone(canvas, patient, curve, rng.uniform(1.3, 2.0), rng)
 
 
@@ -204,8 +221,8 @@ def paint_chest_wall(
 def _paint_scapula(canvas: Canvas, patient: Patient, cavity: Curve, flip, rng: Generator) -> None:  # type: ignore[no-untyped-def]
     start, stop = 26 + rng.normal(0, 3), 66 + rng.normal(0, 3)
     span = sorted((flip(start - 4), flip(stop + 2)))
-    muscle(canvas, patient, band(cavity, *span, 9.0, 9.0), rng, 5)
-    muscle(canvas, patient, band(cavity, *span, 20.0, 13.0), rng, 6)
+    muscle(canvas, patient, band(cavity, span[0], span[1], 9.0, 9.0), rng, 5)
+    muscle(canvas, patient, band(cavity, span[0], span[1], 20.0, 13.0), rng, 6)
     degrees = np.array([flip(a) for a in np.linspace(start, stop, 14)])
     points, out = along(cavity, degrees)
     line = points + out * (18 + 3.5 * np.sin(np.linspace(0, 3, 14)))[:, None]
@@ -260,16 +277,20 @@ def paint_abdominal_wall(canvas: Canvas, patient: Patient, rng: Generator, *, fl
     """
     outer = trunk("abdomen")
     angle = bearing(outer)
-    sheet = rng.uniform(2.6, 4.4)
+    sheet = rng.uniform(2.4, 4.2)
+    depth = 0.0
     for side in (1, -1):
         mirror = (lambda a: a) if side == 1 else (lambda a: 180 - a)
-        for layer in range(3):
-            lo, hi = sorted((mirror(-58), mirror(34 - 3 * layer)))
-            muscle(canvas, patient, band(outer, lo, hi, -(layer + 1) * (sheet + 0.9), sheet, 0.3), rng)
+        depth = 0.0
+        for _ in range(3):
+            thick = sheet * rng.uniform(0.75, 1.3)
+            depth += thick + rng.uniform(0.2, 0.9)
+            lo, hi = sorted((mirror(-60 + rng.uniform(0, 10)), mirror(36 - rng.uniform(0, 14))))
+            muscle(canvas, patient, band(outer, lo, hi, -depth, thick, 0.3), rng, 1)
         lo, hi = sorted((mirror(-87.5), mirror(-58)))
-        muscle(canvas, patient, band(outer, lo, hi, -rng.uniform(8, 10), rng.uniform(6, 8.5), 0.4), rng, 2)
+        muscle(canvas, patient, band(outer, lo, hi, -rng.uniform(9, 11), rng.uniform(7.5, 10.5), 0.4), rng, 2)
         if flank:
             lo, hi = sorted((mirror(5), mirror(56)))
             muscle(canvas, patient, band(outer, lo, hi, -1.0, rng.uniform(4, 7)), rng, 4)
-    depth = 3 * (sheet + 0.9) + 1.5
+    depth += 1.5
     return offset(outer, np.where(angle > 30, np.where(angle < 150, -depth * 0.75, -depth), -depth))

@@ -1,0 +1,21 @@
+"""The plugin: tells radbench of the built-in phantoms."""
+
+from __future__ import annotations
+
+from radbench.contracts.specs import DatasetSpec
+from radbench.registry.hookspecs import hookimpl
+
+
+@hookimpl
+def radbench_datasets() -> list[DatasetSpec]:
+    """Return the phantom data sets."""
+    return [
+        DatasetSpec(
+            name="phantom-lesions",
+            factory="radbench_phantom.lesions:PhantomLesions",
+            modality="ct",
+            targets=("hu", "lesion_mask", "recist"),
+            summary="Axial CT slices painted from a seed, one lesion each, in DeepLesion's eight types",
+            reference="radbench; lesion types, sizes and windows after Yan et al., DeepLesion, CVPR 2018",
+        )
+    ]
