@@ -137,8 +137,11 @@ def solve(images: Tensor, weights: Affinities, lam: float, tolerance: float = TO
 
 
 def _solve_together(images: Tensor, across: Tensor, down: Tensor, lam: float, tolerance: float) -> Tensor:
-    target = images[:, 0].double()
+    target = images[:, 0].to(torch.float64, copy=True)
     low, high = target.amin(dim=(1, 2), keepdim=True), target.amax(dim=(1, 2), keepdim=True)
+    # The operator keeps constants: without its offset, an image of low contrast loses no digits.
+    middle = (low + high) / 2
+    target -= middle
     right, below = torch.zeros_like(target), torch.zeros_like(target)
     torch.mul(across[:, 0], lam, out=right[:, :, :-1])
     torch.mul(down[:, 0], lam, out=below[:, :-1])
@@ -147,8 +150,7 @@ def _solve_together(images: Tensor, across: Tensor, down: Tensor, lam: float, to
     diagonal[:, 1:] += below[:, :-1]
 
     goal = tolerance * (high - low)
-    solution = ((low + high) / 2).expand_as(target).clone()
-    residual = target - solution
+    solution, residual = torch.zeros_like(target), target.clone()
     precisions = [torch.float64]
     if float(diagonal.max()) <= _SINGLE_PRECISION_LIMIT:
         precisions.insert(0, torch.float32)
@@ -174,7 +176,7 @@ def _solve_together(images: Tensor, across: Tensor, down: Tensor, lam: float, to
             f"{float(diagonal.max()):.1e}; use a smaller lambda or a larger epsilon"
         )
     # The exact solution keeps the sum and the bounds; what the residual left over is given back.
-    solution += residual.mean(dim=(1, 2), keepdim=True)
+    solution += residual.mean(dim=(1, 2), keepdim=True) + middle
     return solution.clamp(low, high)[:, None].to(images.dtype)
 
 

@@ -1,0 +1,1 @@
+"""Classical enhancement: methods that learn nothing, and images that were enhanced elsewhere."""

@@ -1,0 +1,85 @@
+"""Images that another program enhanced, matched by case id: images."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from radbench.contracts.case import CaseInfo
+from radbench.contracts.config import Config, param
+from radbench.contracts.errors import CaseError, InvalidOutputError
+from radbench.imaging import find_images, read_image
+
+
+class Images:
+    """Reads the enhanced image of each case from a folder.
+
+    The file of a case is the case id with any suffix that :func:`radbench.imaging.read_image` reads; an id
+    with ``/`` lies in subfolders.
+
+    Raises:
+        DatasetError: the folder is missing, or two of its files give one case id.
+    """
+
+    class Config(Config):
+        """Where the images lie."""
+
+        root: Path = param(description="folder of the enhanced images", source="assumed: there is no default")
+        polarity: str = param(
+            "declared",
+            description="'declared': bright is what the file says; 'reversed': the other way",
+            source="assumed",
+            pattern="^(declared|reversed)$",
+        )
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.files = find_images(config.root)
+
+    def enhance(self, images: Tensor, cases: Sequence[CaseInfo]) -> Tensor:
+        """Return the file of every case.
+
+        Args:
+            images: ``[B,1,H,W]``; only their size and device are used.
+            cases: their identities.
+
+        Returns:
+            float32 ``[B,1,H,W]`` in [0,1].
+
+        Raises:
+            CaseError: a case has no file, or its file cannot be read.
+            InvalidOutputError: a file has another size than its case.
+        """
+        return torch.stack([self._read(case, images.shape) for case in cases]).to(images.device)
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 over the names and contents of the folder's images."""
+        digest = hashlib.sha256()
+        for case_id, path in self.files.items():
+            digest.update(f"{case_id}\0{path.suffix.lower()}\0".encode())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+    def _read(self, case: CaseInfo, expected: torch.Size) -> Tensor:
+        path = self.files.get(case.case_id)
+        if path is None:
+            raise CaseError(
+                f"case '{case.case_id}' has no image in '{self.config.root}': a file named "
+                f"'{case.case_id}' with an image suffix was expected; there are {len(self.files)} images"
+                f"{self._examples()}"
+            )
+        image = read_image(path, polarity=self.config.polarity).image
+        if image.shape != expected[1:]:
+            raise InvalidOutputError(
+                f"case '{case.case_id}': '{path}' is {image.shape[1]} x {image.shape[2]} (rows x columns), "
+                f"the case is {expected[2]} x {expected[3]}; enhanced images must keep the size"
+            )
+        return image
+
+    def _examples(self) -> str:
+        return f", such as '{next(iter(self.files.values())).name}'" if self.files else ""
