@@ -124,7 +124,7 @@ def _stored_from(name: str, dataset: Dataset, options: ReadOptions) -> Stored:
     elif bits is None:
         values = pixels
     else:
-        values = _stored_bits(dataset, pixels, bits, signed)
+        values = _stored_bits(name, dataset, pixels, bits, signed)
         bounds = (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1) if signed else (0.0, 2.0**bits - 1)
     modality = str(dataset.get("Modality", ""))
     spacing, spacing_from = _spacing(dataset)
@@ -214,22 +214,30 @@ def _decode(name: str, dataset: Dataset, index: int | None) -> NDArray[Any]:
         raise ImageReadError(f"'{name}' has pixels that are cut short or damaged ({_short(error)})") from error
 
 
-def _stored_bits(dataset: Dataset, pixels: NDArray[Any], bits: int, signed: bool) -> NDArray[np.int32]:
-    allocated = int(dataset.get("BitsAllocated", 16))
-    if bits < 1 or bits > allocated:
-        raise ValueError(f"BitsStored {bits} of BitsAllocated {allocated}")
-    shift = int(dataset.get("HighBit", bits - 1)) + 1 - bits
-    syntax = _transfer_syntax(dataset)
-    if shift < 0 or shift + bits > allocated:
-        raise ValueError(f"HighBit {dataset.HighBit} with BitsStored {bits} of {allocated}")
-    # A JPEG codec yields the samples themselves; only native and RLE words have bits beside them.
-    if syntax.is_compressed and "RLE" not in syntax.name:
-        shift = 0
+def _stored_bits(name: str, dataset: Dataset, pixels: NDArray[Any], bits: int, signed: bool) -> NDArray[np.int64]:
+    """Return the values themselves: the bits that count, sign-extended from their own sign bit."""
     wide = pixels.astype(np.int64)
-    wide = (wide >> shift) & (2**bits - 1)
-    if signed:
-        wide = np.where(wide >= 2 ** (bits - 1), wide - 2**bits, wide)
-    return wide if bits > 31 else wide.astype(np.int32)
+    shift = int(dataset.get("HighBit", bits - 1)) + 1 - bits
+    # A JPEG codec yields the samples themselves, wherever they would lie in a word.
+    if shift and not _transfer_syntax(dataset).is_encapsulated:
+        wide = _words(name, dataset, pixels.shape) >> shift
+    wide &= 2**bits - 1
+    return np.where(wide >= 2 ** (bits - 1), wide - 2**bits, wide) if signed else wide
+
+
+def _words(name: str, dataset: Dataset, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return the words as they lie in the file, since pydicom takes the lowest bits to be the ones that count."""
+    allocated, high = int(dataset.BitsAllocated), int(dataset.HighBit)
+    if allocated not in (8, 16, 32) or not int(dataset.BitsStored) - 1 <= high < allocated:
+        raise ImageReadError(
+            f"'{name}' has HighBit {high} with BitsStored {dataset.BitsStored} of BitsAllocated {allocated}, "
+            "which contradict one another"
+        )
+    if _transfer_syntax(dataset).is_little_endian is False or int(dataset.get("NumberOfFrames", 1) or 1) > 1:
+        raise ImageReadError(f"'{name}' has HighBit {high} in a big-endian or multi-frame file, which is not read")
+    count = int(np.prod(shape))
+    words = np.frombuffer(dataset.PixelData, dtype=f"<u{allocated // 8}", count=count)
+    return words.astype(np.int64).reshape(shape)
 
 
 def _luma(

@@ -90,7 +90,7 @@ def read_mask(
             raise ImageReadError(
                 f"'{stored.name}' is a mask of {len(levels)} grey levels ({shown}): say which count "
                 "with a threshold "
-                "(0.5 is half of the range)"
+                "(0.5 counts what lies above half of the range, 0 all but 0)"
             )
         mask = values != 0
         rule = "not 0"
