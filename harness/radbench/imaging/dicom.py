@@ -219,7 +219,7 @@ def _stored_bits(name: str, dataset: Dataset, pixels: NDArray[Any], bits: int, s
     wide = pixels.astype(np.int64)
     shift = int(dataset.get("HighBit", bits - 1)) + 1 - bits
     # A JPEG codec yields the samples themselves, wherever they would lie in a word.
-    if shift and not _transfer_syntax(dataset).is_encapsulated:
+    if shift and (not _transfer_syntax(dataset).is_encapsulated or "RLE" in _transfer_syntax(dataset).name):
         wide = _words(name, dataset, pixels.shape) >> shift
     wide &= 2**bits - 1
     return np.where(wide >= 2 ** (bits - 1), wide - 2**bits, wide) if signed else wide
@@ -233,8 +233,10 @@ def _words(name: str, dataset: Dataset, shape: tuple[int, ...]) -> NDArray[np.in
             f"'{name}' has HighBit {high} with BitsStored {dataset.BitsStored} of BitsAllocated {allocated}, "
             "which contradict one another"
         )
-    if _transfer_syntax(dataset).is_little_endian is False or int(dataset.get("NumberOfFrames", 1) or 1) > 1:
-        raise ImageReadError(f"'{name}' has HighBit {high} in a big-endian or multi-frame file, which is not read")
+    syntax = _transfer_syntax(dataset)
+    plain = syntax.is_little_endian and not syntax.is_encapsulated and int(dataset.get("NumberOfFrames", 1) or 1) == 1
+    if not plain:
+        raise ImageReadError(f"'{name}' has HighBit {high} in a big-endian, RLE or multi-frame file, which is not read")
     count = int(np.prod(shape))
     words = np.frombuffer(dataset.PixelData, dtype=f"<u{allocated // 8}", count=count)
     return words.astype(np.int64).reshape(shape)
