@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from radbench.leaderboard.table import Cell, Heading, Table
 
-COLUMNS_PER_BLOCK = 5
-"""More do not fit a page's width; the rest goes into further blocks of the same table."""
+LINE = 81
+"""Characters of 8 pt type to the line of a standard page; columns beyond go into further blocks of the same table."""
+
+LONG_NAME = 14
+"""An enhancer with a longer name has a line of its own above its numbers."""
+
+COLUMN_SEPARATION = 1.5
+"""Twice 3 pt, in characters."""
+
+Column = tuple[Heading, list[list[str]]]
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -55,17 +64,22 @@ def _code(character: str) -> str:
 
 
 def _table(table: Table) -> str:
-    ranks = (Heading(f"rank by {table.headings[0].name}"),) if table.ranks else ()
-    headings = (*table.headings, *ranks)
-    grid: list[tuple[str, list[list[str]]]] = []
-    for k, (name, cells) in enumerate(table.rows):
-        lines = [_cell_lines(cell) for cell in cells]
-        grid.append((escape(name), [*lines, [escape(table.ranks[k])]] if table.ranks else lines))
-    blocks = range(0, len(headings), COLUMNS_PER_BLOCK)
-    tabulars = [
-        _tabular(headings[at : at + COLUMNS_PER_BLOCK], [(n, c[at : at + COLUMNS_PER_BLOCK]) for n, c in grid])
-        for at in blocks
-    ]
+    columns = [(h, [_cell_lines(row[k]) for _, row in table.rows]) for k, h in enumerate(table.headings)]
+    widths = [_width(h, [row[k] for _, row in table.rows]) for k, h in enumerate(table.headings)]
+    if table.ranks:
+        heading = Heading("rank", remark=f"by {table.headings[0].name}")
+        columns.append((heading, [[escape(rank)] for rank in table.ranks]))
+        widths.append(max(map(len, ("rank", heading.remark, *table.ranks))))
+    names = [name for name, _ in table.rows]
+    label = max(len(name) for name in ("enhancer", *names) if len(name) <= LONG_NAME)
+    blocks: list[list[Column]] = [[]]
+    used = float(label)
+    for column, width in zip(columns, widths, strict=True):
+        if blocks[-1] and used + COLUMN_SEPARATION + width > LINE:
+            blocks.append([])
+            used = float(label)
+        blocks[-1].append(column)
+        used += COLUMN_SEPARATION + width
     reading = ["Best bold, second best underlined."] if table.ranked else []
     remarks = [remark if remark.endswith(".") else remark + "." for remark in table.remarks]
     caption = " ".join(map(escape, (table.title + ".", *table.notes, *reading, *remarks)))
@@ -74,29 +88,45 @@ def _table(table: Table) -> str:
             r"% \usepackage{booktabs}",
             r"\begin{table}[t]",
             r"\centering",
-            r"\small",
+            r"\footnotesize",
+            r"\setlength{\tabcolsep}{3pt}",
             rf"\caption{{{caption}}}",
             rf"\label{{tab:{table.slug}}}",
-            "\n\\par\\medskip\n".join(tabulars),
+            r"\par\smallskip",
+            "\n\\par\\medskip\n".join(_tabular(names, block) for block in blocks),
             r"\end{table}",
             "",
         ]
     )
 
 
-def _tabular(headings: Sequence[Heading], grid: Sequence[tuple[str, list[list[str]]]]) -> str:
-    top = " & ".join(["enhancer", *(escape(f"{h.name} {h.arrow}".strip()) for h in headings)])
-    lines = [rf"\begin{{tabular}}{{@{{}}l{'r' * len(headings)}@{{}}}}", r"\toprule", top + r" \\"]
-    if any(h.remark for h in headings):
-        lines.append(" & ".join(["", *(escape(h.remark) for h in headings)]).strip() + r" \\")
+def _width(heading: Heading, cells: Sequence[Cell]) -> int:
+    numbers = [f"{c.value} ± {c.std}" if c.std else c.value for c in cells]
+    return max(map(len, (f"{heading.name} {heading.arrow}", heading.remark, *numbers)))
+
+
+def _tabular(names: Sequence[str], columns: Sequence[Column]) -> str:
+    n = len(columns)
+    lines = [rf"\begin{{tabular}}{{@{{}}l{'r' * n}@{{}}}}", r"\toprule"]
+    lines.append(_line("enhancer", [escape(f"{h.name} {h.arrow}".strip()) for h, _ in columns]))
+    if any(h.remark for h, _ in columns):
+        lines.append(_line("", [escape(h.remark) for h, _ in columns]))
     lines.append(r"\midrule")
-    for k, (name, cells) in enumerate(grid):
-        for i in range(max(len(cell) for cell in cells)):
-            line = [name if i == 0 else "", *(cell[i] if i < len(cell) else "" for cell in cells)]
-            lines.append(" & ".join(line).strip() + r" \\")
-        if k < len(grid) - 1:
+    for k, name in enumerate(names):
+        if k:
             lines.append(r"\addlinespace")
+        label = escape(name)
+        if len(name) > LONG_NAME:
+            lines.append(rf"\multicolumn{{{n + 1}}}{{@{{}}l@{{}}}}{{{label}}} \\")
+            label = ""
+        cells = [own[k] for _, own in columns]
+        for i, line in enumerate(zip_longest(*cells, fillvalue="")):
+            lines.append(_line("" if i else label, line))
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def _line(label: str, cells: Sequence[str]) -> str:
+    return " & ".join([label, *cells]).strip() + r" \\"
 
 
 def _cell_lines(cell: Cell) -> list[str]:
@@ -106,8 +136,10 @@ def _cell_lines(cell: Cell) -> list[str]:
     marked = {1: r"\textbf{%s}", 2: r"\underline{%s}"}.get(cell.place, "%s") % value
     lines = [marked + (rf" $\pm$ {cell.std}" if cell.std else "") + (r"$^\dagger$" if cell.incomplete else "")]
     if cell.interval:
-        lines.append(rf"{{\footnotesize [{cell.interval.replace('-', '$-$')}]}}")
+        lines.append(rf"{{\scriptsize [{cell.interval.replace('-', '$-$')}]}}")
     if cell.delta:
         stars = f"^{{{cell.stars}}}" if cell.stars else ""
-        lines.append(rf"{{\footnotesize $\Delta\,{cell.delta}{stars}$}}")
+        # In braces the sign belongs to the number and is no operator.
+        signed = f"{{{cell.delta[0]}}}{cell.delta[1:]}" if cell.delta[0] in "+-" else cell.delta
+        lines.append(rf"{{\scriptsize $\Delta\,{signed}{stars}$}}")
     return lines

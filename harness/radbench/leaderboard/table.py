@@ -153,7 +153,7 @@ def _set_tables(rows: DataFrame, given: list[str], clashes: bool) -> Iterator[Ta
         headings=headings,
         rows=_rows(order, list(grid.values())),
         ranks=ranks,
-        notes=(*notes, *_how_to_read(grid), *reading),
+        notes=(*notes, *_how_to_read(grid, "the table"), *reading),
         remarks=_remarks(whole, order),
         slug=slug,
     )
@@ -170,7 +170,9 @@ def _group_table(
     for group in (ALL, *groups):
         column = of_metric[of_metric["group"] == group]
         failed = rows[(rows["group"] == ALL) & (rows["status"] != Status.OK)]
-        grid[group] = _column(column, order, failed, of_metric["value"].tolist())
+        cells = _column(column, order, failed, of_metric["value"].tolist())
+        # Groups make many columns: their intervals stay in the file.
+        grid[group] = {enhancer: replace(cell, interval="") for enhancer, cell in cells.items()}
         headings.append(Heading(group, _direction(of_metric), f"n = {int(column['n_cases'].max())}"))
     own = of_metric[of_metric["group"] != ALL]
     return Table(
@@ -178,7 +180,7 @@ def _group_table(
         headings=tuple(headings),
         rows=_rows(order, list(grid.values())),
         ranks=(),
-        notes=(*notes, *_how_to_read(grid)),
+        notes=(*notes, *_how_to_read(grid, "all enhancers and metrics of each group")),
         remarks=_remarks(own, order),
         slug=f"{slug}-groups",
     )
@@ -275,14 +277,15 @@ def _made_of(row: Any) -> str:
     return ", ".join([f"Profile {row['profile']}, seed {row['seed']}", *filter(None, marks)]) + "."
 
 
-def _how_to_read(grid: Mapping[str, Mapping[str, Cell]]) -> list[str]:
+def _how_to_read(grid: Mapping[str, Mapping[str, Cell]], family: str) -> list[str]:
     cells = [cell for column in grid.values() for cell in column.values()]
     notes = []
-    if any(cell.interval for cell in cells):
-        notes.append("Mean ± standard deviation over cases [95 % patient-clustered bootstrap interval].")
+    if any(cell.std for cell in cells):
+        interval = " [95 % patient-clustered bootstrap interval]" if any(cell.interval for cell in cells) else ""
+        notes.append(f"Mean ± standard deviation over cases (AP and AUROC: over bootstrap replicates){interval}.")
     if any(cell.delta for cell in cells):
         notes.append(
-            "Δ: paired difference to original; *, **, ***: p < 0.05, 0.01, 0.001 after Holm over the table "
+            f"Δ: paired difference to original; *, **, ***: p < 0.05, 0.01, 0.001 after Holm over {family} "
             "(Wilcoxon signed-rank test over patients; paired bootstrap for AP and AUROC)."
         )
     if any(cell.incomplete for cell in cells):

@@ -228,7 +228,7 @@ def test_latex_is_a_booktabs_table_whose_rows_have_equally_many_columns() -> Non
     for columns, body in re.findall(r"\\begin\{tabular\}\{@\{\}(\w+)@\{\}\}(.*?)\\end\{tabular\}", shown, flags=re.S):
         assert body.count(r"\toprule") == body.count(r"\midrule") == body.count(r"\bottomrule") == 1
         for line in body.splitlines():
-            if line.endswith(r"\\"):
+            if line.endswith(r"\\") and not line.startswith(r"\multicolumn"):
                 assert len(re.findall(r"(?<!\\)&", line)) == len(columns) - 1
     best = next(c.value for c in dict(next(tables(BOARD)).rows)["clahe"])
     assert rf"\textbf{{{best}}} $\pm$" in shown
