@@ -175,7 +175,7 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
     seed=st.integers(-(2**63), 2**63 - 1),
     parameters=st.none() | st.integers(0, 2**53),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_what_is_written_reads_back_equal(
     tmp_path_factory: pytest.TempPathFactory,
     error: str,
