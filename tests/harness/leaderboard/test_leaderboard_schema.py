@@ -318,6 +318,15 @@ def test_a_link_and_the_mode_of_the_file_survive(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o640
 
 
+def test_the_package_offers_what_it_lists() -> None:
+    import radbench.leaderboard
+
+    for name in radbench.leaderboard.__all__:
+        assert getattr(radbench.leaderboard, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'rendr'"):
+        radbench.leaderboard.rendr  # noqa: B018
+
+
 def test_importing_the_leaderboard_loads_neither_pandas_nor_pandera() -> None:
     code = (
         "import sys, radbench.leaderboard.schema, radbench.leaderboard.aggregate, radbench.leaderboard.publish, "
