@@ -89,13 +89,16 @@ class PublishReport:
             found.append(f"{self.skipped} failed rows were not published")
         return [*found, *self.notes] or ["there was nothing to publish"]
 
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
 
 def publish(
     run: Path | str | DataFrame,
     into: Path | str = FOLDER,
     *,
     separate: bool = False,
-    failed: bool = False,
+    include_failed: bool = False,
     timeout: float = 60.0,
 ) -> PublishReport:
     """Merge a run's leaderboard into the published ones; nothing is written unless all of it can be.
@@ -104,7 +107,7 @@ def publish(
         run: a run's folder, a leaderboard CSV, or rows.
         into: the folder of the published files; made where it is missing.
         separate: put what is not comparable into a file of its own instead of refusing.
-        failed: publish failed rows too. They never replace scored ones.
+        include_failed: publish failed rows too. They never replace scored ones.
         timeout: seconds to wait for another publisher.
 
     Raises:
@@ -115,7 +118,7 @@ def publish(
     import filelock
 
     rows = read_leaderboard(run) if isinstance(run, (str, Path)) else validate(run)
-    good = rows if failed else rows[rows["status"] == Status.OK]
+    good = rows if include_failed else rows[rows["status"] == Status.OK]
     skipped = len(rows) - len(good)
     folder = Path(into)
     try:

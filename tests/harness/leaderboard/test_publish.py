@@ -170,11 +170,11 @@ def test_failed_rows_are_published_only_when_asked_and_never_over_scores(tmp_pat
     report = publish(failed, tmp_path)
     assert report.skipped == 2
     assert set(read_leaderboard(tmp_path / "grabcut.csv")["enhancer"]) == {"original"}
-    publish(failed, tmp_path, failed=True)
+    publish(failed, tmp_path, include_failed=True)
     assert one(read_leaderboard(tmp_path / "grabcut.csv"), "clahe")["status"] == "timeout"
     publish(RUN, tmp_path)
     assert_frame_equal(read_leaderboard(tmp_path / "grabcut.csv"), RUN, check_exact=True)
-    publish(failed, tmp_path, failed=True)
+    publish(failed, tmp_path, include_failed=True)
     assert one(read_leaderboard(tmp_path / "grabcut.csv"), "clahe")["status"] == "ok"
 
 
@@ -212,7 +212,7 @@ def test_a_lock_held_too_long_is_a_usage_error(tmp_path: Path) -> None:
 
 
 def test_an_empty_run_publishes_nothing(tmp_path: Path) -> None:
-    assert publish(board(), tmp_path).lines() == ["there was nothing to publish"]
+    assert str(publish(board(), tmp_path)) == "there was nothing to publish"
 
 
 def _publish_many(folder: str, who: int, start: Any) -> None:
