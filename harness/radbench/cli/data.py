@@ -102,8 +102,8 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int) -> dict[st
 
 
 def _how_read(source: Any) -> str:
-    kept = ("format", "bits", "polarity", "photometric", "window")
-    return ", ".join(f"{k} {source[k]}" for k in kept if source.get(k) not in (None, "")) or "made on the fly"
+    kept = ("format", "generator", "bits", "polarity", "window", "window_hu")
+    return ", ".join(f"{k} {source[k]}" for k in kept if source.get(k) not in (None, "")) or "not said"
 
 
 def _counts(entries: Any) -> dict[str, Any]:

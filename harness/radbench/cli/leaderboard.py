@@ -22,8 +22,10 @@ def leaderboard(
     import pandas as pd
 
     from radbench.api import read_leaderboard
-    from radbench.engine.journal import newest_run
+    from radbench.cli.tables import print_leaderboard
+    from radbench.engine.journal import RunFolder, newest_run
     from radbench.leaderboard.exports import FORMATS, render
+    from radbench.leaderboard.view import task_notes
 
     if format_ not in FORMATS:
         raise UsageError(f"--format '{format_}' must be one of {', '.join(FORMATS)}")
@@ -31,7 +33,8 @@ def leaderboard(
         paths = [newest_run()]
         typer.echo(f"# {paths[0]}", err=True)
     frame = pd.concat([read_leaderboard(p) for p in paths], ignore_index=True)
-    for column, wanted in (("task", task), ("metric", metric)):
-        if wanted and wanted not in set(frame[column]):
-            raise UsageError(f"no {column} '{wanted}' here: there is {', '.join(sorted(set(frame[column]) - {''}))}")
-    typer.echo(render(frame, format_, metric=metric or None, task=task or None), nl=False)
+    notes = {t: names for p in paths if p.is_dir() for t, names in task_notes(RunFolder(p)).items()}
+    if format_ == "table":
+        print_leaderboard(frame, notes, metric or None, task or None)
+    else:
+        typer.echo(render(frame, format_, metric or None, task or None, notes), nl=False)

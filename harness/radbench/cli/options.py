@@ -11,7 +11,7 @@ import typer
 from radbench.contracts.errors import UsageError
 
 if TYPE_CHECKING:
-    from radbench.engine.plan import Request
+    from radbench.engine.request import Request
     from radbench.registry.registry import Registry
 
 
@@ -82,7 +82,7 @@ def make_request(
     Raises:
         UsageError: a seed is no number, or a ``--set`` has another form.
     """
-    from radbench.engine.plan import Request
+    from radbench.engine.request import Request
     from radbench.registry.discovery import plugin_paths
 
     try:

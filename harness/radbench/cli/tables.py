@@ -1,4 +1,4 @@
-"""Leaderboards as a person sees them."""
+"""Leaderboards as a person sees them: drawn on a terminal, plain text elsewhere."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def print_leaderboard(frame: pd.DataFrame, uses_at_test: Mapping[str, Sequence[str]]) -> None:
-    """Print a leaderboard as tables, and what tasks were given at test time."""
-    from radbench.leaderboard.exports import render
+def print_leaderboard(
+    frame: pd.DataFrame,
+    uses_at_test: Mapping[str, Sequence[str]],
+    metric: str | None = None,
+    task: str | None = None,
+) -> None:
+    """Print a leaderboard as tables; captions say what tasks were given at test time."""
+    from radbench.leaderboard.exports import render, renderable
 
-    typer.echo(render(frame, "table"))
-    for task, names in uses_at_test.items():
-        if names:
-            typer.echo(f"{task} is given {', '.join(names)} at test time.")
-    sys.stdout.flush()
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(renderable(frame, metric, task, uses_at_test))
+    else:
+        typer.echo(render(frame, "table", metric, task, uses_at_test))

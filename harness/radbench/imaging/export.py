@@ -143,7 +143,7 @@ def _write_dicom(path: Path, case: Case) -> None:
     ds.BitsAllocated = ds.BitsStored = 16
     ds.HighBit = 15
     if is_hu:
-        low, high = case.source.get("window", (-175.0, 275.0))
+        low, high = case.source.get("window_hu", (-175.0, 275.0))
         ds.Modality, ds.ImageType = "CT", ["DERIVED", "PRIMARY", "AXIAL"]
         ds.KVP = ds.AcquisitionNumber = ds.SliceThickness = None
         ds.FrameOfReferenceUID, ds.PositionReferenceIndicator = uid("frame"), ""
