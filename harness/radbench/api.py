@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +18,13 @@ from radbench.contracts.errors import UsageError
 from radbench.engine.apply import LoadedEnhancer, seed_everything
 from radbench.engine.executors.local import LocalExecutor
 from radbench.engine.journal import RunFolder, default_folder
-from radbench.engine.plan import Pair, Plan, Request, make_plan, plan_enhancer
-from radbench.engine.session import Outcome, Reporter, Session, Silent
-from radbench.engine.store import Store, cache_folder
+from radbench.engine.plan import Pair, Plan, make_plan, plan_enhancer
+from radbench.engine.reporting import Reporter, Silent
+from radbench.engine.request import Request
+from radbench.engine.session import Outcome, RunAbortedError, Session
+from radbench.engine.store import Store, StoreError, cache_folder
 from radbench.engine.worker import WorkerSetup
-from radbench.registry.discovery import plugin_paths
+from radbench.registry.discovery import one_line, plugin_paths
 from radbench.registry.registry import Registry, load_registry
 
 if TYPE_CHECKING:
@@ -43,6 +47,9 @@ class Options:
         memory_mb: resident memory in MiB after which a worker's step is ended, 0 for its share of what is free.
         out: the run folder, None for one named after the plan under ``runs/``.
         retry_failed: try again what failed in this folder before.
+
+    Raises:
+        UsageError: a value is of the wrong type or out of range.
     """
 
     device: str = "auto"
@@ -51,6 +58,16 @@ class Options:
     memory_mb: int = 0
     out: Path | None = None
     retry_failed: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("jobs", 0), ("memory_mb", 0)):
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise UsageError(f"{name} must be a whole number from {least} on, got {value!r}")
+        if isinstance(self.timeout, bool) or not isinstance(self.timeout, int | float) or not self.timeout > 0:
+            raise UsageError(f"timeout must be seconds above 0, got {self.timeout!r}")
+        if not isinstance(self.device, str):
+            raise UsageError(f"device must be auto, cpu, cuda or cuda:N, got {self.device!r}")
 
 
 @dataclass(frozen=True)
@@ -111,9 +128,9 @@ def run(
         tasks=(tasks,) if isinstance(tasks, str) else tuple(tasks),
         dataset=dataset,
         profile=profile,
-        seeds=(seeds,) if isinstance(seeds, int) else tuple(seeds),
+        seeds=tuple(map(_whole, seeds if isinstance(seeds, Iterable) else (seeds,))),
         limit=limit,
-        overrides={k: {f: str(v) for f, v in fields.items()} for k, fields in (overrides or {}).items()},
+        overrides={k: {f: _typed(v) for f, v in fields.items()} for k, fields in (overrides or {}).items()},
         plugin_files=plugin_paths(plugins),
     )
     registry = load_registry(request.plugin_files)
@@ -121,9 +138,19 @@ def run(
     return run_plan(registry, make_plan(registry, request), options, Silent()).frame
 
 
+def _whole(seed: Any) -> Any:
+    # A NumPy integer is as good a seed; anything else is refused as it is.
+    return int(seed) if isinstance(seed, Integral) and not isinstance(seed, bool) else seed
+
+
+def _typed(value: Any) -> str:
+    """Return a value as it would be typed on the command line."""
+    return json.dumps(value) if isinstance(value, list | tuple | dict) else str(value)
+
+
 def run_plan(registry: Registry, plan: Plan, options: Options, reporter: Reporter) -> Finished:
     """Run a plan in its folder; see :func:`run`."""
-    from radbench.leaderboard.view import git_commit, journal_run, write_leaderboard
+    from radbench.leaderboard.view import git_commit, journal_run, write_leaderboard, write_what_there_is
 
     started = time.monotonic()
     folder = RunFolder(options.out or default_folder(plan.digest, plan.title))
@@ -137,18 +164,24 @@ def run_plan(registry: Registry, plan: Plan, options: Options, reporter: Reporte
         steps = session.prepare(jobs)
         executor = _executor(plan, options, devices, min(jobs, len(steps)), folder) if steps else None
         try:
-            outcome = session.run(executor)
-        finally:
-            if executor is not None:
-                executor.close()
-            frame = write_leaderboard(folder)
-        return Finished(frame, folder, outcome, time.monotonic() - started)
+            try:
+                outcome = session.run(executor)
+            finally:
+                if executor is not None:
+                    executor.close()
+        except BaseException:
+            write_what_there_is(folder)
+            raise
+        return Finished(write_leaderboard(folder), folder, outcome, time.monotonic() - started)
+    except StoreError as e:
+        raise RunAbortedError(e) from e
     finally:
         folder.close()
 
 
 def _executor(plan: Plan, options: Options, devices: list[str], jobs: int, folder: RunFolder) -> LocalExecutor:
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    # Independent of the number of jobs: how many threads train together decides how sums are rounded.
+    threads = os.cpu_count() or 1
     setup = WorkerSetup(plan.request.plugin_files, str(cache_folder()), devices[0], threads)
     limit = options.memory_mb * 2**20 or _free_memory() // jobs
     return LocalExecutor(setup, devices, jobs, options.timeout, limit, folder.logs)
@@ -202,6 +235,7 @@ class _Listeners:
     def __init__(self, registry: Registry, folder: RunFolder, reporter: Reporter) -> None:
         self.hook, self.folder, self.reporter = registry.hooks.hook, folder, reporter
         self.next_view = 0.0
+        self.noted: set[str] = set()
 
     def started(self, pair: Pair) -> None:
         self._tell(self.hook.radbench_pair_started, pair=pair)
@@ -223,10 +257,15 @@ class _Listeners:
             self._tell(self.hook.radbench_pair_finished, pair=pair, rows=mine.to_dict("records"))
 
     def _tell(self, hook: Any, **facts: Any) -> None:
-        try:
-            hook(**facts)
-        except Exception as e:
-            self.reporter.note(f"a plugin that listens raised {type(e).__name__}: {e}")
+        # One by one: pluggy would stop at the first that raises and leave the others untold.
+        for listener in hook.get_hookimpls():
+            try:
+                listener.function(*(facts[name] for name in listener.argnames))
+            except (Exception, SystemExit) as e:
+                who = f"{hook.name} of plugin '{listener.plugin_name}'"
+                if who not in self.noted:
+                    self.noted.add(who)
+                    self.reporter.note(f"{who} raised {one_line(e)}")
 
 
 def read_leaderboard(path: str | Path) -> pd.DataFrame:
@@ -260,7 +299,7 @@ def enhance(
         cases: identities, for enhancers that go by them.
         profile: "quick" or "paper".
         seed: for enhancers that draw random numbers, and to find trained weights.
-        device: "cpu" or "cuda:N".
+        device: "auto", "cpu", "cuda" or "cuda:N".
         plugins: plugin files beyond the installed ones.
 
     Returns:
@@ -280,6 +319,7 @@ def enhance(
     infos = list(cases) if cases is not None else [CaseInfo(str(i), str(i)) for i in range(len(images))]
     if len(infos) != len(images):
         raise UsageError(f"{len(images)} images but {len(infos)} cases")
+    device = pick_devices(device)[0]
     enhancer = load_enhancer(load_registry(plugin_paths(plugins)), name, profile=profile, seed=seed, device=device)
     results = []
     # One at a time, as a run does: neither the batch nor its order may change a bit.
@@ -298,6 +338,7 @@ def load_enhancer(registry: Registry, name: str, *, profile: str, seed: int, dev
     """
     request = Request(enhancers=(name,), tasks=(), profile=profile, seeds=(seed,))
     planned = plan_enhancer(registry, request)
+    seed_everything(seed, "build")
     enhancer = LoadedEnhancer(planned.resolved)
     key = planned.fit_key(seed, request.precision)
     if key is not None:

@@ -23,6 +23,10 @@ OTHER_TARGETS = frozenset({"recist", "findings", "hu", "volume_hu", "bone_volume
 
 TARGETS = MASK_TARGETS | IMAGE_TARGETS | OTHER_TARGETS
 
+_VALUES = {"recist": "[4,2] (x,y endpoints)", "findings": "[K]", "hu": "like the image"}
+# Volumes may be loaded on demand, a pose is the projector's own: neither need be a tensor.
+_PLAIN = MASK_TARGETS | IMAGE_TARGETS | _VALUES.keys()
+
 
 @dataclass(frozen=True)
 class CaseInfo:
@@ -89,6 +93,8 @@ def validate_case(case: Case) -> Case:
     for name, value in case.targets.items():
         if name not in TARGETS:
             raise fault(f"unknown target '{name}'; targets are {', '.join(sorted(TARGETS))}")
+        if name in _PLAIN and not isinstance(value, torch.Tensor):
+            raise fault(f"{name} must be a tensor, got {type(value).__name__}")
         if name in MASK_TARGETS:
             if value.dtype != torch.bool or value.shape != image.shape:
                 raise fault(
@@ -100,10 +106,14 @@ def validate_case(case: Case) -> Case:
                     f"{name} must be float32 {list(image.shape)} like the image, got {value.dtype} {list(value.shape)}"
                 )
             _check_range(value, name, fault)
-        elif name == "recist" and tuple(value.shape) != (4, 2):
-            raise fault(f"recist must be float32 [4,2] (x,y endpoints), got {list(value.shape)}")
-        elif name == "hu" and value.shape != image.shape:
-            raise fault(f"hu must be {list(image.shape)} like the image, got {list(value.shape)}")
+        elif name in _VALUES:
+            shape = {"recist": [4, 2], "hu": list(image.shape), "findings": [value.numel()]}[name]
+            if value.dtype != torch.float32 or list(value.shape) != shape:
+                raise fault(f"{name} must be float32 {_VALUES[name]}, got {value.dtype} {list(value.shape)}")
+            if not bool(torch.isfinite(value).all()):
+                raise fault(f"{name} has {int((~torch.isfinite(value)).sum())} NaN or infinite values")
+            if name == "findings" and not bool(((value == 0) | (value == 1)).all()):
+                raise fault(f"findings must be 0 or 1, got {sorted(set(value.tolist()))}")
     return case
 
 

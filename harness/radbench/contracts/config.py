@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from types import SimpleNamespace
 from typing import Any, ClassVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
+
+from radbench.contracts.errors import PluginError
 
 SOURCES = ("paper", "code", "assumed")
 
@@ -44,21 +47,35 @@ def config_of(factory: Callable[..., Any]) -> type[Config]:
 
     A class carries its own as ``Config``; a function's keyword arguments are its configuration, with what
     :func:`param` says of them (``Annotated[float, param(description=..., source=...)]``) or, said so, ``assumed``.
+
+    Raises:
+        PluginError: the class's ``Config`` is no :class:`Config`.
     """
     if inspect.isclass(factory):
-        model = getattr(factory, "Config", None)
-        return model if isinstance(model, type) and issubclass(model, Config) else Config
-    hints = get_type_hints(factory, include_extras=True)
+        model = getattr(factory, "Config", Config)
+        if not (isinstance(model, type) and issubclass(model, Config)):
+            raise PluginError(f"{factory.__name__}.Config must derive from radbench.Config")
+        return model
+    parameters = {
+        name: parameter
+        for name, parameter in list(inspect.signature(factory).parameters.items())[1:]
+        if name not in ("cases", "context") and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    }
+    hints = _hints(inspect.unwrap(factory), parameters)
     fields: dict[str, Any] = {}
-    for name, parameter in list(inspect.signature(factory).parameters.items())[1:]:
-        if name in ("cases", "context") or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
+    for name, parameter in parameters.items():
         default = ... if parameter.default is parameter.empty else parameter.default
         hint = hints.get(name, type(default) if default not in (..., None) else Any)
         declared = any(isinstance(m, FieldInfo) for m in getattr(hint, "__metadata__", ()))
         fields[name] = (hint, default) if declared else (hint, param(default, source="assumed"))
-    name = "".join(part.title() for part in factory.__name__.split("_"))
+    name = "".join(part.title() for part in getattr(factory, "__name__", "function").split("_"))
     return create_model(f"{name}Config", __base__=Config, **fields)
+
+
+def _hints(function: Callable[..., Any], names: Collection[str]) -> dict[str, Any]:
+    # Only these: what ``images`` is annotated with may be imported for type checkers alone.
+    wanted = {name: hint for name, hint in inspect.get_annotations(function).items() if name in names}
+    return get_type_hints(SimpleNamespace(__annotations__=wanted), getattr(function, "__globals__", {}), None, True)
 
 
 def source_of(field: FieldInfo) -> str:

@@ -74,6 +74,8 @@ def check_manifest(name: str, entries: Sequence[CaseEntry]) -> None:
     seen: set[str] = set()
     split_of: dict[str, str] = {}
     for e in entries:
+        if not isinstance(e, CaseEntry):
+            raise DatasetError(f"data set '{name}': its manifest must list CaseEntry, got {type(e).__name__}")
         if e.case_id in seen:
             raise DatasetError(f"data set '{name}': case id '{e.case_id}' occurs twice")
         seen.add(e.case_id)

@@ -67,6 +67,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    near = near or [k for k in known if name and (k.startswith(name) or name.startswith(k))]
     if near:
         return ": did you mean " + " or ".join(f"'{n}'" for n in near) + "?"
     return ": there is " + ", ".join(known) if known else ": there is none"

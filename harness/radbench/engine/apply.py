@@ -103,6 +103,7 @@ def seed_everything(seed: int, salt: str) -> None:
     """Set every random state from the run's seed and a salt (a case's key), so that order never matters."""
     import hashlib
 
+    import cv2
     import numpy as np
     import torch
 
@@ -110,3 +111,4 @@ def seed_everything(seed: int, salt: str) -> None:
     random.seed(value)
     np.random.seed(value)
     torch.manual_seed(value)
+    cv2.setRNGSeed(value & 0x7FFFFFFF)

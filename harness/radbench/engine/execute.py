@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 import traceback
@@ -14,13 +15,17 @@ from typing import TYPE_CHECKING, Any
 from radbench.contracts.case import Case, validate_case
 from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.enhancement import Enhancement, FitContext
-from radbench.contracts.errors import CaseError, InvalidOutputError, RadbenchError
+from radbench.contracts.errors import CaseError, InvalidOutputError, PluginError
 from radbench.contracts.results import Sample, Status, TaskContext, TaskResult
 from radbench.engine.apply import LoadedEnhancer, seed_everything
+from radbench.engine.failures import message_of, status_of
+from radbench.engine.keys import SourceChangedError
 from radbench.engine.peak_memory import peak_memory_mb, reset_peak_memory
-from radbench.engine.plan import Ref, entry_key
+from radbench.engine.plan import cases_digest, entry_key
+from radbench.engine.request import Ref
+from radbench.engine.samples import Lazy, SplitSamples, own_copy, sample_of
 from radbench.engine.steps import Step
-from radbench.engine.store import Store, StoreError
+from radbench.engine.store import Store, StoreError, UnreadableError
 from radbench.registry.registry import Registry
 
 if TYPE_CHECKING:
@@ -59,13 +64,20 @@ class Workbench:
         key = str(step.fit_key)
         if self.store.has_weights(key):
             return
-        enhancer = LoadedEnhancer(step.enhancer.resolve(self.registry))
         seed_everything(step.seed, "fit")
+        enhancer = LoadedEnhancer(step.enhancer.resolve(self.registry))
+        for name in ("fit", "state_dict", "load_state_dict"):
+            if not hasattr(enhancer.object, name):
+                raise PluginError(f"enhancer '{enhancer.name}' is declared trainable but offers no {name}")
         workdir = self.store.weights_folder(key) / "checkpoints"
         workdir.mkdir(parents=True, exist_ok=True)
 
         def cases(split: str) -> Sequence[Case]:
-            return _Lazy(step.entries[split], lambda e: self._case(step.dataset, e))
+            return Lazy(step.entries[split], load)
+
+        def load(entry: CaseEntry) -> Case:
+            self.tell("alive")
+            return own_copy(self._case(step.dataset, entry))
 
         def progress(done: int, total: int, text: str) -> None:
             self.tell("progress", done=done, total=total, text=text)
@@ -87,7 +99,7 @@ class Workbench:
         enhancer = self._enhancer(step)
         (entries,) = step.entries.values()
         batch: list[tuple[CaseEntry, Case]] = []
-        size = max(1, enhancer.resolved.spec.batch_size)
+        size = 1 if step.singly else max(1, enhancer.resolved.spec.batch_size)
         reset_peak_memory(self.device)
         for entry in entries:
             if self.store.has_enhancement(step.enhance_key, entry_key(entry)):
@@ -107,25 +119,30 @@ class Workbench:
             self._enhance_batch(step, enhancer, batch)
 
     def _enhance_batch(self, step: Step, enhancer: LoadedEnhancer, batch: list[tuple[CaseEntry, Case]]) -> None:
-        import torch
-
         self.tell("case", case=batch[0][0].case_id, entry=entry_key(batch[0][0]), stage="enhance")
         try:
-            images = torch.stack([case.image for _, case in batch]).to(self.device)
-            seed_everything(step.seed, entry_key(batch[0][0]))
-            started = time.perf_counter()
-            result = enhancer(images, [case.info for _, case in batch])
-            if self.device != "cpu":
-                torch.cuda.synchronize()
-            ms = (time.perf_counter() - started) * 1000 / len(batch)
-        except Exception as e:
-            if len(batch) > 1:
+            self._make(step, enhancer, batch)
+        except (Exception, SystemExit) as e:
+            if len(batch) > 1 and not isinstance(e, StoreError):
                 # One image of the batch is at fault: find it, so that the others are kept.
                 for one in batch:
                     self._enhance_batch(step, enhancer, [one])
                 return
             self._failure(step, batch[0][0], "enhance", step.enhance_key, e)
             return
+        for entry, _ in batch:
+            self.tell("enhanced", entry=entry_key(entry))
+
+    def _make(self, step: Step, enhancer: LoadedEnhancer, batch: list[tuple[CaseEntry, Case]]) -> None:
+        import torch
+
+        images = torch.stack([case.image for _, case in batch]).to(self.device)
+        seed_everything(step.seed, entry_key(batch[0][0]))
+        started = time.perf_counter()
+        result = enhancer(images, [case.info for _, case in batch])
+        if self.device != "cpu":
+            torch.cuda.synchronize()
+        ms = (time.perf_counter() - started) * 1000 / len(batch)
         measures = {
             "enhance_ms": ms,
             "peak_memory_mb": peak_memory_mb(self.device),
@@ -136,7 +153,16 @@ class Workbench:
             layers = {name: layer[i : i + 1] for name, layer in result.layers.items()}
             single = Enhancement(result.image[i : i + 1], layers)
             self.store.save_enhancement(step.enhance_key, entry_key(entry), single, measures)
-            self.tell("enhanced", entry=entry_key(entry))
+
+    def _stored(self, step: Step, entry: CaseEntry, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return what was enhanced; what has vanished from the cache or is damaged is made again."""
+        key = entry_key(entry)
+        try:
+            return self.store.load_enhancement(step.enhance_key, key, tensors)
+        except UnreadableError:
+            self.store.discard_enhancement(step.enhance_key, key)
+        self._make(step, self._enhancer(step), [(entry, self._case(step.dataset, entry))])
+        return self.store.load_enhancement(step.enhance_key, key, tensors)
 
     # score -------------------------------------------------------------------------------------------------
 
@@ -146,18 +172,16 @@ class Workbench:
         context = self._task_context(step)
         (entries,) = step.entries.values()
         for entry in entries:
-            if not self.store.has_enhancement(step.enhance_key, entry_key(entry)):
-                continue  # its failure is known already
             case = self._loaded(step, entry)
             if case is None:
                 continue
             self.tell("case", case=entry.case_id, entry=entry_key(entry), stage="score")
             try:
-                tensors, measures = self.store.load_enhancement(step.enhance_key, entry_key(entry))
-                sample = _sample(case, tensors, self.device)
+                tensors, measures = self._stored(step, entry)
+                sample = sample_of(case, tensors, self.device)
                 seed_everything(step.seed, entry_key(entry))
                 scores = _checked_scores(task.score_case(sample, context), names, spec.name)
-            except Exception as e:
+            except (Exception, SystemExit) as e:
                 self._failure(step, entry, "score", step.score_key, e)
                 continue
             record = {"entry": entry_key(entry), "scores": scores, **measures}
@@ -166,26 +190,38 @@ class Workbench:
 
     def _score_all(self, step: Step) -> None:
         task, spec = self._task(step)
+        # Whatever has to be made again is made before: in the midst of a training it would disturb its random draws.
+        measures = {e: self._stored(step, e, tensors=False)[1] for entries in step.entries.values() for e in entries}
+
+        def load(entry: CaseEntry) -> Sample:
+            self.tell("alive")
+            tensors, _ = self.store.load_enhancement(step.enhance_key, entry_key(entry))
+            return sample_of(self._case(step.dataset, entry), tensors, self.device)
+
         seed_everything(step.seed, step.score_key)
-        data = _StoredData(self, step)
-        result: TaskResult = task.run(data, self._task_context(step))
+        result: TaskResult = task.run(SplitSamples(step.entries, load), self._task_context(step))
         by_id = {e.case_id: e for e in step.entries[spec.splits[-1]]}
-        per_case = [m.name for m in spec.metrics if m.aggregation == "mean"]
-        over_all = [m.name for m in spec.metrics if m.aggregation != "mean"]
-        for case_id in result.scores.keys() | result.predictions.keys():
+        failures = {f.case_id: f for f in result.failures}
+        for case_id in {*result.scores, *result.predictions, *failures}:
             if case_id not in by_id:
                 raise InvalidOutputError(f"task '{spec.name}' scored unknown case '{case_id}'")
-        for failure in result.failures:
-            self.tell("failure", key=step.score_key, entry=entry_key(by_id[failure.case_id]), **vars(failure))
+        per_case = [m.name for m in spec.metrics if m.aggregation == "mean"]
+        over_all = [m.name for m in spec.metrics if m.aggregation != "mean"]
+        records = []
         for case_id, entry in by_id.items():
-            if case_id not in result.scores and case_id not in result.predictions:
+            if case_id in failures or (case_id not in result.scores and case_id not in result.predictions):
                 continue
-            _, measures = self.store.load_enhancement(step.enhance_key, entry_key(entry))
             scores = _checked_scores(result.scores.get(case_id, {}), per_case, spec.name)
-            given = result.predictions.get(case_id, {})
-            predictions = {name: [float(x) for x in given[name]] for name in over_all if name in given}
-            record = {"entry": entry_key(entry), "scores": scores, "predictions": predictions, **measures}
-            self.store.append_score(step.score_key, record)
+            predictions = _checked_predictions(result.predictions.get(case_id, {}), over_all, spec.name)
+            records.append({"entry": entry_key(entry), "scores": scores, "predictions": predictions, **measures[entry]})
+        missed = [entry_key(e) for case_id, e in by_id.items() if case_id in failures]
+        self.store.append_result(
+            step.score_key, {"of": cases_digest(step.entries), "failed": missed, "records": records}
+        )
+        for failure in failures.values():
+            facts = vars(failure) | {"status": str(Status(failure.status))}
+            self.tell("failure", key=step.score_key, entry=entry_key(by_id[failure.case_id]), **facts)
+        for record in records:
             self.tell("scored", record=record)
 
     # pieces ------------------------------------------------------------------------------------------------
@@ -194,7 +230,7 @@ class Workbench:
         self.tell("case", case=entry.case_id, entry=entry_key(entry), stage="load")
         try:
             return self._case(step.dataset, entry)
-        except Exception as e:
+        except (Exception, SystemExit) as e:
             self._failure(step, entry, "load", "", e)
             return None
 
@@ -238,10 +274,11 @@ class Workbench:
         ref = step.task
 
         def make() -> tuple[Any, Any]:
+            seed_everything(step.seed, "build")
             resolved = ref.resolve(self.registry)
             return resolved.factory(resolved.config), resolved.spec
 
-        return self._kept(("task", ref), make)
+        return self._kept(("task", ref, step.seed), make)
 
     def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
         if key not in self._objects:
@@ -257,9 +294,13 @@ class Workbench:
 
         return TaskContext(self.device, step.seed, progress)
 
-    def _failure(self, step: Step, entry: CaseEntry, stage: str, key: str, error: Exception) -> None:
-        if isinstance(error, StoreError):
+    def _failure(self, step: Step, entry: CaseEntry, stage: str, key: str, error: BaseException) -> None:
+        if isinstance(error, StoreError | SourceChangedError):
             raise error
+        if self.device != "cpu" and "cuda error" in str(error).lower():
+            # Nothing works any more in a process whose card has met one; another takes its place.
+            traceback.print_exception(error)
+            os._exit(1)
         self.tell(
             "failure",
             key=key,
@@ -272,46 +313,6 @@ class Workbench:
         )
 
 
-class _Lazy(Sequence[Any]):
-    """Entries that become cases or samples when they are looked at."""
-
-    def __init__(self, entries: Sequence[CaseEntry], load: Callable[[CaseEntry], Any]) -> None:
-        self.entries, self.load = entries, load
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return _Lazy(self.entries[index], self.load)
-        return self.load(self.entries[index])
-
-
-class _StoredData:
-    """The samples of a task that sees whole splits; a case that could not be loaded or enhanced is no part of them."""
-
-    def __init__(self, bench: Workbench, step: Step) -> None:
-        self.bench, self.step = bench, step
-
-    def split(self, name: str) -> Sequence[Sample]:
-        if name not in self.step.entries:
-            raise InvalidOutputError(f"the task did not declare split '{name}': it declares {list(self.step.entries)}")
-        key = self.step.enhance_key
-        entries = [e for e in self.step.entries[name] if self.bench.store.has_enhancement(key, entry_key(e))]
-
-        def load(entry: CaseEntry) -> Sample:
-            tensors, _ = self.bench.store.load_enhancement(key, entry_key(entry))
-            return _sample(self.bench._case(self.step.dataset, entry), tensors, self.bench.device)
-
-        return _Lazy(entries, load)
-
-
-def _sample(case: Case, tensors: Mapping[str, Tensor], device: str) -> Sample:
-    moved = {name: t[0].to(device) for name, t in tensors.items()}
-    layers = {name.removeprefix("layer."): t for name, t in moved.items() if name != "image"}
-    return Sample(case, moved["image"], layers)
-
-
 def _checked_scores(scores: Any, names: Sequence[str], task: str) -> dict[str, float]:
     if not isinstance(scores, Mapping) or set(scores) != set(names):
         got = sorted(scores) if isinstance(scores, Mapping) else type(scores).__name__
@@ -319,27 +320,20 @@ def _checked_scores(scores: Any, names: Sequence[str], task: str) -> dict[str, f
     return {name: float(scores[name]) for name in names}
 
 
+def _checked_predictions(given: Any, names: Sequence[str], task: str) -> dict[str, list[float]]:
+    if not isinstance(given, Mapping) or not set(given) <= set(names):
+        got = sorted(given) if isinstance(given, Mapping) else type(given).__name__
+        raise InvalidOutputError(f"task '{task}' must predict {sorted(names)}, got {got}")
+    predictions = {}
+    for name, pair in given.items():
+        label, score = (float(x) for x in pair)
+        predictions[name] = [label, score]
+    return predictions
+
+
 def _size(case: Case) -> int:
     tensors = [case.image, *case.targets.values()]
     return sum(t.numel() * t.element_size() for t in tensors if hasattr(t, "element_size"))
-
-
-def status_of(error: BaseException) -> Status:
-    """Return the kind of an exception."""
-    text = str(error).lower()
-    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
-        return Status.OUT_OF_MEMORY
-    return Status.INVALID_OUTPUT if isinstance(error, InvalidOutputError) else Status.ERROR
-
-
-def message_of(error: BaseException) -> str:
-    """Return one line that says what happened; our own errors speak for themselves."""
-    text = str(error).strip().split("\n")[0]
-    if isinstance(error, RadbenchError):
-        return text
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {text}{where}" if text else f"{type(error).__name__}{where}"
 
 
 @cache

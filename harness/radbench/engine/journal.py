@@ -14,7 +14,7 @@ import filelock
 
 from radbench.contracts.errors import UsageError
 from radbench.engine.keys import digest
-from radbench.engine.store import StoreError, read_json_lines, write_atomically
+from radbench.engine.store import append_line, read_json_lines, write_atomically
 
 
 class RunFolder:
@@ -39,9 +39,6 @@ class RunFolder:
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
-            # A kill may have torn the last line: the next event starts a line of its own.
-            if self.journal.exists() and not self.journal.read_bytes().endswith(b"\n"):
-                self._append(b"\n")
         except filelock.Timeout:
             raise UsageError(f"another run is writing to '{self.root}': wait for it, or choose another --out") from None
         except OSError as e:
@@ -51,21 +48,13 @@ class RunFolder:
         """Give the folder free."""
         self._lock.release()
 
-    def _append(self, data: bytes) -> None:
-        try:
-            with self.journal.open("ab") as file:
-                file.write(data)
-                file.flush()
-        except OSError as e:
-            raise StoreError(f"cannot write '{self.journal}': {e.strerror or e}") from e
-
     def record(self, event: str, **facts: Any) -> None:
         """Append an event.
 
         Raises:
             StoreError: it cannot be written.
         """
-        self._append((json.dumps({"event": event, **facts}, default=str) + "\n").encode())
+        append_line(self.journal, json.dumps({"event": event, **facts}, default=str))
 
     def events(self, *names: str) -> Iterable[dict[str, Any]]:
         """Yield the events of these names, oldest first."""

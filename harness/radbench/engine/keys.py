@@ -12,12 +12,27 @@ from pathlib import Path
 from typing import Any
 
 import radbench
+from radbench.contracts.errors import RadbenchError
 from radbench.registry.registry import Resolved
 
 # Libraries whose versions can change a pixel or a score.
-_NUMERIC = ("numpy", "scipy", "torch", "torchvision", "piq", "scikit-image", "scikit-learn", "opencv-python-headless")
+_NUMERIC = (
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "piq",
+    "scikit-image",
+    "scikit-learn",
+    "scipy",
+    "torch",
+    "torchvision",
+)
 # The part of radbench that plugins compute with; the engine itself never touches a value.
 _TOOLKIT = ("contracts", "imaging", "metrics", "xray", "learn")
+
+
+class SourceChangedError(RadbenchError):
+    """A plugin was edited between planning and working: what it would give belongs under another key."""
 
 
 def digest(value: Any) -> str:
@@ -33,12 +48,18 @@ def short(full: str) -> str:
 
 @cache
 def source_digest(module: str) -> str:
-    """Return the SHA-256 over the Python sources of a module's top-level package (or of its single file)."""
+    """Return the SHA-256 over the Python sources of a module's top-level package (or of its single file).
+
+    It is read once per plan: :func:`forget_sources` has the files read again.
+    """
     top = module.partition(".")[0]
     loaded = sys.modules.get(top)
     origin = getattr(loaded, "__file__", None)
     if origin is None:
         spec = importlib.util.find_spec(top)
+        folders = list(spec.submodule_search_locations or ()) if spec else []
+        if folders:  # a namespace package
+            return digest(sorted(_tree_digest(Path(folder)) for folder in folders))
         origin = spec.origin if spec else None
     if origin is None:
         return ""
@@ -51,6 +72,12 @@ def toolkit_digest() -> str:
     """Return the SHA-256 over the sources of the toolkit that plugins compute with."""
     root = Path(radbench.__file__).parent
     return digest([(name, _tree_digest(root / name)) for name in _TOOLKIT if (root / name).is_dir()])
+
+
+def forget_sources() -> None:
+    """Have sources read again: in a session that goes on (a notebook) they may have been edited since."""
+    source_digest.cache_clear()
+    toolkit_digest.cache_clear()
 
 
 @cache
@@ -78,10 +105,15 @@ def identity(resolved: Resolved, **extra: Any) -> dict[str, Any]:
     }
 
 
+def source_of(resolved: Resolved) -> str:
+    """Return the digest of the sources that stand behind a plugin's factory."""
+    return source_digest(resolved.spec.factory.partition(":")[0])
+
+
 def code(resolved: Resolved) -> dict[str, Any]:
     """Return what else can change a plugin's result: its sources, the toolkit's, the numeric libraries."""
     return {
-        "source": source_digest(resolved.spec.factory.partition(":")[0]),
+        "source": source_of(resolved),
         "toolkit": toolkit_digest(),
         "environment": environment(),
     }

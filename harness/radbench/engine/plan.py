@@ -2,59 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from radbench.contracts.dataset import CaseEntry, check_manifest, fingerprint
 from radbench.contracts.errors import PluginError, RadbenchError, UsageError
 from radbench.engine.apply import is_class
-from radbench.engine.keys import code, digest, identity, short
+from radbench.engine.keys import code, digest, forget_sources, identity, short, source_of
+from radbench.engine.request import Ref, Request
+from radbench.registry.discovery import one_line
 from radbench.registry.registry import Registry, Resolved, check_overrides
 from radbench.registry.variants import Variant, parse_variant, split_list
 
 BASELINE = "original"
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked for.
-
-    Attributes:
-        enhancers, tasks: variants as typed; "all" stands for every name.
-        dataset: a variant, or "" for each task's own default.
-        profile: "quick" or "paper".
-        seeds: the seeds to run.
-        limit: at most so many cases of a split, 0 for all.
-        overrides: fields to set, per kind ("enhancer", "task", "dataset").
-        plugin_files: plugins beyond the installed ones.
-        precision: "float32" or "mixed".
-    """
-
-    enhancers: tuple[str, ...]
-    tasks: tuple[str, ...]
-    dataset: str = ""
-    profile: str = "quick"
-    seeds: tuple[int, ...] = (0,)
-    limit: int = 0
-    overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    plugin_files: tuple[str, ...] = ()
-    precision: str = "float32"
-
-
-@dataclass(frozen=True)
-class Ref:
-    """A variant by name, as a worker gets it and resolves it anew."""
-
-    kind: str
-    variant: Variant
-    profile: str
-    overrides: tuple[tuple[str, str], ...] = ()
-
-    def resolve(self, registry: Registry) -> Resolved:
-        """Look it up; see :meth:`Registry.resolve`."""
-        return registry.resolve(self.kind, self.variant, self.profile, dict(self.overrides))
 
 
 @dataclass(frozen=True)
@@ -96,14 +58,23 @@ class PlannedEnhancer:
         """Key of its weights, None where it does not train."""
         if self.trained_on is None:
             return None
-        return digest({"fit": self._identity, "code": code(self.resolved), "seed": seed, "precision": precision})
+        return digest(
+            {
+                "fit": self._identity,
+                "code": code(self.resolved),
+                "loader": source_of(self.trained_on.resolved),
+                "seed": seed,
+                "precision": precision,
+            }
+        )
 
-    def enhance_key(self, seed: int, precision: str) -> str:
-        """Key of its enhancements (together with the case's)."""
+    def enhance_key(self, seed: int, precision: str, loader: str) -> str:
+        """Key of its enhancements (together with the case's); ``loader`` digests the sources that load the case."""
         return digest(
             {
                 "enhance": self._identity,
                 "code": code(self.resolved),
+                "loader": loader,
                 "seed": seed,
                 "precision": precision,
                 "weights": self.fit_key(seed, precision),
@@ -181,7 +152,7 @@ class Pair:
     @cached_property
     def enhance_key(self) -> str:
         """Key of the enhancements it needs."""
-        return self.enhancer.enhance_key(self.seed, self.precision)
+        return self.enhancer.enhance_key(self.seed, self.precision, source_of(self.dataset.resolved))
 
     @cached_property
     def score_key(self) -> str:
@@ -221,6 +192,7 @@ def make_plan(registry: Registry, request: Request) -> Plan:
     Raises:
         UsageError: a name, field, value or folder is wrong; nothing has been run.
     """
+    forget_sources()
     for kind in request.overrides:
         if kind not in ("enhancer", "task", "dataset"):
             raise UsageError(f"--set {kind}.…: the owner must be enhancer, task or dataset")
@@ -238,8 +210,8 @@ def make_plan(registry: Registry, request: Request) -> Plan:
         label = request.dataset or task.resolved.spec.default_dataset
         if not label:
             raise UsageError(f"task '{task.resolved.label}' has no data set of its own: name one with --dataset")
-        for name in split_list(label):
-            dataset = datasets.get(parse_variant(name))
+        for variant in {v.label: v for v in map(parse_variant, split_list(label))}.values():
+            dataset = datasets.get(variant)
             for seed in dict.fromkeys(request.seeds):
                 for enhancer in enhancers:
                     reason = why_not(enhancer, task, dataset)
@@ -254,6 +226,7 @@ def plan_enhancer(registry: Registry, request: Request) -> PlannedEnhancer:
     Raises:
         UsageError: its name, a field or what it learns from is wrong, or several are named.
     """
+    forget_sources()
     (variant, *more) = expand(registry, "enhancer", request.enhancers)
     if more:
         raise UsageError(f"name one enhancer, not {len(more) + 1}")
@@ -320,7 +293,8 @@ def why_not(enhancer: PlannedEnhancer, task: PlannedTask, dataset: PlannedDatase
 
 def _resolved(registry: Registry, request: Request, kind: str, variant: Variant) -> tuple[Ref, Resolved]:
     ref = Ref(kind, variant, request.profile, tuple(request.overrides.get(kind, {}).items()))
-    return ref, ref.resolve(registry)
+    resolved = ref.resolve(registry)
+    return replace(ref, source=source_of(resolved)), resolved
 
 
 def _enhancer(registry: Registry, request: Request, variant: Variant, datasets: _Datasets) -> PlannedEnhancer:
@@ -328,7 +302,12 @@ def _enhancer(registry: Registry, request: Request, variant: Variant, datasets: 
     files: str | None = None
     trained_on: PlannedDataset | None = None
     if is_class(resolved.factory) and hasattr(resolved.factory, "fingerprint"):
-        files = resolved.factory(resolved.config).fingerprint()
+        try:
+            files = str(resolved.factory(resolved.config).fingerprint())
+        except RadbenchError:
+            raise
+        except Exception as e:
+            raise PluginError(f"enhancer '{resolved.label}': its fingerprint() failed: {one_line(e)}") from e
     if resolved.spec.trainable:
         source = getattr(resolved.config, "trained_on", None)
         if not source:
@@ -356,14 +335,17 @@ class _Datasets:
     def _open(self, variant: Variant, limit: int) -> PlannedDataset:
         ref, resolved = _resolved(self.registry, self.request, "dataset", with_location(self.registry, variant))
         # The label stays as it was typed; a registered location is nobody else's business.
-        resolved = Resolved("dataset", variant.label, resolved.spec, resolved.plugin, resolved.factory, resolved.config)
+        resolved = replace(resolved, label=variant.label)
         try:
             dataset = resolved.factory(resolved.config)
             manifest = list(dataset.manifest())
         except RadbenchError:
             raise
         except Exception as e:
-            raise PluginError(f"data set '{variant.label}' cannot be opened: {type(e).__name__}: {e}") from e
+            raise PluginError(f"data set '{variant.label}' cannot be opened: {one_line(e)}") from e
+        for name in ("modality", "targets", "load"):
+            if not hasattr(dataset, name):
+                raise PluginError(f"data set '{variant.label}' has no {name}: {type(dataset).__name__} must offer it")
         check_manifest(variant.label, manifest)
         entries: dict[str, list[CaseEntry]] = {}
         for entry in manifest:
@@ -384,8 +366,13 @@ def with_location(registry: Registry, variant: Variant) -> Variant:
 
 
 def entry_key(entry: CaseEntry) -> str:
-    """Return the key of a case: its content and its id (an enhancer may go by the id)."""
-    return digest([entry.case_id, entry.digest])
+    """Return the key of a case: its content and its identity (an enhancer may go by it)."""
+    return digest([entry.case_id, entry.patient_id, entry.digest])
+
+
+def cases_digest(entries: Mapping[str, Iterable[CaseEntry]]) -> str:
+    """Return the digest of the cases that a task over whole splits was given, by split."""
+    return digest({split: sorted(entry_key(e) for e in of_split) for split, of_split in entries.items()})
 
 
 def describe(plan: Plan) -> list[dict[str, Any]]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
+from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.errors import RadbenchError
 from radbench.contracts.results import Status
 from radbench.engine.executors.local import Event, LocalExecutor
 from radbench.engine.journal import RunFolder
-from radbench.engine.plan import Pair, Plan, entry_key
+from radbench.engine.ledger import Ledger
+from radbench.engine.plan import Pair, Plan, cases_digest, entry_key
+from radbench.engine.ready import Ready
+from radbench.engine.reporting import Listeners, Reporter
 from radbench.engine.steps import Known, Step, break_into_steps
 from radbench.engine.store import Store
 
@@ -22,53 +25,21 @@ MEASURES = ("enhance_ms", "peak_memory_mb", "parameters", "device")
 _NOTES = 3
 """Failures of one kind that are printed as they come; the journal has all."""
 
+_RETRIES = 2
+"""Cases of an enhancer or task that get another attempt after a worker was lost on them; later ones fail at once."""
+
 _POISON_LIMIT = 3
 """After so many cases on which a worker was lost, a step's whole enhancer-and-task work is given up."""
+
+
+_UNSCORED = {"status": str(Status.ERROR), "stage": "score", "message": "the task gave neither a score nor a failure"}
 
 
 class RunAbortedError(RadbenchError):
     """The machine, not a plugin, stopped the run (a full disk, workers that cannot start); what is done is kept."""
 
-
-class Reporter(Protocol):
-    """Told of a run's progress; the command line draws it, a script may ignore it."""
-
-    def steps(self, total_cases: int, known_pairs: int) -> None:
-        """Called once: how many case-steps are to be done."""
-        ...
-
-    def advance(self, cases: int, text: str) -> None:
-        """So many more case-steps are done."""
-        ...
-
-    def note(self, text: str) -> None:
-        """Something a person should read at once."""
-        ...
-
-
-class Listeners(Protocol):
-    """Told of a run's pairs."""
-
-    def started(self, pair: Pair) -> None:
-        """The first step of a pair was handed to a worker."""
-        ...
-
-    def ended(self, pair: Pair) -> None:
-        """A pair ended, well or badly; its per-case file and journal line are written."""
-        ...
-
-
-class Silent:
-    """A reporter that says nothing."""
-
-    def steps(self, total_cases: int, known_pairs: int) -> None:
-        """See :class:`Reporter`."""
-
-    def advance(self, cases: int, text: str) -> None:
-        """See :class:`Reporter`."""
-
-    def note(self, text: str) -> None:
-        """See :class:`Reporter`."""
+    def __init__(self, why: object) -> None:
+        super().__init__(f"{why}. What is done is kept: mend it and give the same command again.")
 
 
 @dataclass
@@ -86,28 +57,6 @@ class Outcome:
     reused: int = 0
     statuses: dict[str, Status] = field(default_factory=dict)
     incomplete: set[str] = field(default_factory=set)
-
-
-@dataclass
-class _Ledger:
-    """What is known of the cases so far, from the store, the journal and the workers."""
-
-    records: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
-    failures: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    broken: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def failure(self, pair: Pair, entry: str) -> dict[str, Any] | None:
-        for key in ("", pair.enhance_key, pair.score_key):
-            if (key, entry) in self.failures:
-                return self.failures[key, entry]
-        return None
-
-    def breakage(self, pair: Pair) -> dict[str, Any] | None:
-        fit = pair.enhancer.fit_key(pair.seed, pair.precision) or ""
-        for key in (fit, pair.enhance_key, pair.score_key):
-            if key in self.broken:
-                return self.broken[key]
-        return None
 
 
 class Session:
@@ -133,23 +82,28 @@ class Session:
         self.plan, self.folder, self.store = plan, folder, store
         self.reporter, self.listeners, self.retry_failed = reporter, listeners, retry_failed
         self.pairs = [p for p in plan.pairs if not p.reason]
-        self.ledger = _Ledger()
+        self.ledger = Ledger()
         self.outcome = Outcome()
         self.steps: list[Step] = []
-        self.retried: set[tuple[str, str]] = set()
+        self.retried: dict[str, set[str]] = {}
         self.poisoned: Counter[str] = Counter()
         self.started: set[str] = set()
         self.noted: Counter[tuple[str, str]] = Counter()
+        self.counted: dict[int, set[str]] = {}
 
     def prepare(self, jobs: int) -> list[Step]:
         """Find out what is there already; return the steps that are not."""
-        self._recall_failures()
+        self.ledger.recall(self.folder.events("failure", "broken", "forgiven"))
+        if self.retry_failed and self.ledger.forgive():
+            self.folder.record("forgiven")
         known = Known(failed=set(self.ledger.failures))
         for pair in self.pairs:
-            records = self.ledger.records.setdefault(pair.score_key, {})
-            if not records:
-                records.update(self.store.read_scores(pair.score_key))
-            known.scored |= {(pair.score_key, entry) for entry in records}
+            if pair.score_key not in self.ledger.records:
+                records = self.store.read_scores(pair.score_key) if pair.task.per_case else self._known_result(pair)
+                self.ledger.records[pair.score_key] = records
+                known.scored |= {(pair.score_key, entry) for entry in records}
+                if records and not pair.task.per_case:
+                    known.scored.add((pair.score_key, ""))
             fit = pair.enhancer.fit_key(pair.seed, pair.precision)
             if fit and self.store.has_weights(fit):
                 known.fitted.add(fit)
@@ -158,30 +112,28 @@ class Session:
             for split in pair.task.resolved.spec.splits:
                 for entry in pair.dataset.entries.get(split, ()):
                     key = entry_key(entry)
-                    scored = pair.task.per_case and (pair.score_key, key) in known.scored
+                    scored = (pair.score_key, key if pair.task.per_case else "") in known.scored
                     if not scored and self.store.has_enhancement(pair.enhance_key, key):
                         known.enhanced.add((pair.enhance_key, key))
         most = max((len(p.entries) for p in self.pairs), default=1)
         chunk_size = max(1, min(32, -(-most // (4 * jobs))))
         self.steps = break_into_steps(wanted, known, chunk_size)
-        all_cases = sum(s.size for s in break_into_steps(self.pairs, Known(), chunk_size))
-        self.outcome.reused = all_cases - sum(s.size for s in self.steps)
+        every = break_into_steps(wanted, Known(failed=known.failed), chunk_size)
+        self.outcome.reused = sum(s.size for s in every) - sum(s.size for s in self.steps)
         return self.steps
 
-    def _recall_failures(self) -> None:
-        # Failures are this folder's memory: successes alone are shared through the store.
-        for event in self.folder.events("failure", "broken", "forgiven"):
-            if event["event"] == "forgiven":
-                self.ledger.failures.clear()
-                self.ledger.broken.clear()
-            elif event["event"] == "failure":
-                self.ledger.failures[event["key"], event["entry"]] = event
-            else:
-                self.ledger.broken[event["key"]] = event
-        if self.retry_failed and (self.ledger.failures or self.ledger.broken):
-            self.ledger.failures.clear()
-            self.ledger.broken.clear()
-            self.folder.record("forgiven")
+    def _known_result(self, pair: Pair) -> dict[str, dict[str, Any]]:
+        """Return the records of a task over whole splits, none where it was not run over just the present cases."""
+        of = cases_digest({s: self._usable(pair, s) for s in pair.task.resolved.spec.splits})
+        result = self.store.read_result(pair.score_key, of)
+        if result is None or any((pair.score_key, entry) not in self.ledger.failures for entry in result["failed"]):
+            return {}
+        return {record["entry"]: record for record in result["records"]}
+
+    def _usable(self, pair: Pair, split: str) -> list[CaseEntry]:
+        failed = self.ledger.failures
+        entries = pair.dataset.entries.get(split, ())
+        return [e for e in entries if not {("", entry_key(e)), (pair.enhance_key, entry_key(e))} & failed.keys()]
 
     def run(self, executor: LocalExecutor | None) -> Outcome:
         """Do all steps, then settle every pair.
@@ -191,7 +143,7 @@ class Session:
         """
         waiting = {s.number: set(s.waits_for) for s in self.steps}
         open_steps: dict[int, Step] = {s.number: s for s in self.steps}
-        ready = _Ready()
+        ready = Ready()
         for step in self.steps:
             if not waiting[step.number]:
                 ready.add(step)
@@ -203,19 +155,21 @@ class Session:
                 followers.setdefault(before, []).append(step.number)
 
         def ended(number: int) -> None:
-            open_steps.pop(number)
+            step = open_steps.pop(number)
+            # What failed, or counts only as a whole, was not told case by case.
+            self.reporter.advance(max(0, sizes[number] - len(self.counted.pop(number, ()))), step.label)
             for follower in followers.get(number, ()):
                 waiting[follower].discard(number)
                 if not waiting[follower]:
                     ready.add(self.steps[follower])
             self._settle_ended(unsettled, open_steps)
 
+        sizes = {s.number: s.size for s in self.steps}
         while open_steps:
             assert executor is not None
             for worker, chunk in executor.idle():
                 next_step = ready.take(chunk)
                 while next_step is not None and self._useless(next_step):
-                    self.reporter.advance(next_step.size, next_step.label)
                     ended(next_step.number)
                     next_step = ready.take(chunk)
                 if next_step is not None:
@@ -223,8 +177,11 @@ class Session:
                     executor.submit(worker, next_step)
             for event in executor.events():
                 if event.name in ("done", "error"):
+                    step = self.steps[event.step]
                     if event.name == "error":
-                        self._broken(self.steps[event.step], event.facts)
+                        self._broken(step, event.facts)
+                    elif step.kind in ("fit", "score-all"):
+                        self.outcome.computed += step.size
                     ended(event.step)
                 elif event.name == "lost":
                     if self._lost(self.steps[event.step], event.facts):
@@ -248,21 +205,26 @@ class Session:
     def _note(self, event: Event) -> None:
         facts = event.facts
         if event.name == "fatal":
-            raise RunAbortedError(f"{facts['message']}. What is done is kept: mend it and give the same command again.")
+            raise RunAbortedError(facts["message"])
         step = self.steps[event.step]
         if event.name == "failure":
             self._failed_case(step, facts)
         elif event.name == "scored":
             self.ledger.records[step.score_key][facts["record"]["entry"]] = facts["record"]
-            self._advance(step)
+            if step.kind == "score":
+                self._count(step, facts["record"]["entry"])
         elif event.name == "enhanced":
-            self._advance(step)
+            self._count(step, facts["entry"])
         elif event.name == "progress":
             self.reporter.advance(0, f"{step.label}: {facts['text']} {facts['done']}/{facts['total']}")
 
-    def _advance(self, step: Step) -> None:
-        self.outcome.computed += 1
-        self.reporter.advance(1, step.label)
+    def _count(self, step: Step, entry: str) -> None:
+        # A step that was given to a second worker tells of its first cases again.
+        counted = self.counted.setdefault(step.number, set())
+        if entry not in counted:
+            counted.add(entry)
+            self.outcome.computed += 1
+            self.reporter.advance(1, step.label)
 
     def _failed_case(self, step: Step, facts: dict[str, Any]) -> None:
         where = (facts["key"], facts["entry"])
@@ -270,7 +232,6 @@ class Session:
             self.folder.record("failure", **facts)
             self._note_failure(step, facts)
         self.ledger.failures[where] = facts
-        self.reporter.advance(1, step.label)
 
     def _note_failure(self, step: Step, facts: dict[str, Any]) -> None:
         key = (facts["key"], facts["status"])
@@ -286,7 +247,8 @@ class Session:
         assert key is not None
         if key not in self.ledger.broken:
             self.ledger.broken[key] = facts
-            self.folder.record("broken", key=key, step=step.label, **facts)
+            if not facts.get("passing"):
+                self.folder.record("broken", key=key, step=step.label, **facts)
             self.reporter.note(f"{step.label}: {facts['status']}: {facts['message']}")
 
     def _lost(self, step: Step, facts: dict[str, Any]) -> bool:
@@ -294,8 +256,11 @@ class Session:
         key = {"fit": step.fit_key or "", "enhance": step.enhance_key}.get(step.kind, step.score_key)
         entry = facts.get("entry", "")
         message = f"{facts['message']}, at case '{facts['case']}'" if "case" in facts else facts["message"]
-        if (key, entry) not in self.retried and self.poisoned[key] == 0:
-            self.retried.add((key, entry))
+        retried = self.retried.setdefault(key, set())
+        if entry not in retried and len(retried) < _RETRIES and self.poisoned[key] == 0:
+            retried.add(entry)
+            # Alone, so that it is known which image of a batch is at fault.
+            object.__setattr__(step, "singly", True)
             self.reporter.note(f"{step.label}: {facts['status']}: {message}; trying once more")
             return True
         self.poisoned[key] += 1
@@ -306,12 +271,28 @@ class Session:
         # A loader that kills its worker does so under every enhancer.
         at = "" if facts["stage"] == "load" else key
         self._failed_case(step, {"key": at, "entry": entry, "stage": facts["stage"], "traceback": "", **case})
-        rest = {s: tuple(e for e in es if entry_key(e) != entry) for s, es in step.entries.items()}
-        object.__setattr__(step, "entries", rest)
         return True
 
     def _useless(self, step: Step) -> bool:
-        """Tell whether something that a step builds on is broken already."""
+        """Take out of a step the cases that failed since it was made, or were scored before a worker was lost on it;
+        tell whether nothing is left of it, or something that it builds on is broken."""
+        if step.kind != "fit":
+            failed, scored = self.ledger.failures, self.ledger.records.get(step.score_key, {})
+            keys = ("", step.enhance_key, *([step.score_key] if step.kind == "score" else []))
+            left = {
+                split: tuple(
+                    e
+                    for e in entries
+                    if not any((key, entry_key(e)) in failed for key in keys)
+                    and not (step.kind == "score" and entry_key(e) in scored)
+                )
+                for split, entries in step.entries.items()
+            }
+            object.__setattr__(step, "entries", left)
+            # A task over whole splits needs cases to score; what it makes of an empty train split is its own affair.
+            last = [*left.values()][-1]
+            if not last:
+                return True
         return bool({step.fit_key, step.enhance_key, step.score_key} & self.ledger.broken.keys())
 
     # pairs -------------------------------------------------------------------------------------------------
@@ -330,6 +311,7 @@ class Session:
     def _settle(self, pair: Pair) -> None:
         """Write how a pair ended: its per-case file, then its line in the journal."""
         rows, failures = [], []
+        breakage = self.ledger.breakage(pair)
         records = self.ledger.records[pair.score_key]
         for entry in pair.entries:
             key = entry_key(entry)
@@ -342,10 +324,9 @@ class Session:
                 row |= {f"{k}:score": v[1] for k, v in predictions.items()}
                 row |= {k: record[k] for k in MEASURES if record.get(k) is not None}
                 rows.append(row)
-            elif (failure := self.ledger.failure(pair, key)) is not None:
-                failures.append(failure)
+            elif (failure := self.ledger.failure(pair, key) or (None if breakage else _UNSCORED)) is not None:
+                failures.append(failure | {"case_id": entry.case_id})
                 rows.append(row | {"status": f"{failure['status']}", "message": failure["message"]})
-        breakage = self.ledger.breakage(pair)
         status, error = self._verdict(pair, rows, failures, breakage)
         self.folder.write_cases(pair.name, rows)
         unloadable = sum(f["stage"] == "load" for f in failures)
@@ -366,7 +347,7 @@ class Session:
         fit = pair.enhancer.fit_key(pair.seed, pair.precision)
         if fit is None or not self.store.has_weights(fit):
             return {"fit_seconds": None}
-        return {"fit_seconds": self.store.load_weights(fit)[1].get("fit_seconds")}
+        return {"fit_seconds": self.store.weights_facts(fit).get("fit_seconds")}
 
     @staticmethod
     def _verdict(
@@ -381,32 +362,3 @@ class Session:
         kinds = Counter(f["status"] for f in failures)
         text = f"{len(failures)} of {len(pair.entries)} cases failed ({named}): {failures[0]['message']}"
         return (Status.OK if scored else Status(kinds.most_common(1)[0][0])), text
-
-
-class _Ready:
-    """Steps that can start: a worker goes on with the chunk it has in memory, else takes one nobody works on."""
-
-    def __init__(self) -> None:
-        self.chunks: dict[int, deque[Step]] = {}
-        self.taken: dict[int, float] = {}
-
-    def add(self, step: Step, first: bool = False) -> None:
-        steps = self.chunks.setdefault(step.chunk, deque())
-        # What finishes a pair's part goes before what starts another.
-        if first or step.kind == "score":
-            steps.appendleft(step)
-        else:
-            steps.append(step)
-
-    def take(self, chunk: int | None) -> Step | None:
-        if chunk not in self.chunks:
-            if not self.chunks:
-                return None
-            # The least recently touched chunk: most likely nobody else's.
-            chunk = min(self.chunks, key=lambda c: (self.taken.get(c, 0.0), c))
-        steps = self.chunks[chunk]
-        step = steps.popleft()
-        if not steps:
-            del self.chunks[chunk]
-        self.taken[chunk] = time.monotonic()
-        return step

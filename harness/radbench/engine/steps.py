@@ -22,6 +22,7 @@ class Step:
         enhance_key, score_key, fit_key: where results go.
         waits_for: numbers of the steps that must have ended before.
         label: for people.
+        singly: enhance one image at a time whatever the enhancer could take: a worker was lost on a batch.
     """
 
     number: int
@@ -38,6 +39,7 @@ class Step:
     score_key: str = ""
     waits_for: frozenset[int] = frozenset()
     label: str = ""
+    singly: bool = False
 
     @property
     def size(self) -> int:
@@ -51,7 +53,7 @@ class Known:
 
     Attributes:
         enhanced: (enhance key, entry key) of stored enhancements.
-        scored: (score key, entry key) of stored scores.
+        scored: (score key, entry key) of stored scores; "" as the entry for a task over whole splits.
         failed: (key, entry key) of cases known to fail; "" as the key where loading fails.
         fitted: fit keys of stored weights.
     """
@@ -111,12 +113,16 @@ class _Breaker:
             self._add(pair, "score", chunk, {pair.split: wanted}, before)
 
     def _over_all(self, pair: Pair) -> None:
-        entries = {split: pair.dataset.entries.get(split, ()) for split in pair.task.resolved.spec.splits}
-        scored = all(
-            (pair.score_key, self._key(e)) in self.known.scored or ("", self._key(e)) in self.known.failed
-            for e in pair.entries
-        )
-        if scored or (pair.score_key, "") in self.known.failed:
+        failed = self.known.failed
+        entries = {
+            split: tuple(
+                e
+                for e in pair.dataset.entries.get(split, ())
+                if not failed & {(k, self._key(e)) for k in ("", pair.enhance_key)}
+            )
+            for split in pair.task.resolved.spec.splits
+        }
+        if (pair.score_key, "") in self.known.scored or not entries[pair.split]:
             return
         before: frozenset[int] = frozenset()
         for split, of_split in entries.items():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 class StoreError(RadbenchError):
     """The cache or output folder cannot be written: full, read-only or gone."""
+
+
+class UnreadableError(StoreError):
+    """Something in the cache is gone or damaged; it can be made again."""
 
 
 def cache_folder() -> Path:
@@ -39,13 +44,14 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-        with os.fdopen(handle, "wb") as file:
+        temporary = path.parent / f".writing-{os.getpid()}-{secrets.token_hex(6)}"
+        with temporary.open("xb") as file:
             file.write(data)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except OSError as e:
         if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
         raise StoreError(f"cannot write '{path}': {e.strerror or e}") from e
 
 
@@ -79,21 +85,26 @@ class Store:
         )
         write_atomically(self._enhancement(key, entry), data)
 
-    def load_enhancement(self, key: str, entry: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the tensors (``image``, ``layer.NAME``) and measures of one case.
+    def load_enhancement(self, key: str, entry: str, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return the tensors (``image``, ``layer.NAME``; none where they are not wanted) and measures of one case.
 
         Raises:
-            StoreError: it is not there or not readable.
+            UnreadableError: it is not there, or a power cut or a full disk left it damaged.
         """
         from safetensors import SafetensorError, safe_open
 
         path = self._enhancement(key, entry)
         try:
             with safe_open(path, framework="pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                return tensors, {k: json.loads(v) for k, v in (file.metadata() or {}).items()}
-        except (OSError, SafetensorError) as e:
-            raise StoreError(f"stored enhancement '{path}' cannot be read: {e}") from e
+                found = {name: file.get_tensor(name) for name in file.keys() if tensors}  # noqa: SIM118
+                return found, {k: json.loads(v) for k, v in (file.metadata() or {}).items()}
+        except (OSError, SafetensorError, ValueError) as e:
+            raise UnreadableError(f"stored enhancement '{path}' cannot be read: {e}") from e
+
+    def discard_enhancement(self, key: str, entry: str) -> None:
+        """Take away an enhancement that cannot be read, so that it is made anew."""
+        with contextlib.suppress(OSError):
+            self._enhancement(key, entry).unlink()
 
     def _scores(self, key: str) -> Path:
         return self.root / "scores" / f"{key[:32]}.jsonl"
@@ -104,31 +115,50 @@ class Store:
         Raises:
             StoreError: it cannot be written.
         """
-        path = self._scores(key)
-        line = (json.dumps(record) + "\n").encode()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-            try:
-                written = os.write(handle, line)
-            finally:
-                os.close(handle)
-        except OSError as e:
-            raise StoreError(f"cannot write '{path}': {e.strerror or e}") from e
-        if written != len(line):
-            raise StoreError(f"cannot write '{path}': the disk is full")
+        append_line(self._scores(key), json.dumps(record))
 
     def read_scores(self, key: str) -> dict[str, dict[str, Any]]:
         """Return the records by entry key; a line torn by a kill or a full disk is passed over."""
-        return {r["entry"]: r for r in read_json_lines(self._scores(key)) if "entry" in r}
+        return {r["entry"]: r for r in read_json_lines(self._scores(key)) if "entry" in r and "scores" in r}
+
+    def append_result(self, key: str, result: Mapping[str, Any]) -> None:
+        """Add what a task over whole splits gave: the digest of its cases (``of``), ``records``, ``failed`` entries.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        append_line(self._scores(key), json.dumps(result))
+
+    def read_result(self, key: str, of: str) -> dict[str, Any] | None:
+        """Return the newest result over just these cases, None where there is none."""
+        return next((r for r in reversed([*read_json_lines(self._scores(key))]) if r.get("of") == of), None)
 
     def weights_folder(self, key: str) -> Path:
         """Return the folder of a trained enhancer's weights and checkpoints."""
         return self.root / "weights" / key[:32]
 
     def has_weights(self, key: str) -> bool:
-        """Tell whether an enhancer was trained to the end."""
-        return (self.weights_folder(key) / "weights.safetensors").is_file()
+        """Tell whether an enhancer was trained to the end and its weights are whole."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            self.weights_facts(key)
+            with safe_open(self.weights_folder(key) / "weights.safetensors", framework="np"):
+                return True
+        except (OSError, SafetensorError, StoreError):
+            return False
+
+    def weights_facts(self, key: str) -> dict[str, Any]:
+        """Return the facts about a training.
+
+        Raises:
+            UnreadableError: they are not there or not readable.
+        """
+        file = self.weights_folder(key) / "facts.json"
+        try:
+            return dict(json.loads(file.read_text()))
+        except (OSError, ValueError, TypeError) as e:
+            raise UnreadableError(f"'{file}' cannot be read: {e}") from e
 
     def save_weights(self, key: str, state: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Keep weights, and the facts about their training beside them.
@@ -137,26 +167,54 @@ class Store:
             StoreError: they cannot be written.
         """
         from safetensors.torch import save
+        from torch import contiguous_format
 
         folder = self.weights_folder(key)
         write_atomically(folder / "facts.json", json.dumps(dict(facts), indent=1).encode())
-        data = save({k: v.detach().cpu().contiguous() for k, v in state.items()})
+        # Clones: safetensors refuses weights that two layers share.
+        data = save({k: v.detach().cpu().clone(memory_format=contiguous_format) for k, v in state.items()})
         write_atomically(folder / "weights.safetensors", data)
 
     def load_weights(self, key: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return weights and facts.
 
         Raises:
-            StoreError: they are not there or not readable.
+            UnreadableError: they are not there or not readable.
         """
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         folder = self.weights_folder(key)
         try:
-            return load_file(folder / "weights.safetensors"), json.loads((folder / "facts.json").read_text())
-        except (OSError, SafetensorError, ValueError) as e:
-            raise StoreError(f"stored weights in '{folder}' cannot be read: {e}") from e
+            return load_file(folder / "weights.safetensors"), self.weights_facts(key)
+        except (OSError, SafetensorError) as e:
+            raise UnreadableError(f"stored weights in '{folder}' cannot be read: {e}") from e
+
+
+def append_line(path: Path, text: str) -> None:
+    """Append a line in a single write, so that lines of several processes are never interleaved.
+
+    A line that a kill or a full disk tore is left as it is; the next one begins on a line of its own.
+
+    Raises:
+        StoreError: it cannot be written whole.
+    """
+    data = text.encode() + b"\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            size = os.fstat(handle).st_size
+            if size:
+                os.lseek(handle, size - 1, os.SEEK_SET)
+                data = data if os.read(handle, 1) == b"\n" else b"\n" + data
+            written = os.write(handle, data)
+        finally:
+            os.close(handle)
+    except OSError as e:
+        raise StoreError(f"cannot write '{path}': {e.strerror or e}") from e
+    if written != len(data):
+        raise StoreError(f"cannot write '{path}': the disk is full")
 
 
 def read_json_lines(path: Path) -> Iterable[dict[str, Any]]:
@@ -165,6 +223,8 @@ def read_json_lines(path: Path) -> Iterable[dict[str, Any]]:
         text = path.read_bytes()
     except FileNotFoundError:
         return
+    except OSError as e:
+        raise StoreError(f"cannot read '{path}': {e.strerror or e}") from e
     for line in text.split(b"\n"):
         try:
             record = json.loads(line)

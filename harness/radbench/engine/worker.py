@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import signal
 import sys
 import threading
 import time
@@ -92,14 +93,17 @@ def _workbench(setup: WorkerSetup, channel: _Channel) -> Any:
 
 
 def _tell_of(error: BaseException, channel: _Channel) -> None:
-    from radbench.engine.execute import message_of, status_of
+    from radbench.engine.failures import message_of, status_of
+    from radbench.engine.keys import SourceChangedError
     from radbench.engine.store import StoreError
 
     text = "".join(traceback.format_exception(error))
     if isinstance(error, StoreError):
         channel.tell("fatal", message=str(error), traceback=text)
     else:
-        channel.tell("error", status=str(status_of(error)), message=message_of(error), traceback=text)
+        facts = {"status": str(status_of(error)), "message": message_of(error), "traceback": text}
+        # Its keys stand for what the plan saw: nothing to remember under them.
+        channel.tell("error", passing=isinstance(error, SourceChangedError), **facts)
     # A step's frames may hold gigabytes through its traceback.
     error.__traceback__ = None
 
@@ -107,6 +111,8 @@ def _tell_of(error: BaseException, channel: _Channel) -> None:
 def _die_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)  # with whatever a plugin started
     os._exit(1)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radbench.contracts.errors import ImageReadError
 from radbench.imaging.dicom import is_dicom, read_dicom
@@ -84,7 +85,7 @@ def read_mask(
         mask = values > low + part * (high - low)
         rule = f"above {part:g} of the stored range"
     else:
-        levels = np.unique(values)
+        levels = _levels(values)
         if len(levels[levels != 0]) > 1:
             shown = ", ".join(f"{v:g}" for v in levels[:5]) + (", ..." if len(levels) > 5 else "")
             raise ImageReadError(
@@ -96,6 +97,12 @@ def read_mask(
         rule = "not 0"
     source = {"file": stored.name, "format": stored.format, "rule": rule, "set_pixels": int(mask.sum())}
     return torch.from_numpy(np.ascontiguousarray(mask))[None], source
+
+
+def _levels(values: NDArray[Any]) -> NDArray[Any]:
+    if values.dtype in (np.uint8, np.uint16):
+        return np.flatnonzero(np.bincount(values.ravel()))  # many times faster than sorting
+    return np.unique(values)
 
 
 def read_stored(path: Path, options: ReadOptions) -> Stored:

@@ -175,14 +175,6 @@ def adjust(columns: Sequence[Sequence[Column]]) -> None:
         column.values["p_adjusted"] = float(p)
 
 
-def centred_p_value(delta: float, drawn: Array) -> float:
-    """Return the two-sided p-value of :func:`radbench.stats.paired_ap_auroc` from replicates that are there."""
-    defined = drawn[np.isfinite(drawn)]
-    if not math.isfinite(delta) or not len(defined):
-        return math.nan
-    return (1 + int((np.abs(defined - delta) >= abs(delta)).sum())) / (1 + len(defined))
-
-
 def _started(finite: NDArray[np.bool_], comparison: Comparison) -> list[Column]:
     reference = finite.any(axis=0)
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -11,11 +12,13 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import radbench
+from radbench.contracts.errors import RadbenchError, UsageError
 from radbench.contracts.results import Status
 from radbench.contracts.specs import MetricSpec
 from radbench.engine.journal import RunFolder
 from radbench.engine.keys import short
 from radbench.engine.plan import Pair, Plan
+from radbench.engine.store import StoreError
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
 from radbench.leaderboard.schema import write_csv
 
@@ -153,10 +156,23 @@ def _result(
 
 
 def write_leaderboard(folder: RunFolder) -> pd.DataFrame:
-    """Make ``leaderboard.csv`` of a run folder anew and return it."""
+    """Make ``leaderboard.csv`` of a run folder anew and return it.
+
+    Raises:
+        StoreError: it cannot be written; the file that was there stays.
+    """
     frame = leaderboard_rows(pair_results(folder))
-    write_csv(frame, folder.leaderboard)
+    try:
+        write_csv(frame, folder.leaderboard)
+    except UsageError as e:
+        raise StoreError(str(e)) from e
     return frame
+
+
+def write_what_there_is(folder: RunFolder) -> None:
+    """Bring ``leaderboard.csv`` up to what a run that was stopped has done; whatever stopped it may prevent that."""
+    with contextlib.suppress(RadbenchError, OSError):
+        write_leaderboard(folder)
 
 
 def task_notes(folder: RunFolder) -> dict[str, list[str]]:

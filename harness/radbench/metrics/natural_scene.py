@@ -107,10 +107,13 @@ def mscn(planes: Tensor) -> Tensor:
     reach = _WINDOW // 2
     padded = torch.nn.functional.pad(planes, (reach, reach, reach, reach))
     height = planes.shape[-2]
+    coefficients = torch.empty_like(planes)
     # Bands of rows keep every intermediate in a CPU's cache; each pixel's arithmetic is the same.
     rows = _ROWS_AT_ONCE if planes.device.type == "cpu" else height
-    bands = [_mscn_of_padded(padded[:, top : min(top + rows, height) + 2 * reach]) for top in range(0, height, rows)]
-    return torch.cat(bands, dim=-2) if len(bands) > 1 else bands[0]
+    for top in range(0, height, rows):
+        band = slice(top, min(top + rows, height))
+        _mscn_of_padded(padded[:, band.start : band.stop + 2 * reach], out=coefficients[:, band])
+    return coefficients
 
 
 def fit_ggd(values: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,8 +126,9 @@ def fit_ggd(values: Tensor) -> tuple[Tensor, Tensor]:
         shape and variance, ``[B]`` each; shape NaN where all values are zero.
     """
     shapes, ratios = _shape_table(values.device)
-    variance = fixed_order_mean(values * values)
-    ratio = variance / fixed_order_mean(values.abs()).square()
+    buffer = values * values
+    variance = fixed_order_mean(buffer, overwrite=True)
+    ratio = variance / fixed_order_mean(torch.abs(values, out=buffer), overwrite=True).square()
     nearest = (ratio[:, None] - 1.0 / ratios).abs().argmin(dim=1)
     return _defined(ratio, shapes[nearest]), variance
 
@@ -141,9 +145,9 @@ def fit_aggd(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     shapes, ratios = _shape_table(values.device)
     # One buffer for all the sums: fresh memory costs more than the arithmetic.
     buffer = torch.abs(values)
-    absolute_mean = fixed_order_mean(buffer)
-    square_below = fixed_order_sum(torch.clamp(values, max=0.0, out=buffer).square_())
-    square_above = fixed_order_sum(torch.clamp(values, min=0.0, out=buffer).square_())
+    absolute_mean = fixed_order_mean(buffer, overwrite=True)
+    square_below = fixed_order_sum(torch.clamp(values, max=0.0, out=buffer).square_(), overwrite=True)
+    square_above = fixed_order_sum(torch.clamp(values, min=0.0, out=buffer).square_(), overwrite=True)
     # Sums of signs are whole numbers, exact in any order.
     surplus = torch.sign(values, out=buffer).sum(dim=-1)
     count = buffer.abs_().sum(dim=-1)
@@ -178,19 +182,23 @@ def live_regression(device: torch.device) -> SupportVectorRegression:
     )
 
 
-def _mscn_of_padded(padded: Tensor) -> Tensor:
+def _mscn_of_padded(padded: Tensor, out: Tensor) -> None:
     reach = _WINDOW // 2
     mean = gaussian_filter(padded, _WINDOW, _SIGMA)
     square = gaussian_filter(padded * padded, _WINDOW, _SIGMA)
     deviation = torch.nn.functional.hardshrink(padded[:, reach:-reach, reach:-reach] - mean, _ROUNDING)
-    return deviation.div_(square.sub_(mean.mul_(mean)).abs_().sqrt_().add_(_C))
+    torch.div(deviation, square.sub_(mean.mul_(mean)).abs_().sqrt_().add_(_C), out=out)
 
 
 def _scale_features(planes: Tensor) -> Tensor:
     coefficients = mscn(planes)
     features = list(fit_ggd(coefficients.flatten(1)))
-    for shift in _NEIGHBOURS:
-        products = torch.roll(coefficients, shifts=shift, dims=(-2, -1)).mul_(coefficients)
+    height, width = planes.shape[-2:]
+    cyclic = torch.nn.functional.pad(coefficients[:, None], (1, 1, 1, 1), mode="circular")[:, 0]
+    products = torch.empty_like(coefficients)
+    for down, right in _NEIGHBOURS:
+        neighbours = cyclic[:, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
+        torch.mul(coefficients, neighbours, out=products)
         features.extend(fit_aggd(products.flatten(1)))
     return torch.stack(features, dim=1)
 

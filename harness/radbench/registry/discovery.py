@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
@@ -56,7 +56,7 @@ def installed_plugins() -> list[Plugin]:
         try:
             found.append(Plugin(point.name, point.load(), installed=point.dist))
         except (Exception, SystemExit) as e:
-            found.append(Plugin(point.name, error=_one_line(e), installed=point.dist))
+            found.append(Plugin(point.name, error=one_line(e), installed=point.dist))
     return found
 
 
@@ -71,9 +71,14 @@ def plugin_from_file(path: Path) -> Plugin:
     if not path.is_file():
         raise UsageError(f"plugin file '{path}' does not exist")
     path, stem = path.resolve(), path.stem
+    source = path.read_bytes()
     loaded = sys.modules.get(stem)
     if loaded is not None and getattr(loaded, "__file__", None) == str(path):
-        return Plugin(stem, loaded, path=path)
+        if getattr(loaded, "__radbench_source__", source) == source:
+            return Plugin(stem, loaded, path=path)
+        # It was edited in a session that goes on (a notebook).
+        loaded = None
+        del sys.modules[stem]
     if not stem.isidentifier() or loaded is not None or _importable_elsewhere(stem, path):
         raise UsageError(f"plugin file '{path.name}': '{stem}' is no free module name; rename the file")
     spec = importlib.util.spec_from_file_location(stem, path)
@@ -81,15 +86,16 @@ def plugin_from_file(path: Path) -> Plugin:
         raise UsageError(f"plugin file '{path.name}' is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[stem] = module
+    module.__dict__["__radbench_source__"] = source
     try:
-        spec.loader.exec_module(module)
+        exec(compile(source, path, "exec"), module.__dict__)
     except (Exception, SystemExit) as e:
         del sys.modules[stem]
-        raise PluginError(f"plugin file '{path}' cannot be imported: {_one_line(e)}") from e
+        raise PluginError(f"plugin file '{path}' cannot be imported: {one_line(e)}") from e
     return Plugin(stem, module, path=path)
 
 
-def plugin_paths(files: Sequence[str | Path]) -> tuple[str, ...]:
+def plugin_paths(files: Iterable[str | Path]) -> tuple[str, ...]:
     """Return plugin files as absolute paths: a worker's working folder may differ."""
     return tuple(str(Path(f).expanduser().resolve()) for f in files)
 
@@ -99,7 +105,8 @@ def _importable_elsewhere(stem: str, path: Path) -> bool:
     return found is not None and (found.origin is None or Path(found.origin).resolve() != path)
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """Return an exception as a line: its type, its message, where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error}{where}".replace("\n", " ")

@@ -20,7 +20,7 @@ from radbench.contracts.errors import (
 )
 from radbench.contracts.specs import DatasetSpec, EnhancerSpec, TaskSpec
 from radbench.registry import hookspecs
-from radbench.registry.discovery import Plugin, installed_plugins, plugin_from_file
+from radbench.registry.discovery import Plugin, installed_plugins, one_line, plugin_from_file, plugin_paths
 from radbench.registry.variants import Variant, parse_value, parse_variant
 
 if TYPE_CHECKING:
@@ -88,8 +88,10 @@ class Registry:
                 offers = self._offers(plugin)
             except DuplicateNameError:
                 raise
-            except Exception as e:
-                error = f"{type(e).__name__}: {e}"
+            except PluginError as e:
+                error = str(e)
+            except (Exception, SystemExit) as e:
+                error = one_line(e)
         if error:
             self.plugins.append(replace(plugin, module=None, error=error))
             self.warnings.append(f"plugin '{plugin.name}' of {plugin.distribution} cannot be used: {error}")
@@ -104,7 +106,8 @@ class Registry:
                 )
             self.entries[kind][spec.name] = Entry(spec, plugin)
         self.plugins.append(plugin)
-        self.hooks.register(plugin.module)
+        if not self.hooks.is_registered(plugin.module):
+            self.hooks.register(plugin.module)
 
     def _offers(self, plugin: Plugin) -> list[tuple[str, AnySpec]]:
         # A manager of its own, so that a hook that raises is this plugin's fault alone.
@@ -118,8 +121,14 @@ class Registry:
             ("task", manager.hook.radbench_tasks, TaskSpec),
             ("dataset", manager.hook.radbench_datasets, DatasetSpec),
         )
+        if not manager.get_hookcallers(plugin.module):
+            raise PluginError("it has no @hookimpl function")
         for kind, hook, cls in wanted:
             for specs in hook():
+                if isinstance(specs, str) or not isinstance(specs, Iterable):
+                    raise PluginError(
+                        f"radbench_{kind}s() returned {type(specs).__name__}, not a list of {cls.__name__}"
+                    )
                 for spec in specs:
                     if not isinstance(spec, cls):
                         raise PluginError(f"radbench_{kind}s() returned {type(spec).__name__}, not {cls.__name__}")
@@ -159,7 +168,7 @@ class Registry:
 
         Raises:
             UnknownNameError: nothing has that name.
-            PluginError: the factory cannot be imported.
+            PluginError: the factory cannot be imported, or its fields cannot be read.
             ConfigurationError: a field is unknown or a value refused.
         """
         variant = parse_variant(variant) if isinstance(variant, str) else variant
@@ -167,7 +176,12 @@ class Registry:
         factory = load_factory(entry)
         from radbench.contracts.config import config_of
 
-        model = config_of(factory)
+        try:
+            model = config_of(factory)
+        except PluginError as e:
+            raise _unusable(entry, str(e)) from e
+        except Exception as e:
+            raise _unusable(entry, f"its fields cannot be read: {one_line(e)}") from e
         if profile not in ("quick", "paper"):
             raise UsageError(f"profile '{profile}' must be quick or paper")
         values: dict[str, Any] = dict(model.presets.get(profile, {}))
@@ -188,7 +202,7 @@ def load_registry(files: Iterable[Path | str] = ()) -> Registry:
     registry.hooks.add_hookspecs(hookspecs)
     for plugin in installed_plugins():
         registry.add(plugin)
-    for file in files:
+    for file in dict.fromkeys(plugin_paths(files)):
         plugin = plugin_from_file(Path(file))
         before = len(registry.warnings)
         registry.add(plugin)
@@ -206,11 +220,13 @@ def load_factory(entry: Entry) -> Any:
     module, _, attribute = entry.spec.factory.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
-    except Exception as e:
-        raise PluginError(
-            f"'{entry.spec.name}' of plugin '{entry.plugin.name}' ({entry.plugin.distribution}): "
-            f"factory '{entry.spec.factory}' cannot be loaded: {type(e).__name__}: {e}"
-        ) from e
+    except (Exception, SystemExit) as e:
+        raise _unusable(entry, f"factory '{entry.spec.factory}' cannot be loaded: {one_line(e)}") from e
+
+
+def _unusable(entry: Entry, why: str) -> PluginError:
+    plugin = entry.plugin
+    return PluginError(f"'{entry.spec.name}' of plugin '{plugin.name}' ({plugin.distribution}): {why}")
 
 
 def validate_config(model: type[Config], values: Mapping[str, Any], owner: str) -> Config:

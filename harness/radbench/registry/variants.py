@@ -25,10 +25,10 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """How the leaderboard names it."""
+        """How the leaderboard names it; parsing it gives the variant again."""
         if not self.fields:
             return self.name
-        return f"{self.name}[{','.join(f'{k}={v}' for k, v in self.fields)}]"
+        return f"{self.name}[{','.join(f'{k}={_quoted(v)}' for k, v in self.fields)}]"
 
 
 def split_list(text: str) -> list[str]:
@@ -80,6 +80,20 @@ def parse_variant(text: str) -> Variant:
             value = value[1:-1]
         fields[field] = value
     return Variant(name, tuple(fields.items()))
+
+
+def _quoted(value: str) -> str:
+    """Return a value as it must be typed to be read back."""
+    special = {",", *_OPEN, *_CLOSE, *_QUOTES}
+    if value == value.strip() and special.isdisjoint(value):
+        return value
+    for text in (value, *(f"{q}{value}{q}" for q in _QUOTES)):
+        try:
+            if parse_variant(f"name[field={text}]").fields == (("field", value),):
+                return text
+        except UsageError:
+            continue
+    return value
 
 
 def parse_value(text: str) -> Any:

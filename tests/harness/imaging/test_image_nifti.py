@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,20 @@ def test_volume_and_slice_agree_on_real_ct(real_data: Path) -> None:
     # As stored, axes left, anterior, superior: row from anterior means turning the second axis round.
     raw = np.asarray(nibabel.load(path).dataobj[:, :, 59])
     assert np.array_equal(read.hu[0].numpy(), raw[:, ::-1].T)
-    # The patient lies on a table: dense pixels below the body's centre, air above.
-    assert volume.hu[60, 500:, 256].min() <= -900
+
+
+def test_real_organs_lie_where_anatomy_has_them(real_data: Path) -> None:
+    labels = read_volume(real_data / "lidc-0001" / "labels.nii.gz").hu.numpy()[::2, ::4, ::4]
+    with (real_data / "lidc-0001" / "structures.csv").open() as file:
+        number = {row["structure"]: int(row["id"]) for row in csv.DictReader(file)}
+
+    def centre(name: str) -> np.ndarray:
+        return np.argwhere(labels == number[name]).mean(axis=0)
+
+    # Slices run to superior, rows to posterior, columns to the patient's left.
+    assert centre("lung_upper_lobe_left")[0] > centre("liver")[0]
+    assert centre("vertebrae_T8")[1] > centre("heart")[1]
+    assert centre("spleen")[2] > centre("liver")[2]
 
 
 def test_volume_is_refused_as_an_image_until_a_slice_is_chosen(tmp_path: Path) -> None:

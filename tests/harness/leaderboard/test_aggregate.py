@@ -16,7 +16,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from radbench.contracts import MetricSpec, NotComparableError, SchemaError, Status
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
-from radbench.leaderboard.statistics import centred_p_value
 from radbench.stats import bootstrap_difference, bootstrap_mean, holm, paired_ap_auroc, wilcoxon
 
 DICE = MetricSpec("dice", "higher")
@@ -306,8 +305,3 @@ def test_one_class_has_no_curve_and_says_so() -> None:
 def test_labels_that_differ_between_enhancers_are_named() -> None:
     frame = rows(curves("original", [0, 1, 0], [0.1, 0.2, 0.3]), curves("wls", [1, 1, 0], [0.1, 0.2, 0.3]))
     assert set(frame["error"]) == {"labels must be 0 or 1, and the same for every enhancer"}
-
-
-def test_the_centred_p_value_is_that_of_radbench_stats() -> None:
-    paired = paired_ap_auroc(LABELS, BETTER, BASE, replicates=500)
-    assert centred_p_value(paired.ap.delta, paired.ap_replicates) == paired.ap.p_value
