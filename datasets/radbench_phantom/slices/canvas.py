@@ -157,6 +157,7 @@ class Canvas:
         tissue: Tissue,
         within: Iterable[Tissue],
         drift: float = 0.25,
+        clip: Curve | None = None,
     ) -> None:
         """Paint many small curves over some tissues at once, later ones on top.
 
@@ -166,6 +167,7 @@ class Canvas:
             tissue: their label.
             within: paint only over these tissues.
             drift: standard deviation of each one's sideways shift per mm of depth.
+            clip: paint only inside this other curve (standard anatomy, mm).
         """
         if not curves:
             return
@@ -180,12 +182,18 @@ class Canvas:
         if (high <= low).any():
             return
         box = (slice(low[1], high[1]), slice(low[0], high[0]))
+        shape = (high[1] - low[1], high[0] - low[0])
+        open_to = np.full(shape, clip is None)
+        if clip is not None:
+            mask = np.zeros(shape, dtype=np.uint8)
+            cv2.fillPoly(mask, [_fixed(self.frame.pixels(clip) - low)], 1, shift=_SHIFT)
+            open_to = mask.astype(bool)
         for k, depth in enumerate(self.depth_mm):
-            sheet = np.full((high[1] - low[1], high[0] - low[0]), -9999.0, dtype=np.float32)
+            sheet = np.full(shape, -9999.0, dtype=np.float32)
             fixed = _fixed(joined + each * depth - low)
             for polygon, value in zip(np.split(fixed, ends), hu, strict=True):
                 cv2.fillPoly(sheet, [polygon], float(value), shift=_SHIFT)
-            where = (sheet > -9000) & allowed[self.tissue[k][box]]
+            where = (sheet > -9000) & open_to & allowed[self.tissue[k][box]]
             np.copyto(self.hu[k][box], sheet, where=where)
             self.tissue[k][box][where] = tissue
 
@@ -225,13 +233,9 @@ class Canvas:
 
     def image(self) -> NDArray[np.float32]:
         """Return the mean of the sub-slices at image resolution, float32 ``[H,W]`` HU."""
-        return _down(self.hu.mean(axis=0))
-
-
-def _down(canvas: NDArray[np.float32]) -> NDArray[np.float32]:
-    side = canvas.shape[-1] // SUPERSAMPLING
-    out: NDArray[np.float32] = canvas.reshape(side, SUPERSAMPLING, side, SUPERSAMPLING).mean(axis=(1, 3))
-    return out
+        side = self.frame.size
+        mean = self.hu.sum(axis=0) / np.float32(LAYERS)
+        return np.asarray(cv2.resize(mean, (side, side), interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
 def _fixed(polygon: Curve) -> NDArray[np.int32]:

@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Curve = NDArray[np.float64]
 
+# A tube's round ends: cosine and sine of a few directions.
+_CAP = np.stack([np.cos(np.linspace(-1.2, 1.2, 5)), np.sin(np.linspace(-1.2, 1.2, 5))], axis=1)
+
 
 def spline(control: ArrayLike, per_segment: int = 8) -> Curve:
     """Return the closed Catmull-Rom curve through control points ``[M,2]`` (mm)."""
@@ -148,15 +151,21 @@ def band(
 
 def tube(line: Curve, radii: float | Sequence[float] | NDArray[np.float64]) -> Curve:
     """Return the outline of a tube along an open line with one radius (mm), or radii from its start to its end."""
-    r = np.atleast_1d(np.asarray(radii, dtype=np.float64))
-    radius = np.interp(np.linspace(0, 1, len(line)), np.linspace(0, 1, len(r)), r)
-    tangent = np.gradient(line, axis=0)
-    tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
-    side = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1) * radius[:, None]
-    cap = np.linspace(-1.2, 1.2, 5)[:, None]
-    end = line[-1] + radius[-1] * (np.cos(cap) * tangent[-1] - np.sin(cap) * side[-1] / max(radius[-1], 1e-9))
-    begin = line[0] - radius[0] * (np.cos(cap) * tangent[0] - np.sin(cap) * side[0] / max(radius[0], 1e-9))
-    return np.concatenate([line + side, end, (line - side)[::-1], begin])
+    n = len(line)
+    if isinstance(radii, (int, float)):
+        radius = np.full(n, float(radii))
+    else:
+        place = np.arange(n) * ((len(radii) - 1) / (n - 1))
+        radius = np.interp(place, np.arange(len(radii)), radii)
+    tangent = np.empty_like(line)
+    tangent[1:-1] = line[2:] - line[:-2]
+    tangent[0], tangent[-1] = line[1] - line[0], line[-1] - line[-2]
+    tangent /= np.maximum(np.sqrt((tangent * tangent).sum(axis=1, keepdims=True)), 1e-9)
+    side = tangent[:, ::-1] * (-1.0, 1.0)
+    width = side * radius[:, None]
+    end = line[-1] + radius[-1] * (_CAP[:, :1] * tangent[-1] - _CAP[:, 1:] * side[-1])
+    begin = line[0] - radius[0] * (_CAP[:, :1] * tangent[0] - _CAP[:, 1:] * side[0])
+    return np.concatenate([line + width, end, (line - width)[::-1], begin])
 
 
 def inside(curve: Curve, points: ArrayLike) -> NDArray[np.bool_]:

@@ -185,14 +185,20 @@ def _paint_spicules(
     middle = (np.asarray(centre) + 0.5) * SUPERSAMPLING - 0.5
     allowed = np.zeros(256, dtype=bool)
     allowed[[int(t) for t in growth.covers]] = True
-    width = float(np.clip(0.018 * diameter, 0.35, 0.8))
+    width = float(np.clip(0.018 * diameter, 0.35, 0.8)) * per_mm
+    side = canvas.hu.shape[-1]
     for start, end in shape.spicules:
         line: Curve = np.stack([start, end]) * diameter * per_mm + middle
         away = line[1] - line[0]
-        across = np.array([-away[1], away[0]]) / max(float(np.linalg.norm(away)), 1e-6) * width * per_mm
+        across = np.array([-away[1], away[0]]) / max(float(np.linalg.norm(away)), 1e-6) * width
         outline = np.stack([line[0] + across, line[1], line[0] - across])
         hu = growth.hu - float(rng.uniform(80, 420))
+        x0, y0 = np.clip(np.floor(outline.min(0)).astype(int), 0, side)
+        x1, y1 = np.clip(np.ceil(outline.max(0)).astype(int) + 1, 0, side)
+        if x1 <= x0 or y1 <= y0:
+            continue
+        strand = np.zeros((y1 - y0, x1 - x0), dtype=np.uint8)
+        cv2.fillPoly(strand, [np.round((outline - (x0, y0)) * 16).astype(np.int32)], 1, shift=4)
         for k in range(LAYERS):
-            sheet = np.zeros(canvas.hu.shape[1:], dtype=np.uint8)
-            cv2.fillPoly(sheet, [np.round(outline * 16).astype(np.int32)], 1, shift=4)
-            canvas.hu[k][sheet.astype(bool) & allowed[canvas.tissue[k]]] = hu
+            where = strand.astype(bool) & allowed[canvas.tissue[k, y0:y1, x0:x1]]
+            canvas.hu[k, y0:y1, x0:x1][where] = hu

@@ -78,9 +78,9 @@ class Growth:
 
 
 def lesion_size(rng: Generator, lesion_type: str) -> float:
-    """Draw a longest diameter in mm, within 6 to 58; medians as in the excerpt of DeepLesion's table."""
+    """Draw a longest diameter in mm, within 7 to 58; medians as in the excerpt of DeepLesion's table."""
     median, spread = _SIZE[lesion_type]
-    return float(np.clip(rng.lognormal(np.log(median), spread), 6.0, 58.0))
+    return float(np.clip(rng.lognormal(np.log(median), spread), 7.0, 58.0))
 
 
 def growth_of(rng: Generator, lesion_type: str, patient: Patient, level: str) -> Growth:
@@ -117,22 +117,18 @@ def _necrosis(rng: Generator, share: float, depth: tuple[float, float] = (12, 45
 
 
 def _bone(rng: Generator, patient: Patient, mass: float, level: str) -> Growth:
-    spreads = (
-        Tissue.MUSCLE,
-        Tissue.WALL_FAT,
-        Tissue.PELVIC_FAT,
-        Tissue.ABDOMINAL_FAT,
-        Tissue.LUNG,
-        Tissue.MEDIASTINAL_FAT,
-    )
+    # It breaks through toward fat or lung; against muscle it would have no edge to find.
+    spreads = (Tissue.WALL_FAT, Tissue.PELVIC_FAT, Tissue.ABDOMINAL_FAT, Tissue.LUNG, Tissue.MEDIASTINAL_FAT)
     draw = rng.random()
-    if draw < 0.35:
+    # What replaces the marrow is soft tissue; where the marrow is fatty itself, the lesion shows by contrast still.
+    lytic = min(mass - 15.0, patient.hu["marrow"] - 95.0)
+    if draw < 0.45:
         return Growth(
             "sclerotic metastasis", (Tissue.MARROW,), _BONE, (0.5, 1.0), 0.75, float(rng.uniform(560, 900)), spread=70.0
         )
-    if draw < 0.7:
-        return Growth("lytic metastasis", (Tissue.MARROW,), _BONE, (0.45, 1.0), 0.7, mass, spread=14.0)
-    return Growth("lytic mass", (Tissue.MARROW,), _BONE + spreads, (0.3, 0.8), 0.85, mass, spread=10.0)
+    if draw < 0.82:
+        return Growth("lytic metastasis", (Tissue.MARROW,), _BONE, (0.45, 1.0), 0.7, lytic, spread=14.0)
+    return Growth("lytic mass", (Tissue.MARROW,), _BONE + spreads, (0.45, 0.8), 0.85, lytic, spread=10.0)
 
 
 def _abdomen(rng: Generator, patient: Patient, mass: float, level: str) -> Growth:
@@ -167,8 +163,8 @@ def _mediastinum(rng: Generator, patient: Patient, mass: float, level: str) -> G
         "mediastinal or hilar node",
         (Tissue.MEDIASTINAL_FAT,),
         _MEDIASTINUM + _LUNG,
-        (0.5, 1.0),
-        0.72,
+        (0.62, 1.0),
+        0.78,
         mass,
         core=_necrosis(rng, 0.2),
     )
@@ -223,11 +219,12 @@ def _lung(rng: Generator, patient: Patient, mass: float, level: str) -> Growth:
 
 def _kidney(rng: Generator, patient: Patient, mass: float, level: str) -> Growth:
     covers = (*_KIDNEY, Tissue.RENAL_SINUS, *_ABDOMEN)
-    if patient.phase == "none" or rng.random() < 0.35:
+    # In the arterial phase medulla and tumour look alike, without contrast medium so do cortex and tumour.
+    if rng.random() < {"none": 1.0, "arterial": 0.7, "portal": 0.35}[patient.phase]:
         return Growth(
             "cyst", _KIDNEY, covers, (0.25, 0.8), 0.88, float(rng.uniform(-2, 14)), 2.0, margin_mm=0.9, outline="smooth"
         )
-    hu = min(mass + rng.uniform(-10, 25), patient.hu["kidney"] - 35)
+    hu = min(mass + rng.uniform(-10, 25), patient.hu["kidney"] - 72)
     return Growth(
         "renal mass", _KIDNEY, covers, (0.3, 0.85), 0.88, hu, 11.0, core=_necrosis(rng, 0.5), outline="lobulated"
     )
@@ -239,13 +236,13 @@ def _soft_tissue(rng: Generator, patient: Patient, mass: float, level: str) -> G
         return Growth(
             "axillary or chest-wall node", (Tissue.WALL_FAT,), (Tissue.WALL_FAT, Tissue.MUSCLE), (0.45, 1.0), 0.85, mass
         )
-    if draw < 0.6:
+    if draw < 0.68:
         covers = (Tissue.SUBCUTANEOUS_FAT, Tissue.BREAST, Tissue.WALL_FAT)
         return Growth(
             "subcutaneous nodule", (Tissue.SUBCUTANEOUS_FAT,), covers, (0.75, 1.0), 0.8, mass - rng.uniform(0, 20)
         )
     muscle = patient.hu["muscle"]
-    change = rng.uniform(24, 45) if patient.phase != "none" and rng.random() < 0.5 else -rng.uniform(22, 40)
+    change = rng.uniform(36, 60) if patient.phase != "none" and rng.random() < 0.5 else -rng.uniform(34, 52)
     return Growth(
         "intramuscular mass",
         (Tissue.MUSCLE,),

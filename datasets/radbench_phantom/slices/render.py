@@ -135,6 +135,7 @@ def render(
         "spacing_mm": round(canvas.frame.spacing, 6),
         "lesion_kind": growth.kind,
         "lesion_hu": round(growth.hu, 1),
+        "lesion_core_hu": round(growth.core, 1),
         "lesion_margin_mm": round(growth.margin_mm, 2),
         "lesion_diameter_mm": round(lesion.diameter_mm, 2),
     }

@@ -107,38 +107,34 @@ def paint_shell(canvas: Canvas, patient: Patient, region: str, body: Curve, rng:
     degrees = rng.uniform(-180, 180, 30 + int(1.5 * patient.fat_mm))
     points, out = along(body, degrees)
     tangent = np.stack([-out[:, 1], out[:, 0]], axis=1)
+    septa = []
     for p, n, t in zip(points, out, tangent, strict=True):
         depth = rng.uniform(3, 3 + patient.fat_mm)
         run = rng.uniform(4, 18) * t + rng.normal(0, 4) * n
-        line = path([p - n * depth, p - n * (depth + rng.normal(0, 1.5)) + run / 2, p - n * depth + run])
-        canvas.fill(
-            tube(line, (0.15, rng.uniform(0.25, 0.6), 0.15)),
-            hu["fat"] + rng.uniform(30, 110),
-            Tissue.SUBCUTANEOUS_FAT,
-            within=(Tissue.SUBCUTANEOUS_FAT,),
-        )
+        line = path([p - n * depth, p - n * (depth + rng.normal(0, 1.5)) + run / 2, p - n * depth + run], 3)
+        septa.append(tube(line, (0.15, rng.uniform(0.25, 0.6), 0.15)))
+    values = hu["fat"] + rng.uniform(30, 110, len(septa))
+    fat = Tissue.SUBCUTANEOUS_FAT
+    canvas.fill_all(septa, values.tolist(), fat, (fat,), drift=0.12)
     if patient.female and region in ("thorax", "shoulder"):
-        _paint_breasts(canvas, patient, rng)
+        _paint_breasts(canvas, patient, region, rng)
     canvas.fill(offset(trunk(region), 1.0), hu["fat"] + 4, Tissue.WALL_FAT)
 
 
-def _paint_breasts(canvas: Canvas, patient: Patient, rng: Generator) -> None:
-    outer = trunk("thorax")
+def _paint_breasts(canvas: Canvas, patient: Patient, region: str, rng: Generator) -> None:
+    outer = trunk(region)
     density = float(np.clip(rng.normal(1.0 - (patient.age - 40) / 60, 0.3), 0.1, 1.0))
+    strands = []
     for centre in (-54.0, -126.0):
         for _ in range(int(6 + 16 * density)):
             at = centre + rng.normal(0, 10)
             points, out = along(outer, np.array([at]))
             base = points[0] + out[0] * rng.uniform(6, 10 + patient.fat_mm)
             tip = base + out[0] * rng.uniform(2, 14) + rng.normal(0, 7, 2)
-            line = path([base, (base + tip) / 2 + rng.normal(0, 2.5, 2), tip])
-            canvas.fill(
-                tube(line, (0.5, rng.uniform(0.8, 3.2) * (0.4 + density), 0.5)),
-                rng.uniform(-30, 35),
-                Tissue.BREAST,
-                within=(Tissue.SUBCUTANEOUS_FAT, Tissue.BREAST),
-                drift=0.4,
-            )
+            line = path([base, (base + tip) / 2 + rng.normal(0, 2.5, 2), tip], 3)
+            strands.append(tube(line, (0.5, rng.uniform(0.8, 3.2) * (0.4 + density), 0.5)))
+    values = rng.uniform(-30, 35, len(strands))
+    canvas.fill_all(strands, values.tolist(), Tissue.BREAST, (Tissue.SUBCUTANEOUS_FAT,), drift=0.4)
 
 
 def muscle(canvas: Canvas, patient: Patient, curve: Curve, rng: Generator, streaks: int = 0) -> None:
@@ -151,19 +147,15 @@ def muscle(canvas: Canvas, patient: Patient, curve: Curve, rng: Generator, strea
         return
     low, high = shape.min(0), shape.max(0)
     axis = np.linalg.svd(shape - shape.mean(0), full_matrices=False)[2][0]
+    bundles = []
     for _ in range(count):
         start = rng.uniform(low, high)
         reach = rng.uniform(0.2, 0.55) * np.linalg.norm(high - low)
         heading = axis * rng.choice((-1, 1)) + rng.normal(0, 0.35, 2)
-        line = path([start, start + heading * reach / 2 + rng.normal(0, 1.5, 2), start + heading * reach])
-        canvas.fill(
-            tube(line, (0.1, rng.uniform(0.25, 0.8), 0.1)),
-            patient.hu["fat"] + rng.uniform(20, 90),
-            Tissue.WALL_FAT,
-            within=(Tissue.MUSCLE,),
-            clip=shape,
-            drift=0.25,
-        )
+        line = path([start, start + heading * reach / 2 + rng.normal(0, 1.5, 2), start + heading * reach], 4)
+        bundles.append(tube(line, (0.1, rng.uniform(0.25, 0.8), 0.1)))
+    values = patient.hu["fat"] + rng.uniform(20, 90, count)
+    canvas.fill_all(bundles, values.tolist(), Tissue.WALL_FAT, (Tissue.MUSCLE,), clip=shape)
 
 
 def bone(canvas: Canvas, patient: Patient, curve: Curve, cortex_mm: float, rng: Generator, marrow: float = 0.0) -> None:
