@@ -149,7 +149,7 @@ def test_a_run_scores_the_baseline_beside_what_was_asked_for(run_folder, first_r
     overall = frame[(frame["group"] == "all") & (frame["metric"] == "dice")]
     assert (overall["n_cases"] == 6).all()
     assert (overall["value"] > 0.5).all()
-    assert "grabcut is given recist at test time" in first_run.stdout
+    assert "At test time the task is given: recist." in first_run.stdout
 
 
 def test_a_second_identical_run_recomputes_nothing(bench, first_run):

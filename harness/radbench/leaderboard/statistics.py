@@ -20,7 +20,7 @@ from radbench.stats import (
     ranks_from_replicates,
     wilcoxon,
 )
-from radbench.stats.intervals import percentile_interval
+from radbench.stats.intervals import centred_p_value, percentile_interval
 from radbench.stats.means import mean
 
 Array = NDArray[np.float64]
