@@ -125,8 +125,8 @@ class _Breaker:
         if (pair.score_key, "") in self.known.scored or not entries[pair.split]:
             return
         before: frozenset[int] = frozenset()
-        for split, of_split in entries.items():
-            for index, part in self._parts(of_split):
+        for split in entries:
+            for index, part in self._parts(pair.dataset.entries.get(split, ())):
                 chunk = self._chunk(pair, split, index)
                 before |= self._enhance(pair, split, chunk, part, index)
         self._add(pair, "score-all", -1 - len(self.steps), entries, before)

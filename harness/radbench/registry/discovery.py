@@ -88,7 +88,7 @@ def plugin_from_file(path: Path) -> Plugin:
     sys.modules[stem] = module
     module.__dict__["__radbench_source__"] = source
     try:
-        exec(compile(source, path, "exec"), module.__dict__)
+        exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
     except (Exception, SystemExit) as e:
         del sys.modules[stem]
         raise PluginError(f"plugin file '{path}' cannot be imported: {one_line(e)}") from e

@@ -6,7 +6,18 @@ import time
 
 import torch
 
-from radbench import Case, CaseEntry, Config, DatasetSpec, EnhancerSpec, MetricSpec, TaskSpec, hookimpl, param
+from radbench import (
+    Case,
+    CaseEntry,
+    Config,
+    DatasetSpec,
+    Enhancement,
+    EnhancerSpec,
+    MetricSpec,
+    TaskSpec,
+    hookimpl,
+    param,
+)
 from radbench.contracts import CaseError
 
 KINDS = (
@@ -21,14 +32,19 @@ KINDS = (
     "eats",
     "picky",
     "noisy",
+    "leaves",
+    "flaky",
+    "layered",
 )
+HEARD = []
 
 
 @hookimpl
 def radbench_enhancers():
     specs = [EnhancerSpec(name=f"toy-{k.replace('_', '-')}", factory=f"toy_plugin:{k}", summary=k) for k in KINDS]
+    batched = EnhancerSpec(name="toy-batched", factory="toy_plugin:picky", summary="four at once", batch_size=4)
     learner = EnhancerSpec(name="toy-learner", factory="toy_plugin:Learner", summary="learns", trainable=True)
-    return [*specs, learner]
+    return [*specs, batched, learner]
 
 
 @hookimpl
@@ -40,10 +56,29 @@ def radbench_tasks():
         TaskSpec(
             name="toy-auroc", factory="toy_plugin:Auroc", summary="AUROC", metrics=(auroc,), default_dataset="toy"
         ),
+        TaskSpec(name="toy-odd", factory="toy_plugin:Odd", summary="odd", metrics=(mean,), default_dataset="toy"),
+        TaskSpec(
+            name="toy-whole",
+            factory="toy_plugin:Whole",
+            summary="trains",
+            metrics=(mean,),
+            splits=("train", "test"),
+            default_dataset="toy",
+        ),
         TaskSpec(
             name="toy-lung", factory="toy_plugin:Mean", summary="needs", metrics=(mean,), needs_targets=("lung_mask",)
         ),
     ]
+
+
+@hookimpl
+def radbench_pair_started(pair):
+    HEARD.append(("started", pair.name, None))
+
+
+@hookimpl
+def radbench_pair_finished(pair, rows):
+    HEARD.append(("finished", pair.name, rows))
 
 
 @hookimpl
@@ -56,6 +91,7 @@ class Toy:
         cases: int = param(6, "how many", source="assumed")
         size: int = param(8, "pixels", source="assumed")
         bad: str = param("", "case that cannot be loaded", source="assumed")
+        how: str = param("raise", "what the bad case does: raise, nan or exit", source="assumed")
         delay: float = param(0.0, "seconds to load", source="assumed")
 
     modality = "any"
@@ -66,18 +102,23 @@ class Toy:
 
     def manifest(self):
         def entry(split, i):
-            digest = hashlib.sha256(f"{split}{i}{self.config.size}".encode()).hexdigest()
+            fault = self.config.how if f"{split}{i}" == self.config.bad else ""
+            digest = hashlib.sha256(f"{split}{i}{self.config.size}{fault}".encode()).hexdigest()
             return CaseEntry(f"{split}{i}", f"{split}-p{i // 2}", split, "even" if i % 2 == 0 else "odd", digest)
 
         return [entry(s, i) for s in ("train", "validation", "test") for i in range(self.config.cases)]
 
     def load(self, case_id):
-        if case_id == self.config.bad:
+        if case_id == self.config.bad and self.config.how == "raise":
             raise CaseError(f"case '{case_id}': its file is cut short")
+        if case_id == self.config.bad and self.config.how == "exit":
+            os._exit(4)
         time.sleep(self.config.delay)
         split, i = case_id.rstrip("0123456789"), int(case_id.lstrip("abcdefghijklmnopqrstuvwxyz"))
         image = torch.full((1, self.config.size, self.config.size), (i + 1) / 20)
         group = "even" if i % 2 == 0 else "odd"
+        if case_id == self.config.bad:
+            image[0, 0, 0] = float("nan")
         return Case(
             case_id, f"{split}-p{i // 2}", image, group=group, targets={"findings": torch.tensor([float(i % 2)])}
         )
@@ -108,26 +149,77 @@ class Auroc(Mean):
         return TaskResult(scores={}, predictions=predictions)
 
 
+class Odd(Mean):
+    """Scores case by case, and does what a task must not, or draws random numbers."""
+
+    class Config(Config):
+        how: str = param("random", "random, mutate, names, nan or exit", source="assumed")
+
+    def __init__(self, config):
+        self.config = config
+        self.offset = torch.rand(1).item()
+
+    def score_case(self, sample, context):
+        if self.config.how == "mutate":
+            sample.case.image.mul_(0.5)
+            sample.image.mul_(0.5)
+            return {"mean": float(sample.case.image.mean())}
+        if self.config.how == "names":
+            return {"average": 0.0}
+        if self.config.how == "nan":
+            return {"mean": float("nan")}
+        if self.config.how == "exit":
+            os._exit(5)
+        return {"mean": torch.rand(1).item() + self.offset}
+
+
+class Whole(Mean):
+    """Trains on the train split and scores the test split, with the faults of such tasks."""
+
+    class Config(Config):
+        how: str = param("", "omit, fail, stranger or undeclared", source="assumed")
+
+    def run(self, data, context):
+        from radbench import TaskResult
+        from radbench.contracts import Failure
+
+        if self.config.how == "undeclared":
+            data.split("validation")
+        learnt = sum(float(s.image.mean()) for s in data.split("train")) + torch.rand(1).item()
+        samples = list(data.split("test"))
+        failures = []
+        if self.config.how in ("omit", "fail"):
+            last = samples.pop()
+            if self.config.how == "fail":
+                failures = [Failure(last.case.case_id, "error", "no lesion found", "score")]
+        scores = {s.case.case_id: {"mean": learnt + float(s.image.mean())} for s in samples}
+        if self.config.how == "stranger":
+            scores["nobody"] = {"mean": 0.0}
+        return TaskResult(scores=scores, failures=failures)
+
+
 class Learner:
     class Config(Config):
         trained_on: str = param("toy", "data set", source="assumed")
         fail: bool = param(False, "raise in fit", source="assumed")
+        strength: float = param(1.0, "how much of what was learnt is added", source="assumed")
 
     def __init__(self, config):
         self.config = config
-        self.weight = torch.zeros(1)
+        self.weight = torch.rand(1) * 1e-3
 
     def fit(self, cases, context):
         if self.config.fail:
             raise RuntimeError("no convergence")
-        self.weight = torch.stack([c.image.mean() for c in cases]).mean().reshape(1) + torch.rand(1) * 1e-3
+        mean = torch.stack([c.image.mean() for c in cases]).mean().reshape(1)
+        self.weight = self.weight + mean * self.config.strength + torch.rand(1) * 1e-3
         context.progress(1, 1, "epoch")
 
     def enhance(self, images):
         return (images + self.weight).clamp(0, 1)
 
     def state_dict(self):
-        return {"weight": self.weight}
+        return {"weight": self.weight, "tied": self.weight}
 
     def load_state_dict(self, state):
         self.weight = state["weight"]
@@ -173,11 +265,27 @@ def eats(images):
 
 
 def picky(images, fails_at: float = 0.15, how: str = "raise"):
-    if abs(float(images.mean()) - fails_at) < 1e-3:
+    if bool(((images.mean(dim=(1, 2, 3)) - fails_at).abs() < 1e-3).any()):
         if how == "exit":
             os._exit(3)
         raise ValueError("not this one")
     return images
+
+
+def leaves(images):
+    raise SystemExit("done here")
+
+
+def flaky(images, marker: str = ""):
+    """Die the first time only."""
+    if not os.path.exists(marker):  # noqa: PTH110
+        open(marker, "w").close()  # noqa: PTH123, SIM115
+        os._exit(9)
+    return images
+
+
+def layered(images, layer: str = "denoised"):
+    return Enhancement(images, {layer: images * 0.5})
 
 
 def noisy(images):

@@ -1,0 +1,48 @@
+"""Reporting: who is told of a run's progress and of its pairs."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from radbench.engine.plan import Pair
+
+
+class Reporter(Protocol):
+    """Told of a run's progress; the command line draws it, a script may ignore it."""
+
+    def steps(self, total_cases: int, known_pairs: int) -> None:
+        """Called once: how many case-steps are to be done."""
+        ...
+
+    def advance(self, cases: int, text: str) -> None:
+        """So many more case-steps are done."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something a person should read at once."""
+        ...
+
+
+class Listeners(Protocol):
+    """Told of a run's pairs."""
+
+    def started(self, pair: Pair) -> None:
+        """The first step of a pair was handed to a worker."""
+        ...
+
+    def ended(self, pair: Pair) -> None:
+        """A pair ended, well or badly; its per-case file and journal line are written."""
+        ...
+
+
+class Silent:
+    """A reporter that says nothing."""
+
+    def steps(self, total_cases: int, known_pairs: int) -> None:
+        """See :class:`Reporter`."""
+
+    def advance(self, cases: int, text: str) -> None:
+        """See :class:`Reporter`."""
+
+    def note(self, text: str) -> None:
+        """See :class:`Reporter`."""
