@@ -130,12 +130,14 @@ def write_derived_dicom(
     window = mapping if isinstance(mapping, Window) else None
     in_hu = stored.hounsfield and not stored.reversed and chosen.polarity == "declared"
     bounds = window.bounds if window is not None and in_hu else None
-    derived = _derived(dataset, chosen, pixels, description)
-    _describe_pixels(derived, pixels, bounds)
     buffer = io.BytesIO()
     try:
+        derived = _derived(dataset, chosen, pixels, description)
+        _describe_pixels(derived, pixels, bounds)
         derived.save_as(buffer, enforce_file_format=True)
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+    except (ImageReadError, MemoryError):
+        raise
+    except Exception as error:  # a damaged element raises anything when it is copied or encoded
         raise ImageReadError(
             f"'{origin.name}' has an element that cannot be written again ({error}); repair its header"
         ) from error

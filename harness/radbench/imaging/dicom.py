@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,10 +53,13 @@ def parse_dicom(name: str, data: bytes) -> Dataset:
             dataset.get(keyword)
     except InvalidDicomError:
         raise ImageReadError(f"'{name}' is not a DICOM file: it lacks the DICM mark") from None
-    except _DAMAGE as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged bytes make a parser raise anything
         raise ImageReadError(f"'{name}' is cut short or damaged ({_short(error)}); copy it again") from error
     if not any(keyword in dataset for keyword in _PIXEL_KEYWORDS):
-        what = f"it is a {dataset.SOPClassUID.name}" if "SOPClassUID" in dataset else "it has no SOP class"
+        kind = getattr(dataset.get("SOPClassUID"), "name", "")
+        what = f"it is a {kind}" if kind else "it has no SOP class"
         if "Rows" not in dataset and "SOPClassUID" not in dataset:
             raise ImageReadError(f"'{name}' is not a DICOM image, or is cut short in its header")
         raise ImageReadError(f"'{name}' has no pixels ({what}), or is cut short before them; give an image")
@@ -65,7 +67,6 @@ def parse_dicom(name: str, data: bytes) -> Dataset:
 
 
 _NEEDED = ("SOPClassUID", "Rows", "Columns", "PixelData", "RescaleSlope", "WindowCenter", "PixelSpacing")
-_DAMAGE = (EOFError, OSError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError, struct.error)
 
 
 def read_dicom(path: Path, data: bytes, options: ReadOptions) -> Stored:
@@ -95,9 +96,9 @@ def stored_from(name: str, dataset: Dataset, options: ReadOptions) -> Stored:
     """
     try:
         return _stored_from(name, dataset, options)
-    except ImageReadError:
+    except (ImageReadError, MemoryError):
         raise
-    except _DAMAGE as error:
+    except Exception as error:  # damaged elements raise anything when they are decoded
         raise ImageReadError(
             f"'{name}' has a damaged or contradictory DICOM header ({_short(error)}); export it again"
         ) from error
@@ -189,7 +190,7 @@ def _frame_number(name: str, dataset: Dataset, options: ReadOptions) -> int | No
 
 
 def _decode(name: str, dataset: Dataset, index: int | None) -> NDArray[Any]:
-    from pydicom.pixels import pixel_array
+    from pydicom.pixels import get_decoder, pixel_array
 
     syntax = _transfer_syntax(dataset)
     if not syntax:
@@ -200,18 +201,24 @@ def _decode(name: str, dataset: Dataset, index: int | None) -> NDArray[Any]:
         syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
         dataset.ensure_file_meta()
         dataset.file_meta.TransferSyntaxUID = syntax
+    if syntax.is_compressed and not _readable(get_decoder, syntax):
+        raise ImageReadError(
+            f"'{name}' is compressed as {syntax.name} and no installed decoder reads it; install pylibjpeg with "
+            "pylibjpeg-libjpeg and pylibjpeg-openjpeg, or python-gdcm, or decompress it"
+        )
     try:
         return pixel_array(dataset, index=index)
-    except (RuntimeError, NotImplementedError, ImportError) as error:
-        if not syntax.is_compressed:
-            raise ImageReadError(f"'{name}' cannot be decoded ({_short(error)})") from error
-        raise ImageReadError(
-            f"'{name}' is compressed as {syntax.name} and no installed decoder reads it ({_short(error)}); "
-            "install pylibjpeg with pylibjpeg-libjpeg and pylibjpeg-openjpeg, or python-gdcm, or "
-            "decompress it"
-        ) from error
-    except (ValueError, AttributeError, OSError, EOFError, KeyError, struct.error) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged pixels make a decoder raise anything
         raise ImageReadError(f"'{name}' has pixels that are cut short or damaged ({_short(error)})") from error
+
+
+def _readable(get_decoder: Any, syntax: Any) -> bool:
+    try:
+        return bool(get_decoder(syntax).is_available)
+    except NotImplementedError:
+        return False
 
 
 def _stored_bits(name: str, dataset: Dataset, pixels: NDArray[Any], bits: int, signed: bool) -> NDArray[np.int64]:

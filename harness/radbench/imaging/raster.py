@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import struct
 import warnings
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,6 @@ FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF")
 REC601 = (0.299, 0.587, 0.114)
 """Luma of red, green and blue, ITU-R BT.601."""
 
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, KeyError)
 _EXIF_ORIENTATION = 0x0112
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES, _TIFF_SAMPLE_FORMAT = 258, 262, 277, 339
 
@@ -51,7 +48,9 @@ def read_raster(path: Path, data: bytes, options: ReadOptions) -> Stored:
             return _read(path, data, options)
     except Image.DecompressionBombError:
         raise _too_large(path) from None
-    except _DAMAGE as error:
+    except (ImageReadError, MemoryError):
+        raise
+    except Exception as error:  # damaged bytes make a decoder raise anything
         raise ImageReadError(f"'{path.name}' is cut short or damaged ({error}); copy it again") from error
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = strict

@@ -143,7 +143,9 @@ def read_volume(path: str | os.PathLike[str]) -> CtVolume:
         raise ImageReadError(f"'{file.name}' states no orientation (qform and sform codes are 0); set one of them")
     try:
         values = np.asarray(image.dataobj)
-    except (OSError, EOFError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged bytes make a decoder raise anything
         raise ImageReadError(f"'{file.name}' is cut short or damaged ({error}); copy it again") from error
     order = (axes[2], axes[1], axes[0])
     turned = values.transpose(order)

@@ -70,7 +70,7 @@ regions = st.builds(Region, st.integers(-12, 35), st.integers(-12, 45), st.integ
 @given(regions)
 def test_crop_holds_the_pixels_at_their_places_and_fill_elsewhere(region: Region) -> None:
     part = crop(IMAGE, region, fill=-1.0)
-    padded = np.full((130, 140), -1.0, np.float32)
+    padded = np.full((160, 170), -1.0, np.float32)
     padded[50:80, 50:90] = IMAGE[0].numpy()
     truth = padded[50 + region.top :, 50 + region.left :][: region.height, : region.width]
     assert np.array_equal(part[0].numpy(), truth)
