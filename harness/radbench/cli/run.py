@@ -125,7 +125,7 @@ def run(
     outcome = finished.outcome
     if outcome.computed:
         typer.echo(f"{outcome.computed} case-steps computed, {outcome.reused} reused, in {finished.seconds:.1f} s")
-    else:
+    elif outcome.reused:
         typer.echo(f"nothing recomputed: all {outcome.reused} case-steps were there already")
     typer.echo(f"leaderboard: {finished.folder.leaderboard}")
     typer.echo(f"per-case scores, journal and logs: {finished.folder.root}")
