@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from radbench.metrics.inputs import checked_images, no_scores, scores_where
-from radbench.metrics.reduction import fixed_order_mean, fixed_order_sum
-from radbench.metrics.windows import gaussian_filter, halve_bicubic
+from radbench.metrics.reduction import fixed_order_sum
+from radbench.metrics.windows import gaussian_filter, halve_bicubic, tiles
 
 VARIANTS = ("live",)
 MINIMUM_SIDE = 14
@@ -24,7 +24,6 @@ _C = 1.0
 # as a sign it would be counted by the asymmetric fit.
 _ROUNDING = 1e-9
 _NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (-1, 1))
-_ROWS_AT_ONCE = 64
 _PIXELS_AT_ONCE = 1 << 24
 
 
@@ -106,13 +105,14 @@ def mscn(planes: Tensor) -> Tensor:
     """
     reach = _WINDOW // 2
     padded = torch.nn.functional.pad(planes, (reach, reach, reach, reach))
-    height = planes.shape[-2]
     coefficients = torch.empty_like(planes)
-    # Bands of rows keep every intermediate in a CPU's cache; each pixel's arithmetic is the same.
-    rows = _ROWS_AT_ONCE if planes.device.type == "cpu" else height
-    for top in range(0, height, rows):
-        band = slice(top, min(top + rows, height))
-        _mscn_of_padded(padded[:, band.start : band.stop + 2 * reach], out=coefficients[:, band])
+    for rows, columns in tiles(planes.shape[-2], planes.shape[-1], 2 * reach, planes.device):
+        tile = padded[:, rows.start : rows.stop + 2 * reach, columns.start : columns.stop + 2 * reach]
+        mean = gaussian_filter(tile, _WINDOW, _SIGMA)
+        square = gaussian_filter(tile * tile, _WINDOW, _SIGMA)
+        deviation = torch.nn.functional.hardshrink(tile[:, reach:-reach, reach:-reach] - mean, _ROUNDING)
+        deviation.div_(square.sub_(mean.mul_(mean)).abs_().sqrt_().add_(_C))
+        coefficients[:, rows, columns] = deviation
     return coefficients
 
 
@@ -125,12 +125,7 @@ def fit_ggd(values: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         shape and variance, ``[B]`` each; shape NaN where all values are zero.
     """
-    shapes, ratios = _shape_table(values.device)
-    buffer = values * values
-    variance = fixed_order_mean(buffer, overwrite=True)
-    ratio = variance / fixed_order_mean(torch.abs(values, out=buffer), overwrite=True).square()
-    nearest = (ratio[:, None] - 1.0 / ratios).abs().argmin(dim=1)
-    return _defined(ratio, shapes[nearest]), variance
+    return _ggd_of(fixed_order_sum(_ggd_sums(values[:, None])), values.shape[-1])
 
 
 def fit_aggd(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -142,24 +137,7 @@ def fit_aggd(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     Returns:
         shape, mean, left variance and right variance, ``[B]`` each; NaN where values of one sign are lacking.
     """
-    shapes, ratios = _shape_table(values.device)
-    # One buffer for all the sums: fresh memory costs more than the arithmetic.
-    buffer = torch.abs(values)
-    absolute_mean = fixed_order_mean(buffer, overwrite=True)
-    square_below = fixed_order_sum(torch.clamp(values, max=0.0, out=buffer).square_(), overwrite=True)
-    square_above = fixed_order_sum(torch.clamp(values, min=0.0, out=buffer).square_(), overwrite=True)
-    # Sums of signs are whole numbers, exact in any order.
-    surplus = torch.sign(values, out=buffer).sum(dim=-1)
-    count = buffer.abs_().sum(dim=-1)
-    left, right = square_below / ((count - surplus) / 2), square_above / ((count + surplus) / 2)
-    skew = (left / right).sqrt()
-    n = values.shape[-1]
-    ratio = absolute_mean.square() / ((square_below + square_above) / n)
-    ratio = ratio * (skew * skew * skew + 1) * (skew + 1) / (skew * skew + 1).square()
-    nearest = (ratio[:, None] - ratios).abs().argmin(dim=1)
-    # sqrt(ratio) is Gamma(2/a) / sqrt(Gamma(1/a) Gamma(3/a)), the factor of the mean.
-    mean = (right.sqrt() - left.sqrt()) * ratios[nearest].sqrt()
-    return _defined(ratio, shapes[nearest]), _defined(ratio, mean), left, right
+    return _aggd_of(fixed_order_sum(_aggd_sums(values[:, None])), values.shape[-1])
 
 
 @lru_cache(maxsize=4)
@@ -182,25 +160,69 @@ def live_regression(device: torch.device) -> SupportVectorRegression:
     )
 
 
-def _mscn_of_padded(padded: Tensor, out: Tensor) -> None:
-    reach = _WINDOW // 2
-    mean = gaussian_filter(padded, _WINDOW, _SIGMA)
-    square = gaussian_filter(padded * padded, _WINDOW, _SIGMA)
-    deviation = torch.nn.functional.hardshrink(padded[:, reach:-reach, reach:-reach] - mean, _ROUNDING)
-    torch.div(deviation, square.sub_(mean.mul_(mean)).abs_().sqrt_().add_(_C), out=out)
-
-
 def _scale_features(planes: Tensor) -> Tensor:
     coefficients = mscn(planes)
-    features = list(fit_ggd(coefficients.flatten(1)))
     height, width = planes.shape[-2:]
     cyclic = torch.nn.functional.pad(coefficients[:, None], (1, 1, 1, 1), mode="circular")[:, 0]
-    products = torch.empty_like(coefficients)
-    for down, right in _NEIGHBOURS:
-        neighbours = cyclic[:, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
-        torch.mul(coefficients, neighbours, out=products)
-        features.extend(fit_aggd(products.flatten(1)))
+    # Each tile leaves one sum per column; they come together at the end, in one order for all.
+    sums: list[list[Tensor]] = [[] for _ in range(1 + len(_NEIGHBOURS))]
+    for rows, columns in tiles(height, width, 0, planes.device):
+        tile = coefficients[:, rows, columns]
+        sums[0].append(_ggd_sums(tile))
+        for k, (down, right) in enumerate(_NEIGHBOURS, start=1):
+            neighbours = cyclic[
+                :, 1 - down + rows.start : 1 - down + rows.stop, 1 - right + columns.start : 1 - right + columns.stop
+            ]
+            sums[k].append(_aggd_sums(tile * neighbours))
+    totals = [fixed_order_sum(torch.cat(parts, dim=-1)) for parts in sums]
+    features = list(_ggd_of(totals[0], height * width))
+    for total in totals[1:]:
+        features.extend(_aggd_of(total, height * width))
     return torch.stack(features, dim=1)
+
+
+def _ggd_sums(values: Tensor) -> Tensor:
+    """Return the sums over the rows of ``[B,h,w]`` of squares and magnitudes, ``[B,2,w]``."""
+    buffer = values * values
+    squares = fixed_order_sum(buffer, dim=-2, overwrite=True).clone()
+    magnitudes = fixed_order_sum(torch.abs(values, out=buffer), dim=-2, overwrite=True)
+    return torch.stack((squares, magnitudes), dim=1)
+
+
+def _aggd_sums(values: Tensor) -> Tensor:
+    """Return the sums over the rows of ``[B,h,w]`` that an asymmetric fit needs, ``[B,5,w]``.
+
+    They are: magnitudes, squares below zero, squares above zero, signs, and the number of values that are not zero.
+    """
+    buffer = torch.abs(values)
+    magnitudes = fixed_order_sum(buffer, dim=-2, overwrite=True).clone()
+    below = fixed_order_sum(torch.clamp(values, max=0.0, out=buffer).square_(), dim=-2, overwrite=True).clone()
+    above = fixed_order_sum(torch.clamp(values, min=0.0, out=buffer).square_(), dim=-2, overwrite=True).clone()
+    # Sums of signs are whole numbers, exact in any order.
+    signs = torch.sign(values, out=buffer).sum(dim=-2)
+    count = buffer.abs_().sum(dim=-2)
+    return torch.stack((magnitudes, below, above, signs, count), dim=1)
+
+
+def _ggd_of(sums: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    shapes, ratios = _shape_table(sums.device)
+    variance, magnitude = (sums / n).unbind(1)
+    ratio = variance / magnitude.square()
+    nearest = (ratio[:, None] - 1.0 / ratios).abs().argmin(dim=1)
+    return _defined(ratio, shapes[nearest]), variance
+
+
+def _aggd_of(sums: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    shapes, ratios = _shape_table(sums.device)
+    magnitudes, below, above, signs, count = sums.unbind(1)
+    left, right = below / ((count - signs) / 2), above / ((count + signs) / 2)
+    skew = (left / right).sqrt()
+    ratio = (magnitudes / n).square() / ((below + above) / n)
+    ratio = ratio * (skew * skew * skew + 1) * (skew + 1) / (skew * skew + 1).square()
+    nearest = (ratio[:, None] - ratios).abs().argmin(dim=1)
+    # sqrt(ratio) is Gamma(2/a) / sqrt(Gamma(1/a) Gamma(3/a)), the factor of the mean.
+    mean = (right.sqrt() - left.sqrt()) * ratios[nearest].sqrt()
+    return _defined(ratio, shapes[nearest]), _defined(ratio, mean), left, right
 
 
 def _regress(features: Tensor) -> Tensor:

@@ -5,33 +5,33 @@ from __future__ import annotations
 from torch import Tensor
 
 
-def fixed_order_sum(values: Tensor, overwrite: bool = False) -> Tensor:
-    """Sum ``[...,N]`` over its last dimension by folding halves onto each other.
+def fixed_order_sum(values: Tensor, dim: int = -1, overwrite: bool = False) -> Tensor:
+    """Sum over one dimension by folding its halves onto each other.
 
     A library's sum may split its work by batch or by thread, and so round differently. Folding uses only
     element-wise additions, which IEEE 754 determines; its error grows with log N (pairwise summation).
 
     Args:
-        values: what to sum.
+        values: float ``[...]``.
+        dim: the dimension to sum, dropped from the result.
         overwrite: fold in place, which takes no memory and loses the values (and gradients).
 
     Returns:
-        ``[...]``; zero where N is 0.
+        Zeros where the dimension is empty.
     """
-    n = values.shape[-1]
+    n = values.shape[dim]
     if n == 0:
-        return values.sum(dim=-1)
+        return values.sum(dim=dim)
     while n > 1:
         half = n // 2
-        head, tail = values[..., :half], values[..., half : 2 * half]
+        head, tail = values.narrow(dim, 0, half), values.narrow(dim, half, half)
         folded = head.add_(tail) if overwrite else head + tail
         if n % 2:
-            folded[..., 0] += values[..., n - 1]
+            folded.select(dim, 0).add_(values.select(dim, n - 1))
         values, n = folded, half
-    # A clone, or a score would keep the whole buffer alive.
-    return values[..., 0].clone() if overwrite else values[..., 0]
+    return values.select(dim, 0)
 
 
-def fixed_order_mean(values: Tensor, overwrite: bool = False) -> Tensor:
+def fixed_order_mean(values: Tensor) -> Tensor:
     """Average ``[...,N]`` over its last dimension; see :func:`fixed_order_sum`."""
-    return fixed_order_sum(values, overwrite) / values.shape[-1]
+    return fixed_order_sum(values) / values.shape[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 
 import torch
@@ -10,6 +11,35 @@ from torch import Tensor
 
 # These filters are written as shifted sums: element-wise operations give the same bits in every batch and with every
 # number of threads, and in float64 they are many times faster on a CPU than a dense convolution.
+
+
+# An operation on no more elements than this (torch's grain size is one more) runs on the calling thread, out of its
+# cache. Hundreds of short parallel operations would gain little, and lose all of it in waiting on a busy machine.
+_SERIAL_ELEMENTS = 32_767
+
+
+def tiles(height: int, width: int, halo: int, device: torch.device, step: int = 1) -> Iterator[tuple[slice, slice]]:
+    """Cut an image into tiles that a CPU works on one after the other; any other device takes it whole.
+
+    Args:
+        height: rows to cover.
+        width: columns to cover.
+        halo: rows and columns of input that a tile needs beyond its own.
+        device: where the image is.
+        step: input pixels per output pixel, along each side.
+
+    Yields:
+        The rows and the columns of a tile.
+    """
+    across = down = 1
+    if device.type == "cpu":
+        across = math.ceil(step * width / 512)
+        columns = step * math.ceil(width / across) + halo
+        down = math.ceil(height / max(1, (_SERIAL_ELEMENTS // columns - halo) // step))
+    tall, wide = math.ceil(height / down), math.ceil(width / across)
+    for top in range(0, height, tall):
+        for left in range(0, width, wide):
+            yield slice(top, min(top + tall, height)), slice(left, min(left + wide, width))
 
 
 @lru_cache(maxsize=16)
@@ -52,6 +82,7 @@ def _symmetric_sum(planes: Tensor, taps: tuple[float, ...], dim: int) -> Tensor:
 # A cubic kernel (Keys 1981, a = -1/2) stretched to twice its width has these values at 0.5, 1.5, 2.5 and 3.5 pixels
 # from the middle between two pixels, where every pixel of the half-size image lies; all are exact in binary.
 _HALVING_TAPS = (0.43359375, 0.11328125, -0.03515625, -0.01171875)
+_HALVING_REACH = 3
 
 
 def halve_bicubic(planes: Tensor) -> Tensor:
@@ -65,23 +96,37 @@ def halve_bicubic(planes: Tensor) -> Tensor:
     Returns:
         ``[B,ceil(H/2),ceil(W/2)]``; values may leave the input's range by the kernel's overshoot.
     """
-    return _halve(_halve(planes, dim=-2), dim=-1)
+    extended = _mirror(_mirror(planes, dim=-2), dim=-1)
+    height, width = (math.ceil(side / 2) for side in planes.shape[-2:])
+    halved = planes.new_empty(planes.shape[0], height, width)
+    for rows, columns in tiles(height, width, 2 * _HALVING_REACH, planes.device, step=2):
+        tile = extended[
+            :,
+            2 * rows.start : 2 * rows.stop + 2 * _HALVING_REACH,
+            2 * columns.start : 2 * columns.stop + 2 * _HALVING_REACH,
+        ]
+        halved[:, rows, columns] = _halve(_halve(tile, dim=-2), dim=-1)
+    return halved
 
 
-def _halve(planes: Tensor, dim: int) -> Tensor:
+def _mirror(planes: Tensor, dim: int) -> Tensor:
     size = planes.shape[dim]
-    odd = size % 2
-    before = planes.narrow(dim, 0, 3).flip(dim)
-    after = planes.narrow(dim, size - 3 - odd, 3 + odd).flip(dim)
-    extended = torch.cat((before, planes, after), dim=dim)
+    after = _HALVING_REACH + size % 2
+    return torch.cat(
+        (planes.narrow(dim, 0, _HALVING_REACH).flip(dim), planes, planes.narrow(dim, size - after, after).flip(dim)),
+        dim,
+    )
+
+
+def _halve(extended: Tensor, dim: int) -> Tensor:
     # Even and odd pixels apart, so that each tap is a contiguous run.
     pairs = extended.unflatten(dim, (-1, 2))
-    even, odd_pixels = pairs.select(dim, 0).contiguous(), pairs.select(dim, 1).contiguous()
-    n = (size + odd) // 2
+    even, odd = pairs.select(dim, 0).contiguous(), pairs.select(dim, 1).contiguous()
+    n = even.shape[dim] - _HALVING_REACH
     rings = []
     for d, tap in enumerate(_HALVING_TAPS):
-        left, right = 3 - d, 4 + d
-        ring = _every_second(even, odd_pixels, left, n, dim) + _every_second(even, odd_pixels, right, n, dim)
+        left, right = _HALVING_REACH - d, _HALVING_REACH + 1 + d
+        ring = _every_second(even, odd, left, n, dim) + _every_second(even, odd, right, n, dim)
         rings.append(ring.mul_(tap))
     return rings[0].add_(rings[1]).add_(rings[2]).add_(rings[3])
 
