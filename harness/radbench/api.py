@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from radbench.contracts.case import CaseInfo
 from radbench.contracts.enhancement import Enhancement
 from radbench.contracts.errors import UsageError
+from radbench.contracts.folders import cache_folder
 from radbench.engine.apply import LoadedEnhancer, seed_everything
 from radbench.engine.executors.local import LocalExecutor
 from radbench.engine.journal import RunFolder, default_folder
@@ -22,7 +23,7 @@ from radbench.engine.plan import Pair, Plan, make_plan, plan_enhancer
 from radbench.engine.reporting import Reporter, Silent
 from radbench.engine.request import Request
 from radbench.engine.session import Outcome, RunAbortedError, Session
-from radbench.engine.store import Store, StoreError, cache_folder
+from radbench.engine.store import Store, StoreError
 from radbench.engine.worker import WorkerSetup
 from radbench.registry.discovery import one_line, plugin_paths
 from radbench.registry.registry import Registry, load_registry

@@ -110,10 +110,10 @@ def source_of(resolved: Resolved) -> str:
     return source_digest(resolved.spec.factory.partition(":")[0])
 
 
-def code(resolved: Resolved) -> dict[str, Any]:
-    """Return what else can change a plugin's result: its sources, the toolkit's, the numeric libraries."""
+def code(source: str) -> dict[str, Any]:
+    """Return what else can change a plugin's result: its sources' digest, the toolkit's, the numeric libraries."""
     return {
-        "source": source_of(resolved),
+        "source": source,
         "toolkit": toolkit_digest(),
         "environment": environment(),
     }

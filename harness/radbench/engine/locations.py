@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import filelock
 
 from radbench.contracts.errors import UsageError
-from radbench.engine.store import write_atomically
+from radbench.contracts.folders import config_folder
+from radbench.engine.store import StoreError, write_atomically
 
 
 def locations_file() -> Path:
-    """Return the file of locations: under ``RADBENCH_CONFIG``, or the user's configuration folder."""
-    given = os.environ.get("RADBENCH_CONFIG")
-    if given:
-        return Path(given).expanduser() / "datasets.json"
-    import platformdirs
-
-    return Path(platformdirs.user_config_dir("radbench")) / "datasets.json"
+    """Return the file of locations."""
+    return config_folder() / "datasets.json"
 
 
 def locations() -> dict[str, Path]:
@@ -33,7 +28,7 @@ def locations() -> dict[str, Path]:
         return {name: Path(path) for name, path in json.loads(file.read_text()).items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, AttributeError) as e:
+    except (OSError, ValueError, AttributeError, TypeError) as e:
         raise UsageError(f"'{file}' cannot be read ({e}): mend or delete it") from e
 
 
@@ -46,14 +41,17 @@ def add_location(name: str, path: Path) -> Path:
     """Remember where a data set lies.
 
     Raises:
-        UsageError: there is no such folder or file.
+        UsageError: there is no such folder or file, or the user's configuration folder cannot be written.
     """
     path = path.expanduser().resolve()
     if not path.exists():
         raise UsageError(f"data set '{name}': '{path}' does not exist")
     file = locations_file()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(file.with_suffix(".lock")):
-        known = {k: str(v) for k, v in locations().items()} | {name: str(path)}
-        write_atomically(file, json.dumps(known, indent=1, sort_keys=True).encode())
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(file.with_suffix(".lock")):
+            known = {k: str(v) for k, v in locations().items()} | {name: str(path)}
+            write_atomically(file, json.dumps(known, indent=1, sort_keys=True).encode())
+    except (OSError, StoreError) as e:
+        raise UsageError(f"data set '{name}': its place cannot be remembered in '{file}': {e}") from e
     return path

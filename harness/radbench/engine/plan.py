@@ -61,8 +61,8 @@ class PlannedEnhancer:
         return digest(
             {
                 "fit": self._identity,
-                "code": code(self.resolved),
-                "loader": source_of(self.trained_on.resolved),
+                "code": code(self.ref.source),
+                "loader": self.trained_on.ref.source,
                 "seed": seed,
                 "precision": precision,
             }
@@ -73,7 +73,7 @@ class PlannedEnhancer:
         return digest(
             {
                 "enhance": self._identity,
-                "code": code(self.resolved),
+                "code": code(self.ref.source),
                 "loader": loader,
                 "seed": seed,
                 "precision": precision,
@@ -105,7 +105,7 @@ class PlannedTask:
         return digest(
             {
                 "score": self.digest,
-                "code": code(self.resolved),
+                "code": code(self.ref.source),
                 "enhance": enhance_key,
                 "seed": seed,
                 "data": "" if self.per_case else data,
@@ -152,7 +152,7 @@ class Pair:
     @cached_property
     def enhance_key(self) -> str:
         """Key of the enhancements it needs."""
-        return self.enhancer.enhance_key(self.seed, self.precision, source_of(self.dataset.resolved))
+        return self.enhancer.enhance_key(self.seed, self.precision, self.dataset.ref.source)
 
     @cached_property
     def score_key(self) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radbench.contracts.atomic import replace_file
 from radbench.contracts.enhancement import Enhancement
 from radbench.contracts.errors import RadbenchError
 
@@ -25,33 +25,15 @@ class UnreadableError(StoreError):
     """Something in the cache is gone or damaged; it can be made again."""
 
 
-def cache_folder() -> Path:
-    """Return where caches lie: ``RADBENCH_CACHE``, or the user's cache folder."""
-    given = os.environ.get("RADBENCH_CACHE")
-    if given:
-        return Path(given).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("radbench"))
-
-
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that it is there whole or not at all.
 
     Raises:
         StoreError: the folder cannot be written (disk full, read-only, ...); what was there before stays.
     """
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / f".writing-{os.getpid()}-{secrets.token_hex(6)}"
-        with temporary.open("xb") as file:
-            file.write(data)
-        temporary.replace(path)
+        replace_file(path, data)
     except OSError as e:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
         raise StoreError(f"cannot write '{path}': {e.strerror or e}") from e
 
 

@@ -47,7 +47,9 @@ def test_the_source_of_a_field_is_kept():
     assert source_of(Window.model_fields["size"]) == "paper 2.1"
 
 
-def gamma(images: Tensor, exponent: float = 0.8, invert=False, *, steps: Annotated[int, param(source="code", ge=1)] = 2):
+def gamma(
+    images: Tensor, exponent: float = 0.8, invert=False, *, steps: Annotated[int, param(source="code", ge=1)] = 2
+):
     """Its first annotation is imported for type checkers alone, as in most plugins."""
 
 

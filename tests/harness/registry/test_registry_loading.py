@@ -77,7 +77,10 @@ def test_an_installed_plugin_offers_its_enhancer(install):
         (GOOD.replace("return [E", "raise KeyError('lost')\n    return [E"), "KeyError: 'lost'"),
         (GOOD.replace("return [E", "raise SystemExit(4)\n    return [E"), "SystemExit: 4"),
         (GOOD.replace("return [E", "return 3\n    return [E"), r"radbench_enhancers\(\) returned int, not a list"),
-        (GOOD.replace("return [E", "return 'thing'\n    return [E"), r"radbench_enhancers\(\) returned str, not a list"),
+        (
+            GOOD.replace("return [E", "return 'thing'\n    return [E"),
+            r"radbench_enhancers\(\) returned str, not a list",
+        ),
         (GOOD.replace("return [E", "return ['thing']\n    return [E"), r"returned str, not EnhancerSpec"),
         (GOOD.replace('name="{name}"', 'name="Not A Name"'), "must be lower-case"),
         (GOOD.replace("def radbench_enhancers", "def radbench_enhancer"), "unknown hook 'radbench_enhancer'"),

@@ -72,7 +72,14 @@ def test_a_list_is_split_outside_brackets_and_quotes_only():
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("none", None), ("Null", None), ("[1, 2]", [1, 2]), ('{"a": 1}', {"a": 1}), ("[broken", "[broken"), ("0.5", "0.5")],
+    [
+        ("none", None),
+        ("Null", None),
+        ("[1, 2]", [1, 2]),
+        ('{"a": 1}', {"a": 1}),
+        ("[broken", "[broken"),
+        ("0.5", "0.5"),
+    ],
 )
 def test_a_value_becomes_what_it_stands_for(text, value):
     assert parse_value(text) == value

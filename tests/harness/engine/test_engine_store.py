@@ -1,0 +1,230 @@
+"""Store, journal and locations: whole or not at all, several writers, torn lines, damaged files."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from radbench.contracts import Enhancement, UsageError
+from radbench.engine.journal import RunFolder, newest_run, safe_name
+from radbench.engine.locations import add_location, location_of, locations, locations_file
+from radbench.engine.store import Store, StoreError, UnreadableError, write_atomically
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.open()
+    yield folder
+    folder.close()
+
+
+def enhancement():
+    image = torch.rand(4, 1, 5, 6, generator=torch.Generator().manual_seed(0))
+    return Enhancement(image[1:2], {"denoised": image[2:3]})
+
+
+def test_an_enhancement_comes_back_bit_for_bit_with_its_measures(store):
+    kept = enhancement()
+    store.save_enhancement("k" * 64, "e" * 64, kept, {"enhance_ms": 1.25, "parameters": None})
+    tensors, measures = store.load_enhancement("k" * 64, "e" * 64)
+    assert torch.equal(tensors["image"], kept.image)
+    assert torch.equal(tensors["layer.denoised"], kept.layers["denoised"])
+    assert measures == {"enhance_ms": 1.25, "parameters": None}
+
+
+def test_the_measures_can_be_had_without_the_tensors(store):
+    store.save_enhancement("k", "e", enhancement(), {"enhance_ms": 1.25})
+    assert store.load_enhancement("k", "e", tensors=False) == ({}, {"enhance_ms": 1.25})
+
+
+@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:5], lambda b: b[:-3], lambda b: b"x" * len(b)])
+@pytest.mark.parametrize("tensors", [True, False])
+def test_a_damaged_enhancement_is_unreadable_and_can_be_discarded(store, damage, tensors):
+    store.save_enhancement("k", "e", enhancement(), {})
+    (file,) = store.root.rglob("*.safetensors")
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(UnreadableError):
+        store.load_enhancement("k", "e", tensors)
+    store.discard_enhancement("k", "e")
+    assert not store.has_enhancement("k", "e")
+
+
+def test_weights_that_two_layers_share_are_kept(store):
+    weight = torch.rand(3)
+    store.save_weights("k", {"a": weight, "b": weight}, {"fit_seconds": 2.0})
+    state, facts = store.load_weights("k")
+    assert torch.equal(state["a"], weight)
+    assert torch.equal(state["b"], weight)
+    assert facts == {"fit_seconds": 2.0}
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "facts.json"])
+@pytest.mark.parametrize("rest", [None, b"", b"\x08"])
+def test_weights_count_only_when_they_are_whole(store, name, rest):
+    store.save_weights("k", {"a": torch.rand(3)}, {})
+    assert store.has_weights("k")
+    file = store.weights_folder("k") / name
+    file.unlink() if rest is None else file.write_bytes(rest)
+    assert not store.has_weights("k")
+    with pytest.raises(UnreadableError):
+        store.load_weights("k")
+
+
+def test_a_torn_score_line_is_passed_over_and_the_next_is_whole(store):
+    store.append_score("k", {"entry": "a", "scores": {"m": 0.1}})
+    (file,) = store.root.rglob("*.jsonl")
+    with file.open("ab") as stream:
+        stream.write(b'{"entry": "b", "scores": {"m"')
+    store.append_score("k", {"entry": "c", "scores": {"m": 0.3}})
+    assert {k: v["scores"]["m"] for k, v in store.read_scores("k").items()} == {"a": 0.1, "c": 0.3}
+
+
+def test_scores_read_back_equal_even_where_they_are_no_number(store):
+    store.append_score("k", {"entry": "a", "scores": {"m": float("nan"), "n": 0.1 + 0.2, "o": float("-inf")}})
+    scores = store.read_scores("k")["a"]["scores"]
+    assert scores["m"] != scores["m"]
+    assert (scores["n"], scores["o"]) == (0.1 + 0.2, float("-inf"))
+
+
+def test_a_result_over_whole_splits_is_found_for_just_its_cases(store):
+    for n, of in enumerate(["x", "y", "x"]):
+        store.append_result("k", {"of": of, "records": [n], "failed": []})
+    assert store.read_result("k", "x")["records"] == [2]
+    assert store.read_result("k", "z") is None
+    assert store.read_scores("k") == {}
+
+
+def test_appends_of_several_processes_are_never_interleaved(store):
+    program = (
+        "import sys; from pathlib import Path; from radbench.engine.store import Store; s = Store(Path(sys.argv[1]))\n"
+        "for i in range(300): s.append_score('k', {'entry': f'{sys.argv[2]}{i}', 'scores': {}, 'fill': 'x' * 3000})\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", program, str(store.root), w]) for w in "abc"]
+    assert [w.wait() for w in writers] == [0, 0, 0]
+    assert set(store.read_scores("k")) == {f"{w}{i}" for w in "abc" for i in range(300)}
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one_and_no_litter(tmp_path, monkeypatch):
+    file = tmp_path / "f"
+    write_atomically(file, b"old")
+
+    def full(self, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.replace", full)
+    with pytest.raises(StoreError, match="cannot write '.*f': No space left on device"):
+        write_atomically(file, b"new")
+    assert file.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_what_is_written_is_as_readable_for_others_as_any_file(tmp_path):
+    before = os.umask(0o022)
+    try:
+        write_atomically(tmp_path / "f", b"")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "f").stat().st_mode & 0o777 == 0o644
+
+
+# the journal -----------------------------------------------------------------------------------------------
+
+
+def test_events_come_back_in_order_and_by_name(folder):
+    for n in range(3):
+        folder.record("pair" if n % 2 == 0 else "other", n=n)
+    assert [e["n"] for e in folder.events("pair")] == [0, 2]
+
+
+def test_a_line_torn_by_a_kill_hides_no_event(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.open()
+    folder.record("pair", n=0)
+    folder.close()
+    with folder.journal.open("ab") as stream:
+        stream.write(b'{"event": "pair", "n')
+    folder.open()
+    folder.record("pair", n=2)
+    folder.close()
+    assert [e["n"] for e in folder.events("pair")] == [0, 2]
+
+
+def test_two_runs_in_one_folder_are_refused(folder):
+    with pytest.raises(UsageError, match="another run is writing to '.*run'"):
+        RunFolder(folder.root).open()
+
+
+def test_a_folder_is_free_again_after_its_run(folder):
+    folder.close()
+    again = RunFolder(folder.root)
+    again.open()
+    again.close()
+
+
+def test_a_folder_that_cannot_be_made_is_wrong_usage(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"cannot write to '.*file/run'.*choose another --out"):
+        RunFolder(tmp_path / "file" / "run").open()
+
+
+def test_case_rows_read_back_equal(folder):
+    folder.write_cases("p", [{"case_id": "a,b", "m": 0.1 + 0.2, "n": float("nan")}, {"case_id": "c", "o": "x\ny"}])
+    rows = folder.read_cases("p")
+    assert (rows[0]["case_id"], float(rows[0]["m"]), rows[1]["o"]) == ("a,b", 0.1 + 0.2, "x\ny")
+    assert rows[0]["n"] == "nan"
+
+
+def test_file_names_are_safe_and_differ():
+    names = [safe_name(t) for t in ("a/b", "a:b", "a_b", "x" * 300, "x" * 301, "../../etc")]
+    assert len(set(names)) == len(names)
+    assert all("/" not in n and len(n) < 120 for n in names)
+
+
+def test_the_newest_run_is_the_one_written_last(tmp_path):
+    for n, name in enumerate(["b", "a"]):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "leaderboard.csv").write_text("")
+        os.utime(tmp_path / name / "leaderboard.csv", (n, n))
+    assert newest_run(tmp_path) == tmp_path / "a"
+    with pytest.raises(UsageError, match="no run under"):
+        newest_run(tmp_path / "a")
+
+
+# locations -------------------------------------------------------------------------------------------------
+
+
+def test_a_location_is_kept_as_an_absolute_path(tmp_path, monkeypatch):
+    (tmp_path / "images").mkdir()
+    monkeypatch.chdir(tmp_path)
+    add_location("folder", tmp_path / "images")
+    add_location("other", tmp_path / "images" / "..")
+    assert location_of("folder") == tmp_path / "images"
+    assert locations() == {"folder": tmp_path / "images", "other": tmp_path}
+    assert location_of("third") is None
+
+
+def test_a_location_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="data set 'folder': '.*nowhere' does not exist"):
+        add_location("folder", tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"folder": 3}'])
+def test_a_damaged_file_of_locations_is_named(text):
+    locations_file().parent.mkdir(parents=True)
+    locations_file().write_text(text)
+    with pytest.raises(UsageError, match=r"datasets.json' cannot be read .*mend or delete it"):
+        locations()
+
+
+def test_locations_are_json_that_a_person_can_read(tmp_path):
+    add_location("folder", tmp_path)
+    assert json.loads(locations_file().read_text()) == {"folder": str(tmp_path)}
