@@ -5,23 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import secrets
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import platformdirs
-
+from radbench.contracts.atomic import replace_file
 from radbench.contracts.errors import DatasetError
+from radbench.contracts.folders import cache_folder
 
 _RACY_NS = 2_000_000_000
-
-
-def cache_folder() -> Path:
-    """Return where digests are remembered: below ``RADBENCH_CACHE``, or the user's cache folder."""
-    given = os.environ.get("RADBENCH_CACHE")
-    return (Path(given).expanduser() if given else Path(platformdirs.user_cache_dir("radbench"))) / "digests"
 
 
 def file_digests(root: Path, files: Iterable[Path]) -> dict[Path, str]:
@@ -38,7 +30,7 @@ def file_digests(root: Path, files: Iterable[Path]) -> dict[Path, str]:
     Raises:
         DatasetError: a file vanished or may not be read.
     """
-    memory = cache_folder() / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:32]}.json"
+    memory = cache_folder() / "digests" / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:32]}.json"
     known = _recall(memory)
     digests: dict[Path, str] = {}
     kept: dict[str, list[int | str]] = {}
@@ -75,11 +67,6 @@ def _recall(memory: Path) -> dict[str, list[int | str]]:
 
 
 def _remember(memory: Path, known: dict[str, list[int | str]]) -> None:
-    temporary = memory.with_name(f".{memory.name}.{secrets.token_hex(6)}.part")
-    try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(known), encoding="utf-8")
-        temporary.replace(memory)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+    # A memory that cannot be kept costs time alone: the files are hashed again.
+    with contextlib.suppress(OSError):
+        replace_file(memory, json.dumps(known).encode())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,12 @@ def enhance(
     enhancer: Annotated[str, typer.Argument(help="A name or variant.", autocompletion=names_of("enhancer"))],
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="An image, a DICOM file or a folder of them.")],
     target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The file or folder to write.")],
+    window: Annotated[
+        str,
+        typer.Option(
+            help="Window: LOW,HIGH in the file's units (HU for CT), the file's first or its Nth, lut, or none."
+        ),
+    ] = "first",
     layers: Annotated[bool, typer.Option("--layers", help="Write the enhancer's layers, too.")] = False,
     profile: Profile = "quick",
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
@@ -34,6 +40,7 @@ def enhance(
     from radbench.api import load_enhancer, pick_devices
     from radbench.cli.progress import Progress
 
+    read_with = {"window": _window(window)}
     jobs = _jobs(source, target, overwrite)
     where = pick_devices(device)[0]
     loaded = load_enhancer(open_registry(plugin), enhancer, profile=profile, seed=seed, device=where)
@@ -43,7 +50,7 @@ def enhance(
     try:
         for case_id, file, to in jobs:
             try:
-                _one(loaded, case_id, file, to, layers, seed, where)
+                _one(loaded, case_id, file, to, layers, seed, where, read_with)
             except UsageError:
                 raise
             except (RadbenchError, OSError) as e:
@@ -56,6 +63,16 @@ def enhance(
     typer.echo(f"{done} of {len(jobs)} image{'s' * (len(jobs) != 1)} enhanced with {loaded.name}: {target}")
     if failed:
         raise typer.Exit(1)
+
+
+def _window(text: str) -> str | int | tuple[float, float]:
+    if text in ("first", "lut", "none"):
+        return text
+    low, comma, high = text.partition(",")
+    try:
+        return (float(low), float(high)) if comma else int(low)
+    except ValueError:
+        raise UsageError(f"--window '{text}' must be LOW,HIGH, first, a number from 1, lut or none") from None
 
 
 def _jobs(source: Path, target: Path, overwrite: bool) -> list[tuple[str, Path, Path]]:
@@ -101,19 +118,28 @@ def _with_writable_suffix(file: Path, to: Path) -> Path:
     return to.with_suffix(".png") if to.suffix else to.with_name(to.name + ".png")
 
 
-def _one(loaded: LoadedEnhancer, case_id: str, file: Path, to: Path, layers: bool, seed: int, device: str) -> None:
+def _one(
+    loaded: LoadedEnhancer,
+    case_id: str,
+    file: Path,
+    to: Path,
+    layers: bool,
+    seed: int,
+    device: str,
+    read_with: dict[str, Any],
+) -> None:
     from radbench.contracts.case import CaseInfo
     from radbench.engine.apply import seed_everything
     from radbench.imaging import read_image, write_derived_dicom, write_image
 
-    read = read_image(file)
+    read = read_image(file, **read_with)
     seed_everything(seed, case_id)
     result = loaded(read.image[None].to(device), [CaseInfo(case_id, case_id, read.spacing_mm)])
     image = result.image[0].cpu()
     # A float file states no depth; 16 bits keep what 8 would lose.
     bits = 8 if (read.source["bits"] or 16) <= 8 else 16
     if _is_dicom(file):
-        write_derived_dicom(to, image, file, f"radbench {loaded.name}")
+        write_derived_dicom(to, image, file, f"radbench {loaded.name}", **read_with)
     else:
         write_image(to, image, bits=8 if to.suffix.lower() in (".jpg", ".jpeg") else bits)
     if layers:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from radbench.contracts.atomic import replace_file
 from radbench.contracts.errors import RadbenchError
 
 if TYPE_CHECKING:
@@ -81,24 +80,12 @@ def quantise(image: Tensor, bits: int, name: str) -> NDArray[Any]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file by way of a temporary one beside it.
+    """Write a file whole or not at all.
 
     Raises:
         ImageWriteError: the folder cannot be made or written to, or the disk is full; nothing is left behind.
     """
-    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(6)}.part")
-    made = False
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        made = True
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        replace_file(path, data, durable=True)
     except OSError as error:
-        if made:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
         raise ImageWriteError(f"'{path}' cannot be written ({error.strerror or error})") from error

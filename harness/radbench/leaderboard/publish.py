@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radbench.contracts import NotComparableError, Status, UsageError
-from radbench.leaderboard.atomic import remove_stale
+from radbench.contracts.atomic import remove_stale
 from radbench.leaderboard.ranking import by_value
 from radbench.leaderboard.schema import (
     COLUMNS,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from radbench.contracts import SchemaError, Status, UsageError
-from radbench.leaderboard.atomic import replace_text
+from radbench.contracts.atomic import replace_file
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -160,7 +160,13 @@ def write_csv(frame: DataFrame, path: Path | str) -> None:
         SchemaError: the frame breaks the schema; the file is untouched.
         UsageError: the disk is full or the folder cannot be written; the file is untouched.
     """
-    replace_text(path, to_csv(validate(frame, str(path))))
+    text = to_csv(validate(frame, str(path)))
+    file = Path(path)
+    try:
+        replace_file(file, text.encode(), durable=True)
+    except OSError as error:
+        there = "the file that was there is untouched" if file.is_file() else "nothing was written"
+        raise UsageError(f"cannot write {path}: {error.strerror or error}; {there}") from error
 
 
 def to_csv(frame: DataFrame) -> str:

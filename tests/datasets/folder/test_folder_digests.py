@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from radbench.contracts import DatasetError
+from radbench.contracts.folders import cache_folder
 from radbench_folder import digests
-from radbench_folder.digests import cache_folder, file_digests
+from radbench_folder.digests import file_digests
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_file_changed_a_moment_ago_is_not_remembered(files: list[Path], tmp_path
 def test_damaged_memory_is_forgotten(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     later(monkeypatch, 10)
     truth = file_digests(tmp_path / "root", files)
-    (memory,) = cache_folder().iterdir()
+    (memory,) = (cache_folder() / "digests").iterdir()
     for text in ("{", "[]", '{"x": 3}', ""):
         memory.write_text(text)
         assert file_digests(tmp_path / "root", files) == truth
