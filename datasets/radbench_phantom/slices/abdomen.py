@@ -83,7 +83,8 @@ def _kidney(canvas: Canvas, patient: Patient, x: float, y: float, rng: Generator
     t = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     # The hilum, a notch, looks toward the middle and the front.
     notch = np.exp(-0.5 * (((t - np.pi + np.pi) % (2 * np.pi) - np.pi) / 0.42) ** 2)
-    r = (1 - rng.uniform(0.35, 0.6) * notch) * scale
+    r = (1 - rng.uniform(0.2, 0.5) * notch) * scale
+    wide = rng.uniform(0.45, 0.95)
     bean = np.stack([-side * r * 24 * np.cos(t), r * 29 * np.sin(t)], axis=1)
     lean = side * rng.uniform(15, 40)
     c, s = np.cos(np.deg2rad(lean)), np.sin(np.deg2rad(lean))
@@ -104,7 +105,13 @@ def _kidney(canvas: Canvas, patient: Patient, x: float, y: float, rng: Generator
     sinus = np.array(
         [[2, -7], [-7, -11], [-10, 0], [-7, 11], [2, 7], [14, 4], [24, 5], [24, -5], [14, -4]], dtype=float
     )
-    sinus = wobbled(spline(sinus * (-side, 1) * (-scale, scale)) @ place + where, rng, 1.4, harmonics=9, decay=0.4)
+    sinus = wobbled(
+        spline(sinus * (-side, 1) * (-scale * (0.6 + 0.4 * wide), scale * wide)) @ place + where,
+        rng,
+        1.4,
+        harmonics=9,
+        decay=0.4,
+    )
     canvas.fill(sinus, hu["fat"] + 30, Tissue.RENAL_SINUS, within=(Tissue.KIDNEY, Tissue.MEDULLA))
     hilum = where + np.array([-side * 10.0, 0.0]) @ place
     urine = 8.0 if rng.random() < 0.75 or patient.phase == "none" else 350.0

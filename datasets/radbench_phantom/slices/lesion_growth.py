@@ -74,8 +74,9 @@ def grow_lesion(canvas: Canvas, growth: Growth, wanted_mm: float, rng: Generator
         if centre is not None:
             patch = _patch(canvas, growth, shape, centre, diameter)
             mask = _mask(canvas, patch)
-            length = longest_diameter(mask) * spacing
-            if 0.62 * diameter <= length <= GREATEST_MM and length >= LEAST_MM and solidity(mask) > 0.74:
+            length = 0.0 if mask is None else longest_diameter(mask) * spacing
+            fits = 0.62 * diameter <= length <= GREATEST_MM and length >= LEAST_MM
+            if mask is not None and fits and solidity(mask) > 0.8:
                 _paint(canvas, growth, shape, patch, centre, diameter, rng)
                 return Lesion(mask, length, centre)
         diameter = max(diameter * 0.9, LEAST_MM * 1.2)
@@ -132,17 +133,21 @@ def _patch(canvas: Canvas, growth: Growth, shape: LesionShape, centre: tuple[flo
     return _Patch(box, distance.astype(np.float32), table[canvas.tissue[:, box[0], box[1]]])
 
 
-def _mask(canvas: Canvas, patch: _Patch) -> NDArray[np.bool_]:
+def _mask(canvas: Canvas, patch: _Patch) -> NDArray[np.bool_] | None:
+    """Return the lesion's pixels; None where nothing is left, or where it would enclose what it may not replace."""
     filled = ((patch.distance < 0) & patch.allowed).mean(axis=0, dtype=np.float32)
     rows, columns = (n // SUPERSAMPLING for n in filled.shape)
     share = filled.reshape(rows, SUPERSAMPLING, columns, SUPERSAMPLING).mean(axis=(1, 3))
     body = (share >= 0.5).astype(np.uint8)
     # A thread of pixels along an organ's edge is not part of what a reader would outline.
     body = cv2.morphologyEx(body, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)))
+    whole = largest_component(body.astype(bool))
+    if not whole.any() or (whole & ~body.astype(bool)).sum() > 0.02 * whole.sum():
+        return None
     size = canvas.frame.size
     mask = np.zeros((size, size), dtype=bool)
     top, left = patch.box[0].start // SUPERSAMPLING, patch.box[1].start // SUPERSAMPLING
-    mask[top : top + rows, left : left + columns] = largest_component(body.astype(bool)) if body.any() else False
+    mask[top : top + rows, left : left + columns] = whole
     return mask
 
 

@@ -126,7 +126,7 @@ def _bone(rng: Generator, patient: Patient, mass: float, level: str) -> Growth:
         return Growth(
             "sclerotic metastasis", (Tissue.MARROW,), _BONE, (0.5, 1.0), 0.75, float(rng.uniform(560, 900)), spread=70.0
         )
-    if draw < 0.82:
+    if draw < 0.88:
         return Growth("lytic metastasis", (Tissue.MARROW,), _BONE, (0.45, 1.0), 0.7, lytic, spread=14.0)
     return Growth("lytic mass", (Tissue.MARROW,), _BONE + spreads, (0.45, 0.8), 0.85, lytic, spread=10.0)
 
@@ -198,14 +198,14 @@ def _lung(rng: Generator, patient: Patient, mass: float, level: str) -> Growth:
     pleural = rng.random() < 0.35
     share = (0.6, 0.9) if pleural else (0.85, 1.0)
     sharp = float(rng.uniform(0.6, 1.8))
-    if rng.random() < 0.1:
+    if rng.random() < 0.06:
         return Growth(
             "ground-glass nodule",
             (Tissue.LUNG,),
             _LUNG,
             share,
             0.7,
-            float(rng.uniform(-600, -420)),
+            float(rng.uniform(-560, -360)),
             45.0,
             80.0,
             0.0,
@@ -218,15 +218,15 @@ def _lung(rng: Generator, patient: Patient, mass: float, level: str) -> Growth:
 
 
 def _kidney(rng: Generator, patient: Patient, mass: float, level: str) -> Growth:
-    covers = (*_KIDNEY, Tissue.RENAL_SINUS, *_ABDOMEN)
+    covers = (*_KIDNEY, Tissue.RENAL_SINUS, Tissue.FLUID, *_ABDOMEN)
     # In the arterial phase medulla and tumour look alike, without contrast medium so do cortex and tumour.
     if rng.random() < {"none": 1.0, "arterial": 0.7, "portal": 0.35}[patient.phase]:
         return Growth(
-            "cyst", _KIDNEY, covers, (0.25, 0.8), 0.88, float(rng.uniform(-2, 14)), 2.0, margin_mm=0.9, outline="smooth"
+            "cyst", _KIDNEY, covers, (0.2, 0.7), 0.88, float(rng.uniform(-2, 14)), 2.0, margin_mm=0.9, outline="smooth"
         )
-    hu = min(mass + rng.uniform(-10, 25), patient.hu["kidney"] - 72)
+    hu = min(mass + rng.uniform(-10, 25), patient.hu["kidney"] - 85)
     return Growth(
-        "renal mass", _KIDNEY, covers, (0.3, 0.85), 0.88, hu, 11.0, core=_necrosis(rng, 0.5), outline="lobulated"
+        "renal mass", _KIDNEY, covers, (0.25, 0.7), 0.88, hu, 11.0, core=_necrosis(rng, 0.5), outline="lobulated"
     )
 
 

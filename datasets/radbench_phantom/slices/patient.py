@@ -107,11 +107,11 @@ def patient_of(seed: int, index: int, noise_scale: float = 1.0) -> Patient:
     hu["muscle"] -= max(0.0, (age - 55) * 0.35)
     hu["fat"] = float(rng.normal(-106, 4))
     hu["marrow"] = float(np.clip(rng.normal(265 - 1.9 * age, 28), 80, 260))
-    hu["cortex"] = float(rng.normal(860 - 2.2 * max(age - 50, 0), 60))
+    hu["cortex"] = float(rng.normal(760 - 2.2 * max(age - 50, 0), 60))
     hu["lung"] = float(rng.normal(-862, 20))
     hu["cartilage"] = float(rng.normal(110, 20))
     hu["urine"] = float(rng.normal(6, 4))
-    hu["skin"] = float(rng.normal(45, 10))
+    hu["skin"] = float(rng.normal(15, 12))
     kernel = str(rng.choice(("smooth", "standard", "sharp"), p=(0.35, 0.52, 0.13)))
     thickness = float(rng.choice((5.0, 5.0, 5.0, 2.5, 1.25)))
     noise = rng.uniform(7.5, 14.5) * {"smooth": 0.85, "standard": 1.1, "sharp": 1.7}[kernel]

@@ -47,12 +47,12 @@ def paint_vertebra(canvas: Canvas, patient: Patient, kind: str, y: float, rng: G
     canal = ellipse(0, canal_y, 9.5 if thoracic else 11.5, 8.0)
     parts = _arch(thoracic, rx, y + ry, canal_y, rng)
     disc = rng.random() < 0.2 and not thoracic
-    cortex = 1.0 + 0.5 * rng.random()
+    cortex = rng.uniform(0.5, 1.0)
     for part in parts:
         canvas.fill(part, patient.hu["cortex"] + rng.normal(0, 60), Tissue.CORTEX)
     for part in parts:
         canvas.fill(
-            offset(part, -rng.uniform(1.0, 1.7)), patient.hu["marrow"] + 60 + rng.normal(0, 30), Tissue.MARROW, drift=0
+            offset(part, -rng.uniform(0.7, 1.4)), patient.hu["marrow"] + 60 + rng.normal(0, 30), Tissue.MARROW, drift=0
         )
     if disc:
         canvas.fill(body, rng.uniform(75, 105), Tissue.CARTILAGE)
@@ -97,6 +97,9 @@ def _arch(thoracic: bool, rx: float, back: float, canal_y: float, rng: Generator
 def paint_rib_heads(canvas: Canvas, patient: Patient, y: float, rng: Generator) -> None:
     """Paint the ribs' heads and necks from the body's flank to the transverse process."""
     for side in (1, -1):
-        end = 44 + rng.normal(0, 4)
+        if rng.random() < 0.45:
+            continue
+        end = rng.uniform(30, 46)
         line = path([(side * 18, y + 8), (side * 27, y + 14), (side * end, y + 24 + rng.normal(0, 2))])
-        bone(canvas, patient, tube(line, (4.4, 3.0, 3.6)), 1.3, rng)
+        shape = wobbled(tube(line, (4.0, 2.6, 3.2)), rng, 0.5, 9, 0.4)
+        bone(canvas, patient, shape, 0.9, rng, 40.0, float(rng.normal(0, 0.3)))

@@ -46,7 +46,7 @@ def paint_thorax(canvas: Canvas, patient: Patient, level: str, rng: Generator) -
         level: "arch", "pulmonary" or "heart".
         rng: source of variation.
     """
-    cavity = spline(symmetric(_CAVITY))
+    cavity = _rounded(spline(symmetric(_CAVITY)))
     paint_chest_wall(
         canvas,
         patient,
@@ -66,7 +66,7 @@ def paint_thorax(canvas: Canvas, patient: Patient, level: str, rng: Generator) -
     lungs = []
     right_costal, right_medial, left_costal, left_medial = _LUNGS[level]
     for control in ([*right_costal, *right_medial], [*left_costal, *left_medial]):
-        lung = wobbled(spline(control), rng, 1.1, harmonics=10, decay=0.7)
+        lung = wobbled(_rounded(spline(control)), rng, 1.1, harmonics=10, decay=0.7)
         canvas.fill(lung, patient.hu["lung"], Tissue.LUNG, slope=0.0, drift=0.25)
         lungs.append(lung)
     paint_rib_heads(canvas, patient, 56.0, rng)
@@ -74,6 +74,12 @@ def paint_thorax(canvas: Canvas, patient: Patient, level: str, rng: Generator) -
     {"arch": _arch, "pulmonary": _pulmonary, "heart": _heart}[level](canvas, patient, rng)
     _paint_strands(canvas, patient, rng)
     _paint_lung_content(canvas, patient, level, lungs, rng)
+
+
+def _rounded(curve: Curve) -> Curve:
+    """Draw a curve in toward the midline in front and behind, as the rib cage narrows there."""
+    narrow = 1 - 0.13 * (curve[:, 1] / 90) ** 2
+    return np.stack([curve[:, 0] * narrow, curve[:, 1]], axis=1)
 
 
 def _paint_lung_content(canvas: Canvas, patient: Patient, level: str, lungs: list[Curve], rng: Generator) -> None:
@@ -175,9 +181,19 @@ def _calcify(canvas: Canvas, patient: Patient, wall: Curve, rng: Generator) -> N
 
 def _arch(canvas: Canvas, patient: Patient, rng: Generator) -> None:
     hu = patient.hu
-    arch = tube(path([(-9, -33), (4, -20), (16, -3), (24, 17), (26, 32)]), (11, 12.5, 13, 13, 12))
-    _vessel(canvas, rng, arch, hu["aorta"], 1.1)
-    _calcify(canvas, patient, arch, rng)
+    if rng.random() < 0.4:
+        # Above the arch: its three branches, and the left brachiocephalic vein before them.
+        for x, y, r in ((-10, -14, 6.4), (7, -4, 4.2), (19, 10, 5.2)):
+            at = np.array([x, y]) + rng.normal(0, 1.5, 2)
+            _vessel(canvas, rng, disc(at, r * rng.uniform(0.9, 1.1)), hu["aorta"], 0.6)
+        vein = path([(-24, -24), (-6, -30), (14, -26), (26, -16)])
+        _vessel(canvas, rng, tube(vein, (6.0, 5.5, 5.0, 5.0)), hu["vein"] + rng.normal(10, 15))
+    else:
+        stray = rng.normal(0, 2.0, (5, 2))
+        line = path(np.array([(-9, -33), (4, -20), (16, -3), (24, 17), (26, 32)]) + stray)
+        arch = tube(line, (10, 12, 13, 12.5, 11.5))
+        _vessel(canvas, rng, arch, hu["aorta"], 1.1)
+        _calcify(canvas, patient, arch, rng)
     _vessel(canvas, rng, ellipse(-27, -20, rng.uniform(7, 10), rng.uniform(7, 9), 30), hu["vein"] + rng.normal(10, 15))
     canvas.fill(ellipse(-6, 6, 10.3, 10.0), 35, Tissue.AIRWAY)
     canvas.fill(wobbled(ellipse(-6, 6, 8.8, 8.6), rng, 0.5), -985, Tissue.AIRWAY)
@@ -188,10 +204,14 @@ def _arch(canvas: Canvas, patient: Patient, rng: Generator) -> None:
 def _pulmonary(canvas: Canvas, patient: Patient, rng: Generator) -> None:
     hu = patient.hu
     lung_blood = hu["pulmonary"]
-    trunk = tube(path([(22, -42), (18, -26), (8, -11), (-12, -4), (-32, 0), (-44, 4)]), (13, 14, 11, 9.5, 9, 7))
+    trunk = tube(
+        path(np.array([(22, -42), (18, -26), (8, -11), (-12, -4), (-32, 0), (-44, 4)]) + rng.normal(0, 1.5, (6, 2))),
+        (13, 14, 11, 9.5, 8.5, 6.0),
+    )
     _vessel(canvas, rng, trunk, lung_blood)
-    left = tube(path([(22, -34), (32, -14), (42, 8), (45, 22)]), (12, 11.5, 10, 6))
-    _vessel(canvas, rng, left, lung_blood)
+    if rng.random() < 0.55:
+        left = tube(path([(22, -34), (31, -14), (40, 4), (45, 20)]), (12, 11, 8.5, 5))
+        _vessel(canvas, rng, left, lung_blood)
     canvas.fill(ellipse(-11, -33, 17.5, 16.8), -70, Tissue.MEDIASTINAL_FAT)
     _vessel(canvas, rng, ellipse(-11, -33, rng.uniform(14.5, 17), rng.uniform(14, 16.5)), hu["aorta"], 0.9)
     _vessel(
@@ -271,5 +291,7 @@ def _heart(canvas: Canvas, patient: Patient, rng: Generator) -> None:
     _oesophagus(canvas, patient, 5, 41, rng)
     _vessel(canvas, rng, ellipse(-10, 42, 3.2, 3.6), hu["vein"])
     if rng.random() < 0.35:
-        dome = wobbled(spline([(-98, -30), (-70, -52), (-50, -30), (-52, 10), (-72, 30), (-98, 12)]), rng, 3)
+        dome = wobbled(
+            spline([(-95, -16), (-80, -42), (-60, -45), (-49, -20), (-52, 12), (-70, 27), (-89, 14)]), rng, 3
+        )
         canvas.fill(dome, hu["liver"], Tissue.LIVER, slope=1.3, within=(Tissue.LUNG,))

@@ -30,8 +30,7 @@ def tree(
         Segments ``(line, radius at start, radius at end)``.
     """
     begin = np.asarray(start, dtype=np.float64)
-    bend = rng.normal(0, 12)
-    mid = begin + length / 2 * _unit(heading + bend)
+    mid = begin + length / 2 * _unit(heading + rng.normal(0, 16))
     end = begin + length * _unit(heading)
     after = radius * rng.uniform(0.72, 0.9)
     segments = [(path([begin, mid, end], 6), radius, after)]
@@ -111,8 +110,8 @@ def paint_lung_vessels(
     grown = []
     for _ in range(trees):
         heading = outward + rng.uniform(-80, 80)
-        radius = rng.uniform(1.2, 3.2)
-        grown += tree(rng, root + rng.normal(0, 5, 2), heading, radius, rng.uniform(9, 20), int(rng.integers(1, 4)), 26)
+        radius = rng.uniform(1.0, 3.0)
+        grown += tree(rng, root + rng.normal(0, 5, 2), heading, radius, rng.uniform(8, 17), int(rng.integers(2, 4)), 26)
     low, high = lung.min(0), lung.max(0)
     reach = float(np.linalg.norm(high - low)) * 0.55
     points = rng.uniform(low, high, (scattered * 2, 2))

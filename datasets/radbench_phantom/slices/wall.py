@@ -103,7 +103,7 @@ def paint_shell(canvas: Canvas, patient: Patient, region: str, body: Curve, rng:
     """Paint skin and subcutaneous fat with its septa, and fill the trunk with the fat between its muscles."""
     hu = patient.hu
     canvas.fill(body, hu["skin"], Tissue.SKIN, drift=0.05)
-    canvas.fill(offset(body, -rng.uniform(1.5, 2.2)), hu["fat"], Tissue.SUBCUTANEOUS_FAT, drift=0.05)
+    canvas.fill(offset(body, -rng.uniform(1.0, 1.7)), hu["fat"], Tissue.SUBCUTANEOUS_FAT, drift=0.05)
     degrees = rng.uniform(-180, 180, 30 + int(1.5 * patient.fat_mm))
     points, out = along(body, degrees)
     tangent = np.stack([-out[:, 1], out[:, 0]], axis=1)
@@ -130,10 +130,10 @@ def _paint_breasts(canvas: Canvas, patient: Patient, region: str, rng: Generator
             at = centre + rng.normal(0, 10)
             points, out = along(outer, np.array([at]))
             base = points[0] + out[0] * rng.uniform(6, 10 + patient.fat_mm)
-            tip = base + out[0] * rng.uniform(2, 14) + rng.normal(0, 7, 2)
+            tip = base + out[0] * rng.uniform(4, 16) + rng.normal(0, 11, 2)
             line = path([base, (base + tip) / 2 + rng.normal(0, 2.5, 2), tip], 3)
-            strands.append(tube(line, (0.5, rng.uniform(0.8, 3.2) * (0.4 + density), 0.5)))
-    values = rng.uniform(-30, 35, len(strands))
+            strands.append(tube(line, (0.5, rng.uniform(0.4, 1.9) * (0.4 + density), 0.5)))
+    values = rng.uniform(-55, 25, len(strands))
     canvas.fill_all(strands, values.tolist(), Tissue.BREAST, (Tissue.SUBCUTANEOUS_FAT,), drift=0.4)
 
 
@@ -158,13 +158,33 @@ def muscle(canvas: Canvas, patient: Patient, curve: Curve, rng: Generator, strea
     canvas.fill_all(bundles, values.tolist(), Tissue.WALL_FAT, (Tissue.MUSCLE,), clip=shape)
 
 
-def bone(canvas: Canvas, patient: Patient, curve: Curve, cortex_mm: float, rng: Generator, marrow: float = 0.0) -> None:
-    """Paint a bone: its cortex of varying thickness (mm) and its marrow (HU offset from the patient's)."""
-    canvas.fill(curve, patient.hu["cortex"] + rng.normal(0, 40), Tissue.CORTEX)
+def bone(
+    canvas: Canvas,
+    patient: Patient,
+    curve: Curve,
+    cortex_mm: float,
+    rng: Generator,
+    marrow: float = 0.0,
+    slope: float = 0.0,
+) -> None:
+    """Paint a bone.
+
+    Args:
+        canvas: what to paint on.
+        patient: whose bone.
+        curve: its surface (standard anatomy, mm).
+        cortex_mm: mean thickness of its cortex.
+        rng: source of variation.
+        marrow: HU by which its marrow differs from the patient's.
+        slope: how oblique it crosses the slice (see :meth:`Canvas.fill`).
+    """
+    canvas.fill(curve, patient.hu["cortex"] + rng.normal(0, 50), Tissue.CORTEX, slope=slope, drift=0.2)
     depth = cortex_mm * (
         1 + 0.3 * np.sin(np.linspace(0, 2 * np.pi, len(curve)) * rng.integers(2, 5) + rng.uniform(0, 6))
     )
-    canvas.fill(offset(curve, -depth), patient.hu["marrow"] + marrow + rng.normal(0, 12), Tissue.MARROW)
+    canvas.fill(
+        offset(curve, -depth), patient.hu["marrow"] + marrow + rng.normal(0, 12), Tissue.MARROW, slope=slope, drift=0.2
+    )
 
 
 def paint_ribs(canvas: Canvas, patient: Patient, cavity: Curve, centres: list[float], rng: Generator) -> None:
@@ -172,8 +192,10 @@ def paint_ribs(canvas: Canvas, patient: Patient, cavity: Curve, centres: list[fl
     for centre in centres:
         half = rng.uniform(4, 14)
         at = centre + rng.normal(0, 2)
-        curve = band(cavity, at - half, at + half, rng.uniform(0.4, 1.6), rng.uniform(5.0, 8.6), taper=0.45, n=16)
-        bone(canvas, patient, curve, rng.uniform(1.3, 2.0), rng)
+        curve = band(cavity, at - half, at + half, rng.uniform(0.4, 1.6), rng.uniform(4.5, 8.0), taper=0.5, n=16)
+        bone(
+            canvas, patient, curve, rng.uniform(0.7, 1.4), rng, 40.0, float(rng.choice((-1, 1)) * rng.uniform(0.1, 0.5))
+        )
 
 
 def paint_chest_wall(
@@ -218,11 +240,11 @@ def _paint_scapula(canvas: Canvas, patient: Patient, cavity: Curve, flip, rng: G
     degrees = np.array([flip(a) for a in np.linspace(start, stop, 14)])
     points, out = along(cavity, degrees)
     line = points + out * (18 + 3.5 * np.sin(np.linspace(0, 3, 14)))[:, None]
-    bone(canvas, patient, tube(line, (4.6, 2.2, 1.9, 2.0, 3.2)), 1.2, rng)
+    bone(canvas, patient, tube(line, (4.6, 2.2, 1.9, 2.0, 3.2)), 0.9, rng, 60.0)
     spine_at = along(cavity, np.array([flip(start + 9)]))
     root = spine_at[0][0] + spine_at[1][0] * 20
     blade = path([root, root + spine_at[1][0] * 8, root + spine_at[1][0] * 15])
-    bone(canvas, patient, tube(blade, (1.8, 1.7, 2.6)), 1.1, rng)
+    bone(canvas, patient, tube(blade, (1.8, 1.7, 2.6)), 0.8, rng, 60.0)
 
 
 def paint_sternum(canvas: Canvas, patient: Patient, y: float, rng: Generator) -> None:
@@ -243,7 +265,7 @@ def paint_sternum(canvas: Canvas, patient: Patient, y: float, rng: Generator) ->
                     within=(Tissue.CARTILAGE,),
                 )
     plate = spline([(-half, y - 3), (0, y - 5), (half, y - 3), (half, y + 4), (0, y + 5), (-half, y + 4)])
-    bone(canvas, patient, wobbled(plate, rng, 0.5), 1.3, rng, marrow=-40)
+    bone(canvas, patient, wobbled(plate, rng, 0.5), 0.8, rng, marrow=-40)
 
 
 def paint_back(canvas: Canvas, patient: Patient, region: str, rng: Generator) -> None:
@@ -269,18 +291,20 @@ def paint_abdominal_wall(canvas: Canvas, patient: Patient, rng: Generator, *, fl
     """
     outer = trunk("abdomen")
     angle = bearing(outer)
-    sheet = rng.uniform(2.4, 4.2)
+    sheet = rng.uniform(2.8, 5.0)
     depth = 0.0
     for side in (1, -1):
         mirror = (lambda a: a) if side == 1 else (lambda a: 180 - a)
         depth = 0.0
         for _ in range(3):
             thick = sheet * rng.uniform(0.75, 1.3)
-            depth += thick + rng.uniform(0.2, 0.9)
+            depth += thick + rng.uniform(0.1, 0.6)
             lo, hi = sorted((mirror(-60 + rng.uniform(0, 10)), mirror(36 - rng.uniform(0, 14))))
             muscle(canvas, patient, band(outer, lo, hi, -depth, thick, 0.3), rng, 1)
         lo, hi = sorted((mirror(-87.5), mirror(-58)))
         muscle(canvas, patient, band(outer, lo, hi, -rng.uniform(9, 11), rng.uniform(7.5, 10.5), 0.4), rng, 2)
+        sheath = band(outer, min(mirror(-86), mirror(-50)), max(mirror(-86), mirror(-50)), -rng.uniform(5, 7), 0.9, 0.1)
+        canvas.fill(sheath, patient.hu["muscle"] - 30, Tissue.MUSCLE, within=(Tissue.WALL_FAT,))
         if flank:
             lo, hi = sorted((mirror(5), mirror(56)))
             muscle(canvas, patient, band(outer, lo, hi, -1.0, rng.uniform(4, 7)), rng, 4)

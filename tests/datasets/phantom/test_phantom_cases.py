@@ -165,22 +165,27 @@ def test_a_lesions_middle_has_the_attenuation_it_was_given(cases):
         assert low - spread <= hu_of(case)[core].mean() <= high + spread, case.case_id
 
 
-def contrast(case):
+def ring_of(case):
+    """HU between 2 and 6 mm outside the lesion."""
     mask = mask_of(case).astype(np.uint8)
     steps = [max(1, round(mm / case.spacing_mm[0])) for mm in (2.0, 6.0)]
     near, far = (cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * s + 1,) * 2)) for s in steps)
-    hu = hu_of(case)
-    return float(hu[mask > 0].mean() - np.median(hu[(far > 0) & (near == 0)]))
+    return hu_of(case)[(far > 0) & (near == 0)]
 
 
 def test_every_type_stands_out_from_its_surroundings_as_it_should(cases):
-    by_type = {t: [contrast(c) for c in cases if c.group == t] for t in LESION_TYPES}
-    assert all(c > 150 for c in by_type["lung"])
-    assert all(10 <= abs(c) <= 110 for c in by_type["liver"])
-    for lesion_type in ("abdomen", "mediastinum", "pelvis"):
-        assert np.median(by_type[lesion_type]) > 30
-    for lesion_type in ("bone", "kidney", "soft tissue"):
-        assert np.median(np.abs(by_type[lesion_type])) > 20
+    for case in cases:
+        inside, ring = hu_of(case)[mask_of(case)].mean(), ring_of(case)
+        contrast = inside - np.median(ring)
+        if case.group == "lung":
+            assert contrast > 150, case.case_id
+        elif case.group == "liver":
+            assert 10 <= abs(contrast) <= 110, case.case_id
+        elif case.group in ("abdomen", "mediastinum", "pelvis"):
+            # Soft tissue in fat; vessels, bowel and muscle crowd it, so the fat is the ring's darkest part.
+            assert inside - np.quantile(ring, 0.1) > 50, case.case_id
+        else:
+            assert max(abs(contrast), abs(inside - np.quantile(ring, 0.9))) > 20, case.case_id
 
 
 def test_outlines_are_irregular_and_no_ellipses(cases):
