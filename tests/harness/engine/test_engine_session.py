@@ -504,7 +504,7 @@ def test_a_full_disk_stops_the_run_with_a_sentence_and_the_same_command_goes_on(
 
     with monkeypatch.context() as context:
         context.setattr(Store, "save_enhancement", full)
-        with pytest.raises(RunAbortedError, match="No space left on device. What is done is kept: mend it"):
+        with pytest.raises(RunAbortedError, match=r"No space left on device. What is done is kept: mend it"):
             go("toy-brighten", "toy-mean")
     again = go("toy-brighten", "toy-mean")
     assert again.outcome.reused >= 4

@@ -121,7 +121,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one_and_no_litter(tmp_path
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.replace", full)
-    with pytest.raises(StoreError, match="cannot write '.*f': No space left on device"):
+    with pytest.raises(StoreError, match=r"cannot write '.*f': No space left on device"):
         write_atomically(file, b"new")
     assert file.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
@@ -159,7 +159,7 @@ def test_a_line_torn_by_a_kill_hides_no_event(tmp_path):
 
 
 def test_two_runs_in_one_folder_are_refused(folder):
-    with pytest.raises(UsageError, match="another run is writing to '.*run'"):
+    with pytest.raises(UsageError, match=r"another run is writing to '.*run'"):
         RunFolder(folder.root).open()
 
 
@@ -213,7 +213,7 @@ def test_a_location_is_kept_as_an_absolute_path(tmp_path, monkeypatch):
 
 
 def test_a_location_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="data set 'folder': '.*nowhere' does not exist"):
+    with pytest.raises(UsageError, match=r"data set 'folder': '.*nowhere' does not exist"):
         add_location("folder", tmp_path / "nowhere")
 
 

@@ -102,7 +102,7 @@ def test_a_broken_plugin_is_one_warning_and_a_line_and_the_others_stay(install, 
 def test_two_distributions_with_one_name_are_both_named(install):
     install(GOOD, "first-house")
     install(GOOD, "second-house")
-    with pytest.raises(DuplicateNameError, match="'thing' is offered twice: .* of first-house and .* of second-house"):
+    with pytest.raises(DuplicateNameError, match=r"'thing' is offered twice: .* of first-house and .* of second-house"):
         load_registry()
 
 
@@ -210,7 +210,7 @@ def test_a_wrong_field_or_value_is_one_sentence(file, variant, words):
 def test_an_override_that_nothing_has_is_refused_and_one_that_some_have_is_not(file):
     resolved = load_registry([file(GOOD)]).resolve("enhancer", "thing")
     check_overrides([resolved], {"amount": "1"}, "enhancer")
-    with pytest.raises(ConfigurationError, match="no enhancer of this run .thing. has a field 'amout': did you mean"):
+    with pytest.raises(ConfigurationError, match=r"no enhancer of this run .thing. has a field 'amout': did you mean"):
         check_overrides([resolved], {"amout": "1"}, "enhancer")
 
 
