@@ -1,11 +1,13 @@
-"""Draw docs/images/phantom-lesions.png: phantom slices beside real CT, in the same windows, and lesions close up.
+"""Draw docs/images/phantom-lesions.png: phantom slices in the usual windows, and lesions close up.
 
-Run it from anywhere: ``python docs/make_phantom_lesions.py``. Real slices come from ``../shared/data`` beside the
-repository; where that is absent the phantom's own slices fill the sheet.
+``python docs/make_phantom_lesions.py`` draws the phantom alone, which is what the repository holds.
+``python docs/make_phantom_lesions.py --beside FILE.png`` sets real slices from ``../shared/data`` to their left, for
+judging the phantom by eye; that picture holds patients' scans and stays out of the repository.
 """
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import cv2
@@ -56,8 +58,10 @@ def framed(hu: NDArray[np.floating], spacing: float, window: tuple[float, float]
 
 
 def real_slices() -> dict[object, tuple[NDArray[np.floating], float]]:
-    """Return the real slices that the sheet shows, by key, with their spacing; none where they are absent."""
+    """Return the real slices by key, with their spacing; stop where there are none."""
     found: dict[object, tuple[NDArray[np.floating], float]] = {}
+    if not SHARED.exists():
+        raise SystemExit("--beside needs the real slices of ../shared/data: not present")
     volume = SHARED / "lidc-0001" / "ct.nii.gz"
     if volume.exists():
         import nibabel as nib
@@ -87,16 +91,18 @@ def phantom_slice(index: int, level: str) -> tuple[NDArray[np.floating], float]:
     return scanned(canvas, patient, (0, index, 9)), canvas.frame.spacing
 
 
-def anatomy_sheet() -> Grey:
-    """Return rows of real slices (left) and phantom slices (right) in one window each."""
-    real = real_slices()
+def anatomy_sheet(beside: bool) -> Grey:
+    """Return rows of slices in one window each: phantom only, or real ones to their left."""
+    real = real_slices() if beside else {}
     rows = []
     for window, keys, places in PAIRS:
         left = [framed(*real[k], window) for k in keys if k in real]
         right = [framed(*phantom_slice(*p), window) for p in places]
         bar = np.full((right[0].shape[0], 3 * GAP), 255, np.uint8)
-        rows.append(np.hstack([*left, bar, *right] if left else right))
-    return np.vstack(rows)
+        rows.append(np.hstack([*left, bar, *right]) if left else np.hstack(right))
+    if beside:
+        return np.vstack(rows)
+    return np.vstack([np.hstack(rows[:2]), np.hstack(rows[2:])])
 
 
 def lesion_sheet(columns: int) -> NDArray[np.uint8]:
@@ -133,15 +139,17 @@ def _close_up(data: PhantomLesions, case_id: str, side: int) -> NDArray[np.uint8
 
 
 def main() -> None:
-    """Write the contact sheet, downscaled to a size fit for a README."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    top = cv2.cvtColor(anatomy_sheet(), cv2.COLOR_GRAY2BGR)
+    """Write the contact sheet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--beside", type=Path, metavar="FILE.png", help="write phantom beside real slices here instead")
+    path = parser.parse_args().beside or OUT / "phantom-lesions.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    top = cv2.cvtColor(anatomy_sheet(path != OUT / "phantom-lesions.png"), cv2.COLOR_GRAY2BGR)
     bottom = lesion_sheet(6)
     width = max(top.shape[1], bottom.shape[1])
     sheets = [cv2.copyMakeBorder(s, 0, GAP * 3, 0, width - s.shape[1], cv2.BORDER_CONSTANT) for s in (top, bottom)]
-    path = OUT / "phantom-lesions.png"
     cv2.imwrite(str(path), np.vstack(sheets), [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    print(f"wrote {path.relative_to(ROOT)}: {path.stat().st_size / 1e6:.1f} MB")
+    print(f"wrote {path.name}: {path.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
