@@ -1,4 +1,4 @@
-"""Draw docs/images/phantom-lesions.png: phantom slices in the usual windows, and lesions close up.
+"""Draw docs/images/phantom-lesions.jpg: phantom slices in the usual windows, and lesions close up.
 
 ``python docs/make_phantom_lesions.py`` draws the phantom alone, which is what the repository holds.
 ``python docs/make_phantom_lesions.py --beside FILE.png`` sets real slices from ``../shared/data`` to their left, for
@@ -142,13 +142,13 @@ def main() -> None:
     """Write the contact sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--beside", type=Path, metavar="FILE.png", help="write phantom beside real slices here instead")
-    path = parser.parse_args().beside or OUT / "phantom-lesions.png"
+    path = parser.parse_args().beside or OUT / "phantom-lesions.jpg"
     path.parent.mkdir(parents=True, exist_ok=True)
-    top = cv2.cvtColor(anatomy_sheet(path != OUT / "phantom-lesions.png"), cv2.COLOR_GRAY2BGR)
+    top = cv2.cvtColor(anatomy_sheet(path != OUT / "phantom-lesions.jpg"), cv2.COLOR_GRAY2BGR)
     bottom = lesion_sheet(6)
     width = max(top.shape[1], bottom.shape[1])
     sheets = [cv2.copyMakeBorder(s, 0, GAP * 3, 0, width - s.shape[1], cv2.BORDER_CONSTANT) for s in (top, bottom)]
-    cv2.imwrite(str(path), np.vstack(sheets), [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    cv2.imwrite(str(path), np.vstack(sheets), [cv2.IMWRITE_JPEG_QUALITY, 85] if path.suffix == ".jpg" else [])
     print(f"wrote {path.name}: {path.stat().st_size / 1e6:.1f} MB")
 
 
