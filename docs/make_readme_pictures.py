@@ -1,7 +1,7 @@
 """Make the README's pictures from a real run: its leaderboard, and one lesion as every enhancer shows it.
 
-    bench run --enhancer original,clahe,wls,unsharp --task grabcut --out runs/readme
-    python docs/make_readme_pictures.py runs/readme
+bench run --enhancer original,clahe,wls,unsharp --task grabcut --out runs/readme
+python docs/make_readme_pictures.py runs/readme
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import torch
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
+from torch import Tensor
 
 import radbench
 from radbench.contracts import Sample, TaskContext
@@ -70,14 +73,13 @@ def lesion_picture(run: Path) -> None:
     figure.savefig(IMAGES / "lesions.png", dpi=80)
 
 
-def _as_image(mask):
-    import torch
-
+def _as_image(mask: Any) -> Tensor:
     mask = torch.as_tensor(mask)
     return mask.float().reshape(1, *mask.shape[-2:])
 
 
 def main() -> None:
+    """Make all pictures of a run."""
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     IMAGES.mkdir(exist_ok=True)
