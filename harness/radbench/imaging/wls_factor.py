@@ -17,6 +17,10 @@ from torch import Tensor
 from radbench.imaging.wls_dissection import Couplings, Group, Level, dissect, entries
 
 
+_FEW_EDGES = 8
+"""Up to here, one strided subtraction per edge is quicker than an indexed one for all."""
+
+
 @dataclass(frozen=True)
 class _Front:
     """The factor of one group: n boxes times B images, s eliminated pixels, r rim pixels.
@@ -222,14 +226,24 @@ def _gather(g: Group, lower: Sequence[Tensor], images: int, block: Tensor, cross
 
 
 def _subtract_edges(matrix: Tensor, edges: Couplings, origins: Tensor, on_edges: Tensor) -> None:
-    if len(edges.row):
+    """Subtract the weights of the edges at their places, each of which occurs once."""
+    if not len(edges.row):
+        return
+    weight = _by_box(on_edges[origins + torch.from_numpy(edges.edge).to(matrix.device)])
+    if len(edges.row) <= _FEW_EDGES:
+        for k, (i, j) in enumerate(zip(edges.row.tolist(), edges.column.tolist(), strict=True)):
+            matrix[:, i, j] -= weight[:, k]
+    else:
         place = torch.from_numpy(edges.row * matrix.shape[2] + edges.column).to(matrix.device)
-        weight = _by_box(on_edges[origins + torch.from_numpy(edges.edge).to(matrix.device)])
         matrix.view(len(matrix), -1)[:, place] -= weight
 
 
 def _invert_cholesky(block: Tensor, out: Tensor) -> None:
     """Write the inverse of the lower Cholesky factor; NaN where the block is not positive definite."""
+    if block.shape[1] == 1:
+        # The lowest levels hold most boxes, and a library call for each costs more than the square root.
+        torch.rsqrt(block, out=out)
+        return
     lower, info = torch.linalg.cholesky_ex(block)
     unit = torch.eye(block.shape[1], dtype=block.dtype, device=block.device).expand_as(block)
     torch.linalg.solve_triangular(lower, unit, upper=False, out=out)
