@@ -163,6 +163,8 @@ def run_plan(registry: Registry, plan: Plan, options: Options, reporter: Reporte
         listeners = _Listeners(registry, folder, reporter)
         session = Session(plan, folder, Store(cache_folder()), reporter, listeners, options.retry_failed)
         steps = session.prepare(jobs)
+        if steps:
+            session.store.probe()
         executor = _executor(plan, options, devices, min(jobs, len(steps)), folder) if steps else None
         try:
             try:
@@ -339,6 +341,10 @@ def load_enhancer(registry: Registry, name: str, *, profile: str, seed: int, dev
     """
     request = Request(enhancers=(name,), tasks=(), profile=profile, seeds=(seed,))
     planned = plan_enhancer(registry, request)
+    if device != "cpu":
+        import torch
+
+        torch.cuda.init()  # so that it is seeded before its first use
     seed_everything(seed, "build")
     enhancer = LoadedEnhancer(planned.resolved)
     key = planned.fit_key(seed, request.precision)

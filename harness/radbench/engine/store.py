@@ -46,6 +46,14 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def probe(self) -> None:
+        """Find out before any work is done whether work can be kept.
+
+        Raises:
+            StoreError: the cache folder cannot be made or written to.
+        """
+        write_atomically(self.root / ".writable", b"")
+
     def _enhancement(self, key: str, entry: str) -> Path:
         return self.root / "enhancements" / key[:32] / f"{entry[:32]}.safetensors"
 

@@ -85,6 +85,7 @@ def _workbench(setup: WorkerSetup, channel: _Channel) -> Any:
     torch.backends.cudnn.benchmark = False
     if setup.device != "cpu":
         torch.cuda.set_device(setup.device)
+        torch.cuda.init()  # so that it is seeded before its first use
     import cv2
 
     cv2.setNumThreads(1)
