@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from machine import cpu_model
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from radbench.stats import bootstrap_ap_auroc, resampled_counts
@@ -29,15 +30,6 @@ SETTINGS = {
     "10 % positive, scores to 2 digits": {"prevalence": 0.1, "decimals": 2},
     "50 % positive": {"prevalence": 0.5},
 }
-
-
-def cpu_model() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def main() -> None:

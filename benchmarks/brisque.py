@@ -22,6 +22,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from machine import cpu_model
+
 HERE = Path(__file__).resolve().parent
 SIDE, BATCH, REPEATS = 512, 8, 9
 
@@ -55,16 +57,6 @@ def images() -> Any:
     waves = 0.45 + 0.2 * torch.sin(x / 17 + phase) * torch.cos(y / 23) + 0.15 * ((x // 64 + y // 64) % 2)
     noisy = waves + 0.03 * torch.randn(BATCH, 1, SIDE, SIDE, generator=generator)
     return (noisy.clamp(0, 1) * 255).round() / 255
-
-
-def cpu_model() -> str:
-    """Return the processor's name."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def milliseconds(work: Any) -> float:

@@ -1,4 +1,4 @@
-"""One line about the machine that a benchmark ran on."""
+"""What a benchmark says of the machine that it ran on."""
 
 import os
 import platform
@@ -6,12 +6,17 @@ from importlib import metadata
 from pathlib import Path
 
 
+def cpu_model() -> str:
+    """Return the processor's name."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
 def describe_machine() -> str:
-    """Return processor, cores, Python and the versions of the numeric libraries."""
-    cpuinfo = Path("/proc/cpuinfo")
-    model = platform.processor() or platform.machine()
-    if cpuinfo.exists():
-        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
+    """Return processor, cores, Python and the versions of the numeric libraries, in one line."""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "numpy", "typer"))
-    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
+    return f"{cpu_model()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from machine import cpu_model
 from scipy import sparse
 from scipy.sparse.linalg import splu, spsolve
 
@@ -29,15 +30,6 @@ from radbench.imaging import read_image
 from radbench.imaging.wls import Affinities, affinities, solve
 
 LAMBDA = 0.8
-
-
-def cpu_model() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def made_up_chest(size: int, seed: int = 0) -> torch.Tensor:

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from radbench.on_demand import on_demand
 
 __version__ = "0.1.0"
 
 # Everything public is imported on first use, so that `import radbench` stays instant.
-_ELSEWHERE = {
-    "Config": "radbench.contracts.config",
-    "enhance": "radbench.api",
-    "hookimpl": "radbench.registry.hookspecs",
-    "param": "radbench.contracts.config",
-    "read_leaderboard": "radbench.api",
-    "run": "radbench.api",
+_ROOMS = {
+    "Case": "contracts",
+    "CaseEntry": "contracts",
+    "CaseInfo": "contracts",
+    "Config": "contracts.config",
+    "DatasetSpec": "contracts",
+    "Enhancement": "contracts",
+    "EnhancerSpec": "contracts",
+    "FitContext": "contracts",
+    "MetricSpec": "contracts",
+    "RadbenchError": "contracts",
+    "Sample": "contracts",
+    "Status": "contracts",
+    "TaskContext": "contracts",
+    "TaskResult": "contracts",
+    "TaskSpec": "contracts",
+    "enhance": "api",
+    "hookimpl": "registry.hookspecs",
+    "param": "contracts.config",
+    "read_leaderboard": "api",
+    "run": "api",
 }
 
 __all__ = [
@@ -41,18 +56,7 @@ __all__ = [
     "run",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'radbench' has no attribute '{name}'")
-    value = getattr(importlib.import_module(_ELSEWHERE.get(name, "radbench.contracts")), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
-
+__getattr__, __dir__ = on_demand(__name__, _ROOMS)
 
 if TYPE_CHECKING:
     from radbench.api import enhance, read_leaderboard, run

@@ -11,13 +11,14 @@ import typer
 from radbench.cli.options import (
     Dataset,
     Device,
+    Enhancers,
     Limit,
     Plugins,
     Profile,
     Seeds,
     Sets,
+    Tasks,
     make_request,
-    names_of,
     open_registry,
 )
 from radbench.contracts.errors import UsageError, did_you_mean
@@ -27,19 +28,8 @@ _LISTS = ("enhancer", "task", "set", "plugin")
 
 def run(
     context: typer.Context,
-    enhancer: Annotated[
-        list[str],
-        typer.Option(
-            "--enhancer",
-            "-e",
-            help="Enhancers: names, variants name[field=value,...], comma lists, or all. Repeatable.",
-            autocompletion=names_of("enhancer"),
-        ),
-    ] = [],  # noqa: B006
-    task: Annotated[
-        list[str],
-        typer.Option("--task", "-t", help="Tasks, written like enhancers.", autocompletion=names_of("task")),
-    ] = [],  # noqa: B006
+    enhancer: Enhancers = [],  # noqa: B006
+    task: Tasks = [],  # noqa: B006
     dataset: Dataset = "",
     profile: Profile = "quick",
     seed: Seeds = "0",

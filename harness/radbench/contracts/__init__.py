@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_HOME = {
+from radbench.on_demand import on_demand
+
+_ROOMS = {
     "Case": "case",
     "CaseEntry": "dataset",
     "CaseError": "errors",
@@ -89,14 +90,7 @@ __all__ = [
     "validate_case",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'radbench.contracts' has no attribute '{name}'")
-    value = getattr(importlib.import_module(f"radbench.contracts.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
+__getattr__, __dir__ = on_demand(__name__, _ROOMS)
 
 if TYPE_CHECKING:
     from radbench.contracts.case import TARGETS, Case, CaseInfo, validate_case

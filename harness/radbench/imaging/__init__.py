@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_HOME = {
+from radbench.on_demand import on_demand
+
+_ROOMS = {
     "write_derived_dicom": "derived",
     "IMAGE_SUFFIXES": "folder",
     "case_id_of": "folder",
@@ -65,18 +66,7 @@ __all__ = [
     "write_image",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'radbench.imaging' has no attribute '{name}'")
-    value = getattr(importlib.import_module(f"radbench.imaging.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
-
+__getattr__, __dir__ = on_demand(__name__, _ROOMS)
 
 if TYPE_CHECKING:
     from radbench.imaging.derived import write_derived_dicom

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from radbench.imaging.wls_dissection import Couplings, Group, Level, dissect, entries
 
-
 _FEW_EDGES = 8
 """Up to here, one strided subtraction per edge is quicker than an indexed one for all."""
 

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
-_HOME = {
+from radbench.on_demand import on_demand
+
+_ROOMS = {
     **dict.fromkeys(("COLUMNS", "SCHEMA_VERSION", "read_leaderboard", "validate", "write_csv"), "schema"),
     **dict.fromkeys(("PairResult", "leaderboard_rows"), "aggregate"),
     **dict.fromkeys(("FORMATS", "render", "renderable"), "exports"),
 }
 # `publish` is not among them: the name is the submodule's (radbench.leaderboard.publish.publish).
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "COLUMNS",
+    "FORMATS",
+    "SCHEMA_VERSION",
+    "PairResult",
+    "leaderboard_rows",
+    "read_leaderboard",
+    "render",
+    "renderable",
+    "validate",
+    "write_csv",
+]
 
+__getattr__, __dir__ = on_demand(__name__, _ROOMS)
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'radbench.leaderboard' has no attribute '{name}'")
-    return getattr(importlib.import_module(f"radbench.leaderboard.{_HOME[name]}"), name)
+if TYPE_CHECKING:
+    from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
+    from radbench.leaderboard.exports import FORMATS, render, renderable
+    from radbench.leaderboard.schema import COLUMNS, SCHEMA_VERSION, read_leaderboard, validate, write_csv

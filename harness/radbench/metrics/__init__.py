@@ -13,8 +13,9 @@ This package imports torch only when a metric is first asked for; the names and 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from radbench.on_demand import on_demand
 
 if TYPE_CHECKING:
     from radbench.metrics.fidelity import mae, mse, psnr, rmse
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from radbench.metrics.phase_coherence import lpc_si
     from radbench.metrics.structure import ms_ssim, ssim
 
-_ROOM_OF = {
+_ROOMS = {
     "brisque": "natural_scene",
     "lpc_si": "phase_coherence",
     "psnr": "fidelity",
@@ -39,14 +40,4 @@ _ROOM_OF = {
 
 __all__ = ["brisque", "dice", "lpc_si", "mae", "ms_ssim", "mse", "precision", "psnr", "recall", "rmse", "ssim"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _ROOM_OF:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    metric = getattr(importlib.import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
-    globals()[name] = metric
-    return metric
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = on_demand(__name__, _ROOMS)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_HOME = {
-    **dict.fromkeys(("Difference", "Interval", "centred_p_value", "percentile_interval"), "radbench.stats.intervals"),
-    **dict.fromkeys(("bootstrap_difference", "bootstrap_mean", "mean_replicates"), "radbench.stats.means"),
-    **dict.fromkeys(("holm", "wilcoxon"), "radbench.stats.significance"),
-    **dict.fromkeys(("RankIntervals", "rank_intervals", "ranks_from_replicates"), "radbench.stats.ranks"),
+from radbench.on_demand import on_demand
+
+_ROOMS = {
+    **dict.fromkeys(("Difference", "Interval", "centred_p_value", "percentile_interval"), "intervals"),
+    **dict.fromkeys(("bootstrap_difference", "bootstrap_mean", "mean_replicates"), "means"),
+    **dict.fromkeys(("holm", "wilcoxon"), "significance"),
+    **dict.fromkeys(("RankIntervals", "rank_intervals", "ranks_from_replicates"), "ranks"),
     **dict.fromkeys(
         (
             "CurveBootstrap",
@@ -19,9 +20,9 @@ _HOME = {
             "bootstrap_ap_auroc",
             "paired_ap_auroc",
         ),
-        "radbench.stats.curves",
+        "curves",
     ),
-    "resampled_counts": "radbench.stats.resampling",
+    "resampled_counts": "resampling",
 }
 
 __all__ = [
@@ -46,18 +47,7 @@ __all__ = [
     "wilcoxon",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'radbench.stats' has no attribute '{name}'")
-    value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return list(__all__)
-
+__getattr__, __dir__ = on_demand(__name__, _ROOMS)
 
 if TYPE_CHECKING:
     from radbench.stats.curves import (

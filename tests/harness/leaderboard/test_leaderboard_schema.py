@@ -301,10 +301,13 @@ def test_a_write_cut_short_by_the_system_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot write"):
+    with pytest.raises(UsageError, match="cannot write .*; nothing was written"):
         write_csv(frame(row()), tmp_path / "file" / "a.csv")
-    with pytest.raises(UsageError, match="nothing was written"):
-        write_csv(frame(row()), tmp_path / "missing" / "a.csv")
+
+
+def test_a_missing_folder_is_made(tmp_path: Path) -> None:
+    write_csv(frame(row()), tmp_path / "missing" / "a.csv")
+    assert len(read_leaderboard(tmp_path / "missing" / "a.csv")) == 1
 
 
 def test_a_link_and_the_mode_of_the_file_survive(tmp_path: Path) -> None:
