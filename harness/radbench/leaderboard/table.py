@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 ALL = "all"
 BASELINE = "original"
 ARROWS = {"higher": "↑", "lower": "↓", "": ""}
+_CURVE = re.compile(r"(?:^|[-_ ])(?:ap|auroc)(?:[-_ ]|$)", re.IGNORECASE)
 SIGNIFICANCE = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 
 
@@ -153,7 +155,7 @@ def _set_tables(rows: DataFrame, given: list[str], clashes: bool) -> Iterator[Ta
         headings=headings,
         rows=_rows(order, list(grid.values())),
         ranks=ranks,
-        notes=(*notes, *_how_to_read(grid, "the table"), *reading),
+        notes=(*notes, *_how_to_read(grid, "the table", metrics), *reading),
         remarks=_remarks(whole, order),
         slug=slug,
     )
@@ -180,7 +182,7 @@ def _group_table(
         headings=tuple(headings),
         rows=_rows(order, list(grid.values())),
         ranks=(),
-        notes=(*notes, *_how_to_read(grid, "all enhancers and metrics of each group")),
+        notes=(*notes, *_how_to_read(grid, "all enhancers and metrics of each group", [metric])),
         remarks=_remarks(own, order),
         slug=f"{slug}-groups",
     )
@@ -277,16 +279,20 @@ def _made_of(row: Any) -> str:
     return ", ".join([f"Profile {row['profile']}, seed {row['seed']}", *filter(None, marks)]) + "."
 
 
-def _how_to_read(grid: Mapping[str, Mapping[str, Cell]], family: str) -> list[str]:
+def _how_to_read(grid: Mapping[str, Mapping[str, Cell]], family: str, metrics: Sequence[str]) -> list[str]:
     cells = [cell for column in grid.values() for cell in column.values()]
     notes = []
+    # The file does not say how a metric is aggregated; the two that are not means go by their field's names.
+    curves = any(_CURVE.search(metric) for metric in metrics)
     if any(cell.std for cell in cells):
         interval = " [95 % patient-clustered bootstrap interval]" if any(cell.interval for cell in cells) else ""
-        notes.append(f"Mean ± standard deviation over cases (AP and AUROC: over bootstrap replicates){interval}.")
+        over = " (AP and AUROC: over bootstrap replicates)" if curves else ""
+        notes.append(f"Mean ± standard deviation over cases{over}{interval}.")
     if any(cell.delta for cell in cells):
+        test = "; paired bootstrap for AP and AUROC" if curves else ""
         notes.append(
             f"Δ: paired difference to original; *, **, ***: p < 0.05, 0.01, 0.001 after Holm over {family} "
-            "(Wilcoxon signed-rank test over patients; paired bootstrap for AP and AUROC)."
+            f"(Wilcoxon signed-rank test over patients{test})."
         )
     if any(cell.incomplete for cell in cells):
         notes.append("†: not ranked, because cases that others scored are missing.")
