@@ -21,6 +21,9 @@ OTHER_TARGETS = frozenset({"recist", "findings", "hu", "volume_hu", "bone_volume
 """``recist`` float32 ``[4,2]`` (x,y pixels: long axis a,b then short axis a,b); ``findings`` float32 ``[K]``;
 ``hu`` float32 ``[1,H,W]`` Hounsfield units; volumes ``[D,H,W]``; the projector's pose."""
 
+ON_DEMAND = frozenset({"volume_hu", "bone_volume"})
+"""Targets that are large: a data set may give a mapping that loads them when they are asked for."""
+
 TARGETS = MASK_TARGETS | IMAGE_TARGETS | OTHER_TARGETS
 
 _VALUES = {"recist": "[4,2] (x,y endpoints)", "findings": "[K]", "hu": "like the image"}
@@ -90,9 +93,12 @@ def validate_case(case: Case) -> Case:
     if image.numel() == 0:
         raise fault(f"image has no pixels (shape {list(image.shape)})")
     _check_range(image, "image", fault)
-    for name, value in case.targets.items():
+    for name in case.targets:
         if name not in TARGETS:
             raise fault(f"unknown target '{name}'; targets are {', '.join(sorted(TARGETS))}")
+        if name in ON_DEMAND:
+            continue
+        value = case.targets[name]
         if name in _PLAIN and not isinstance(value, torch.Tensor):
             raise fault(f"{name} must be a tensor, got {type(value).__name__}")
         if name in MASK_TARGETS:

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radbench.contracts.case import Case, validate_case
+from radbench.contracts.case import ON_DEMAND, Case, validate_case
 from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.enhancement import Enhancement, FitContext
 from radbench.contracts.errors import CaseError, InvalidOutputError, PluginError
@@ -332,7 +332,7 @@ def _checked_predictions(given: Any, names: Sequence[str], task: str) -> dict[st
 
 
 def _size(case: Case) -> int:
-    tensors = [case.image, *case.targets.values()]
+    tensors = [case.image, *(case.targets[name] for name in case.targets if name not in ON_DEMAND)]
     return sum(t.numel() * t.element_size() for t in tensors if hasattr(t, "element_size"))
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from radbench.contracts.case import Case
+from radbench.contracts.case import ON_DEMAND, Case
 from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.errors import InvalidOutputError
 from radbench.contracts.results import Sample
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-_VOLUMES = ("volume_hu", "bone_volume")
-"""Too large to be copied for each look."""
 
 
 class Lazy(Sequence[Any]):
@@ -60,5 +57,8 @@ def sample_of(case: Case, tensors: Mapping[str, Tensor], device: str) -> Sample:
 
 def own_copy(case: Case) -> Case:
     """Return a case whose image and targets may be written into without spoiling those that a worker keeps."""
-    targets = {k: v.clone() if hasattr(v, "clone") and k not in _VOLUMES else v for k, v in case.targets.items()}
+    small = {k: case.targets[k] for k in case.targets if k not in ON_DEMAND}
+    copied = {k: v.clone() if hasattr(v, "clone") else v for k, v in small.items()}
+    # Volumes are too large to be copied, or even loaded, for each look.
+    targets = copied if len(small) == len(case.targets) else ChainMap(copied, case.targets)  # type: ignore[arg-type]
     return replace(case, image=case.image.clone(), targets=targets, source=dict(case.source))
