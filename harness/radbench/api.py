@@ -243,7 +243,7 @@ class _Listeners:
     def started(self, pair: Pair) -> None:
         self._tell(self.hook.radbench_pair_started, pair=pair)
 
-    def ended(self, pair: Pair) -> None:
+    def ended(self, pairs: Sequence[Pair]) -> None:
         from radbench.leaderboard.view import write_leaderboard
 
         heard = bool(self.hook.radbench_pair_finished.get_hookimpls())
@@ -253,7 +253,7 @@ class _Listeners:
         frame = write_leaderboard(self.folder)
         took = time.monotonic() - begun
         self.next_view = begun + took / _VIEW_SHARE
-        if heard:
+        for pair in pairs if heard else ():
             key = {"task": pair.task.resolved.label, "dataset": pair.dataset.resolved.label, "seed": pair.seed}
             key["enhancer"] = pair.enhancer.resolved.label
             mine = frame[(frame[list(key)] == list(key.values())).all(axis=1)]

@@ -198,7 +198,8 @@ class Workbench:
             tensors, _ = self.store.load_enhancement(step.enhance_key, entry_key(entry))
             return sample_of(self._case(step.dataset, entry), tensors, self.device)
 
-        seed_everything(step.seed, step.score_key)
+        # The same draws for every enhancer, and whatever the sources: that is the fairest comparison.
+        seed_everything(step.seed, "run")
         result: TaskResult = task.run(SplitSamples(step.entries, load), self._task_context(step))
         by_id = {e.case_id: e for e in step.entries[spec.splits[-1]]}
         failures = {f.case_id: f for f in result.failures}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from radbench.engine.plan import Pair
@@ -30,8 +31,8 @@ class Listeners(Protocol):
         """The first step of a pair was handed to a worker."""
         ...
 
-    def ended(self, pair: Pair) -> None:
-        """A pair ended, well or badly; its per-case file and journal line are written."""
+    def ended(self, pairs: Sequence[Pair]) -> None:
+        """These pairs ended, well or badly; their per-case files and journal lines are written."""
         ...
 
 

@@ -304,9 +304,12 @@ class Session:
 
     def _settle_ended(self, unsettled: list[Pair], open_steps: dict[int, Step]) -> None:
         keys = {s.score_key for s in open_steps.values() if s.score_key}
-        for pair in [p for p in unsettled if p.score_key not in keys]:
+        over = [p for p in unsettled if p.score_key not in keys]
+        for pair in over:
             unsettled.remove(pair)
             self._settle(pair)
+        if over:
+            self.listeners.ended(over)
 
     def _settle(self, pair: Pair) -> None:
         """Write how a pair ended: its per-case file, then its line in the journal."""
@@ -341,7 +344,6 @@ class Session:
         self.outcome.statuses[pair.name] = status
         if len(failures) > unloadable:
             self.outcome.incomplete.add(pair.name)
-        self.listeners.ended(pair)
 
     def _measures(self, pair: Pair) -> dict[str, Any]:
         fit = pair.enhancer.fit_key(pair.seed, pair.precision)

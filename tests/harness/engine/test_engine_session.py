@@ -81,7 +81,7 @@ class Deaf:
     def started(self, pair):
         pass
 
-    def ended(self, pair):
+    def ended(self, pairs):
         pass
 
 
