@@ -17,7 +17,7 @@ app = typer.Typer(help="List, check, add and make data sets.", no_args_is_help=T
 Name = Annotated[str, typer.Argument(help="A data set or variant.", autocompletion=names_of("dataset"))]
 
 
-@app.command("list", epilog="bench data list")
+@app.command("list", epilog="Example:  bench data list")
 def list_(plugin: Plugins = []) -> None:  # noqa: B006
     """List data sets and where they lie."""
     from radbench.engine.locations import locations
@@ -28,7 +28,7 @@ def list_(plugin: Plugins = []) -> None:  # noqa: B006
         typer.echo(f"{name}  {entry.spec.modality}  {entry.spec.summary}{where}")
 
 
-@app.command("add", epilog="bench data add folder my-radiographs")
+@app.command("add", epilog="Example:  bench data add folder my-radiographs")
 def add(
     name: Annotated[str, typer.Argument(help="The data set's name.", autocompletion=names_of("dataset"))],
     path: Annotated[Path, typer.Argument(help="Where it lies.")],
@@ -45,7 +45,11 @@ def add(
     typer.echo(f"{name} lies at {add_location(name, path)} (kept in {locations_file()})")
 
 
-@app.command("check", epilog="bench data check 'folder[root=my-radiographs]'")
+@app.command(
+    "check",
+    short_help="Load every case and print what was found.",
+    epilog="Example:  bench data check 'folder[root=my-radiographs]'",
+)
 def check(
     name: Name,
     profile: Profile = "quick",
@@ -138,7 +142,11 @@ def _print_check(found: dict[str, Any], most: int) -> None:
     typer.echo("  no faults" if not found["faults"] else f"  {len(found['faults'])} faults")
 
 
-@app.command("make", epilog="bench data make phantom-lesions out/ --cases 8 --format dicom")
+@app.command(
+    "make",
+    short_help="Write cases as files that any program opens.",
+    epilog="Example:  bench data make phantom-lesions out/ --cases 8 --format dicom",
+)
 def make(
     name: Name,
     out: Annotated[Path, typer.Argument(help="A folder that does not exist yet or is empty.")],

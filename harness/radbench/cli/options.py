@@ -32,13 +32,14 @@ Enhancers = Annotated[
     typer.Option(
         "--enhancer",
         "-e",
+        metavar="E,…",
         help="Enhancers: names, variants name[field=value,...], comma lists, or all. Repeatable.",
         autocompletion=names_of("enhancer"),
     ),
 ]
 Tasks = Annotated[
     list[str],
-    typer.Option("--task", "-t", help="Tasks, written like enhancers.", autocompletion=names_of("task")),
+    typer.Option("--task", "-t", metavar="T,…", help="Tasks, written like enhancers.", autocompletion=names_of("task")),
 ]
 Dataset = Annotated[
     str,
@@ -46,14 +47,21 @@ Dataset = Annotated[
         "--dataset", "-d", help="Data set; each task has its own default.", autocompletion=names_of("dataset")
     ),
 ]
-Profile = Annotated[str, typer.Option(help="quick (minutes on two cores) or paper (the papers' sizes).")]
-Seeds = Annotated[str, typer.Option("--seed", help="A seed, or several: 0,1,2.")]
-Sets = Annotated[
-    list[str], typer.Option("--set", help="Set a field for all: enhancer.field=value, task.…, dataset.…. Repeatable.")
+Profile = Annotated[
+    str, typer.Option(metavar="quick|paper", help="quick (minutes on two cores) or paper (the papers' sizes).")
 ]
-Limit = Annotated[int, typer.Option(min=0, help="At most so many cases of a split; 0 for all.")]
-Plugins = Annotated[list[Path], typer.Option("--plugin", help="A plugin file beyond the installed ones. Repeatable.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Seeds = Annotated[str, typer.Option("--seed", metavar="N,…", help="A seed, or several: 0,1,2.")]
+Sets = Annotated[
+    list[str],
+    typer.Option(
+        "--set", metavar="K=V", help="Set a field for all: enhancer.field=value, task.…, dataset.…. Repeatable."
+    ),
+]
+Limit = Annotated[int, typer.Option(min=0, metavar="N", help="At most so many cases of a split; 0 for all.")]
+Plugins = Annotated[
+    list[Path], typer.Option("--plugin", metavar="FILE", help="A plugin file beyond the installed ones. Repeatable.")
+]
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]", help="Where to compute.")]
 
 
 def open_registry(plugins: list[Path]) -> Registry:

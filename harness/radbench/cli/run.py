@@ -36,14 +36,24 @@ def run(
     set_: Sets = [],  # noqa: B006
     limit: Limit = 0,
     device: Device = "auto",
-    executor: Annotated[str, typer.Option(help="Where steps run: local.")] = "local",
-    jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one per core, or per GPU.")] = 0,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds without a sign of life that end a step.")] = 600.0,
-    memory_mb: Annotated[int, typer.Option(min=0, help="MiB that end a worker's step; 0 for its share.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="The run's folder; default: named after the plan in runs/.")] = None,
+    executor: Annotated[str, typer.Option(metavar="local", help="What runs the steps.")] = "local",
+    jobs: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Worker processes; 0 for one per core, or per GPU.")
+    ] = 0,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, metavar="S", help="Seconds without a sign of life that end a step.")
+    ] = 600.0,
+    memory_mb: Annotated[
+        int, typer.Option(min=0, metavar="MB", help="MiB that end a worker's step; 0 for its share.")
+    ] = 0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The run's folder; default: named after the plan in runs/.")
+    ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed here before.")] = False,
     plugin: Plugins = [],  # noqa: B006
-    config: Annotated[Path | None, typer.Option(help="A study.toml with these options; the command line wins.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A study.toml with these options; the command line wins.")
+    ] = None,
 ) -> None:
     """Score enhancers under tasks and print the leaderboard.
 
