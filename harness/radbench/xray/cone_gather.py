@@ -1,0 +1,78 @@
+"""Ray sums of any view: one bilinear look-up per ray and plane, plane by plane, and their exact transpose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from radbench.xray.cone_rays import Rays
+
+PLANES_AT_ONCE = 8
+"""Planes per call: enough to occupy the cores, few enough to stay in cache. Memory is bounded by it."""
+
+
+def gather(planes: Tensor, rays: Rays) -> Tensor:
+    """Sum the samples of each ray over the planes.
+
+    Args:
+        planes: volumes [N,K,P,Q], planes along ``rays.depth`` first.
+        rays: the view.
+
+    Returns:
+        Images [N,h,w]: sums of the samples, without the length of a step.
+    """
+    total: Tensor | None = None
+    for chunk, grid, inside in _looks(planes, rays):
+        samples = grid_sample(
+            planes[:, chunk].transpose(0, 1), grid, mode="bilinear", padding_mode="zeros", align_corners=False
+        )
+        if inside is not None:
+            samples = samples * inside[:, None]
+        part = samples.sum(0)
+        total = part if total is None else total.add_(part)
+    assert total is not None
+    return total
+
+
+def spread(images: Tensor, rays: Rays, shape: tuple[int, int, int]) -> Tensor:
+    """Add each ray's value to the voxels that it samples: the transpose of `gather`.
+
+    Args:
+        images: [N,h,w].
+        rays: the view.
+        shape: (K, P, Q) of the planes.
+
+    Returns:
+        Volumes [N,K,P,Q].
+    """
+    planes = images.new_empty((images.shape[0], *shape))
+    for chunk, grid, inside in _looks(planes, rays):
+        like = planes[:, chunk].transpose(0, 1)
+        values = images.expand(like.shape[0], *images.shape)
+        if inside is not None:
+            values = values * inside[:, None]
+        # The second argument is read for its shape alone, as long as no gradient for the grid is asked for.
+        planes[:, chunk] = torch.ops.aten.grid_sampler_2d_backward(
+            values, torch.zeros_like(like), grid, 0, 0, False, [True, False]
+        )[0].transpose(0, 1)
+    return planes
+
+
+def _looks(planes: Tensor, rays: Rays) -> Iterator[tuple[slice, Tensor, Tensor | None]]:
+    """Yield, for some planes at a time, where each ray meets them in `grid_sample`'s coordinates [k,h,w,2]."""
+    count, *sides = planes.shape[1:]
+    # Index q of n voxels is (2 q + 1) / n - 1 in grid_sample's coordinates; its last coordinate comes first.
+    slope = [(s * (2 / n)).to(planes) for s, n in zip(rays.slope, sides, strict=True)]
+    origin = [(2 * o + 1) / n - 1 for o, n in zip(rays.origin, sides, strict=True)]
+    rows, columns = rays.step_mm.shape
+    for start in range(0, count, PLANES_AT_ONCE):
+        chunk = slice(start, min(start + PLANES_AT_ONCE, count))
+        reach = rays.reach[chunk].to(planes)
+        grid = planes.new_empty((len(reach), rows, columns, 2))
+        for place, axis in enumerate((1, 0)):
+            grid[..., place] = (reach[:, None, None] * slope[axis]).add_(origin[axis])
+        inside = rays.between(chunk)
+        yield chunk, grid, None if inside is None else inside.to(planes.device)
