@@ -341,9 +341,15 @@ def test_a_wrong_option_is_one_sentence_and_exit_status_2(bench, tmp_path, words
         ("limit = 1.5", "limit must be a whole number"),
         ("seed = 'x'", "--seed 'x' must be a whole number"),
         ("device = 3", "device must be"),
+        ("set = 3", "'set' has a value of the wrong type: 3"),
+        ("enhancer = [1]", "'enhancer' has a value of the wrong type"),
+        ("plugin = 3", "'plugin' has a value of the wrong type"),
+        ("out = 3", "'out' has a value of the wrong type"),
+        ("retry_failed = 'yes'", "'retry_failed' has a value of the wrong type"),
+        ("profile = '\udcff'", "is no TOML"),
     ],
 )
 def test_a_study_file_with_a_fault_is_one_sentence_and_exit_status_2(bench, tmp_path, text, said):
-    (tmp_path / "study.toml").write_text(text)
+    (tmp_path / "study.toml").write_text(text, errors="surrogateescape")
     code, err = bench("--config", "study.toml", "--out", "out")
     assert (code, said in err) == (2, True), err

@@ -140,20 +140,23 @@ def _from_file(path: Path, given: dict[str, Any], context: typer.Context) -> dic
     """Return the file's options that were not given on the command line.
 
     Raises:
-        UsageError: the file is missing, is no TOML, or has an unknown option.
+        UsageError: the file is missing, is no TOML, or has an unknown option or a value of the wrong type.
     """
     try:
         found = tomllib.loads(path.read_text())
     except OSError as e:
         raise UsageError(f"--config '{path}': {e.strerror}") from e
-    except tomllib.TOMLDecodeError as e:
+    except ValueError as e:  # no TOML, or no UTF-8
         raise UsageError(f"--config '{path}' is no TOML: {e}") from e
     found = {name.replace("-", "_"): value for name, value in found.items()}
     for name, value in found.items():
         if name not in given:
             raise UsageError(f"--config '{path}' has unknown option '{name}'{did_you_mean(name, given)}")
         if name in _LISTS:
-            found[name] = [value] if isinstance(value, str) else list(value)
+            found[name] = [value] if isinstance(value, str) else value
+        right = {"out": isinstance(value, str), "retry_failed": isinstance(value, bool)}.get(name, True)
+        if not right or (name in _LISTS and not _texts(found[name])):
+            raise UsageError(f"--config '{path}': '{name}' has a value of the wrong type: {value!r}")
     if isinstance(found.get("seed"), list):
         found["seed"] = ",".join(str(s) for s in found["seed"])
     if "plugin" in found:
@@ -163,3 +166,7 @@ def _from_file(path: Path, given: dict[str, Any], context: typer.Context) -> dic
     typed = {n for n in given if (s := context.get_parameter_source(n)) is not None and s.name == "COMMANDLINE"}
     typed |= {"set"} if given["set"] else set()
     return {name: value for name, value in found.items() if name not in typed}
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(v, str) for v in value)

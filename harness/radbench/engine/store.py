@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -204,7 +205,7 @@ def append_line(path: Path, text: str) -> None:
     except OSError as e:
         raise StoreError(f"cannot write '{path}': {e.strerror or e}") from e
     if written != len(data):
-        raise StoreError(f"cannot write '{path}': the disk is full")
+        raise StoreError(f"cannot write '{path}': {os.strerror(errno.ENOSPC)}")
 
 
 def read_json_lines(path: Path) -> Iterable[dict[str, Any]]:
