@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from radbench.contracts.case import CaseInfo
-from radbench.contracts.config import Config, param
+from radbench.contracts.config import Config as BaseConfig
+from radbench.contracts.config import param
 from radbench.contracts.errors import CaseError, InvalidOutputError
 from radbench.imaging import find_images, read_image
 
@@ -25,7 +26,7 @@ class Images:
         DatasetError: the folder is missing, or two of its files give one case id.
     """
 
-    class Config(Config):
+    class Config(BaseConfig):
         """Where the images lie."""
 
         root: Path = param(description="folder of the enhanced images", source="assumed: there is no default")

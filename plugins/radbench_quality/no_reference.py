@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from radbench.contracts.config import Config, param
+from radbench.contracts.config import Config as BaseConfig
+from radbench.contracts.config import param
 from radbench.contracts.results import Sample, TaskContext
 
 
 class ImageQuality:
     """Score the enhanced image by itself, whole and on [0,1]."""
 
-    class Config(Config):
+    class Config(BaseConfig):
         """Which BRISQUE."""
 
         brisque_variant: Literal["live"] = param(
