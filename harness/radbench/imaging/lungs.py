@@ -25,6 +25,8 @@ _AIRWAY_HU = (-960.0, -940.0, -920.0, -900.0, -880.0, -860.0)
 _AIRWAY_WALL_MM = 2.0
 # [assumed] a piece of lung has this part of the largest piece's volume, or more.
 _LEAST_PART = 0.03
+# [assumed] what is filled in is lung so far above and below, too.
+_SUPPORT_MM = 5.0
 # [assumed] dropped pieces up to this size are lung again where the lung encloses them.
 _GAS_ML = 5.0
 
@@ -255,13 +257,21 @@ def _smooth(lung: _Mask, spacing: tuple[float, float, float], hole_mm2: float, c
     radii = [round(closing_mm / s) for s in spacing[1:]]
     rows, columns = np.ogrid[-radii[0] : radii[0] + 1, -radii[1] : radii[1] + 1]
     disk = (rows / max(radii[0], 1)) ** 2 + (columns / max(radii[1], 1)) ** 2 <= 1.0
-    for plane in lung:
+    added = np.zeros_like(lung)
+    for plane, more in zip(lung, added, strict=True):
         if not plane.any():
             continue
-        plane |= _holes(plane, most)
+        more |= _holes(plane, most)
         if min(radii) > 0:
             # Room round the plane, so that a lung at its edge is not eroded from outside.
-            padded = np.pad(plane.astype(np.uint8), ((radii[0],) * 2, (radii[1],) * 2))
+            padded = np.pad((plane | more).astype(np.uint8), ((radii[0],) * 2, (radii[1],) * 2))
             closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, disk.astype(np.uint8), borderValue=0)
-            plane |= closed[radii[0] : -radii[0], radii[1] : -radii[1]].astype(bool)
-            plane |= _holes(plane, most)
+            more |= closed[radii[0] : -radii[0], radii[1] : -radii[1]].astype(bool) & ~plane
+            more |= _holes(plane | more, most)
+    # A vessel or nodule has lung above and below; the top of a dome of the diaphragm or the heart, which lies in a
+    # ring of lung just as well, has not.
+    step = max(1, round(_SUPPORT_MM / spacing[0]))
+    full = lung | added
+    above, below = np.zeros_like(full), np.zeros_like(full)
+    above[:-step], below[step:] = full[step:], full[:-step]
+    lung |= added & above & below

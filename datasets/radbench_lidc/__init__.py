@@ -1,0 +1,1 @@
+"""The adapter for the LIDC-IDRI collection: chest CT with four readers' nodules, as simulated radiographs."""

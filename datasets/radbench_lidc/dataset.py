@@ -1,0 +1,230 @@
+"""LidcIdri: the scans of LIDC-IDRI as radiographs with their truth."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+from radbench.contracts.case import Case
+from radbench.contracts.dataset import SPLITS, CaseEntry
+from radbench.contracts.errors import CaseError, DatasetError, RadbenchError, did_you_mean
+from radbench_lidc.config import LidcConfig
+from radbench_lidc.index import index_files
+from radbench_lidc.scans import Scan, find_scans
+
+_TARGETS = (
+    "lung_mask",
+    "lung_image",
+    "bone_mask",
+    "bone_image",
+    "soft_tissue_image",
+    "nodule_mask",
+    "volume_hu",
+    "bone_volume",
+)
+
+
+class CaseTargets(Mapping[str, Any]):
+    """Targets of which some are read when they are asked for, each time anew."""
+
+    def __init__(self, ready: Mapping[str, Any], on_demand: Mapping[str, Callable[[], Any]]) -> None:
+        self._ready, self._on_demand = dict(ready), dict(on_demand)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._ready[name] if name in self._ready else self._on_demand[name]()
+
+    def __contains__(self, name: object) -> bool:
+        # The default would load a volume to find out.
+        return name in self._ready or name in self._on_demand
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*self._ready, *self._on_demand))
+
+    def __len__(self) -> int:
+        return len(self._ready) + len(self._on_demand)
+
+
+class LidcIdri:
+    """The scans of LIDC-IDRI as it is downloaded from The Cancer Imaging Archive, as simulated radiographs.
+
+    Folders may be nested in any way: series and patients are told by the DICOM headers, readings by the series that
+    the XML names. A scan is prepared when it is first loaded, and kept in the cache folder; :meth:`prepare` does so
+    for many at once. Patients go to the splits by a hash of their id, so that a part of the collection is split as
+    the whole.
+
+    Raises (by its methods):
+        DatasetError: the folder is missing or is a file, or holds no scan that counts.
+        CaseError: a case cannot be used: a missing slice with its place, a damaged file, XML that cannot be read,
+            a patient without CT or without reading, no lung.
+    """
+
+    Config = LidcConfig
+    modality = "cxr"
+
+    def __init__(self, config: LidcConfig) -> None:
+        self.config = config
+
+    @property
+    def targets(self) -> frozenset[str]:
+        """All of them; without ``nodule_mask`` where scans that were not read are taken."""
+        left_out = {"nodule_mask"} if self.config.unread == "keep" else set()
+        return frozenset(_TARGETS) - left_out
+
+    def manifest(self) -> Sequence[CaseEntry]:
+        """List the cases, ordered by case id.
+
+        A case's digest covers the bytes of its slices and its reading and every option that changes its pixels.
+        """
+        return tuple(self._entries.values())
+
+    def load(self, case_id: str) -> Case:
+        """Load one case, preparing it where that was not done.
+
+        Returns:
+            A case whose image is a radiograph ``[1,S,S]``, row 0 superior, column 0 the patient's right. Its
+            ``source`` tells the scan, the marks of each kind, the nodules with readers, median ratings and
+            volume, and the voxel spacing of ``volume_hu``, which is ``[D,H,W]`` from inferior to superior, anterior
+            to posterior, right to left.
+        """
+        import torch
+
+        from radbench_lidc.preparation import prepare_scan
+        from radbench_lidc.store import recall, remember
+
+        scan, entry = self._scan(case_id), self._entries[case_id]
+        prepared = None if scan.faults else recall(entry.digest)
+        if prepared is None:
+            prepared = prepare_scan(scan, self.config)
+            remember(entry.digest, prepared)
+        ready = {name: torch.from_numpy(image)[None] for name, image in prepared.images.items()}
+        ready |= {name: torch.from_numpy(mask)[None] for name, mask in prepared.masks.items() if name in self.targets}
+        return Case(
+            case_id=case_id,
+            patient_id=entry.patient_id,
+            image=ready.pop("image"),
+            spacing_mm=prepared.spacing_mm,
+            source=prepared.source,
+            targets=CaseTargets(
+                ready,
+                {
+                    "volume_hu": partial(_volume, "volume_hu", scan, self.config),
+                    "bone_volume": partial(_volume, "bone_volume", scan, self.config),
+                },
+            ),
+        )
+
+    def prepare(
+        self,
+        case_ids: Iterable[str] | None = None,
+        *,
+        workers: int | None = None,
+        done: Callable[[str], None] = lambda case_id: None,
+    ) -> dict[str, str]:
+        """Prepare cases side by side, in processes of their own, so that they load at once later.
+
+        Cases that are prepared already are passed over, so that a run which was stopped goes on where it was.
+
+        Args:
+            case_ids: which; all where left out.
+            workers: how many processes; one per core where left out. Each needs some 2 GB for a scan of thin slices.
+            done: called with each case id as it is done.
+
+        Returns:
+            What is wrong, by case id; empty where all are fine.
+        """
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor, as_completed
+
+        from radbench_lidc.store import recall
+
+        wanted = list(self._entries) if case_ids is None else list(case_ids)
+        todo = [c for c in wanted if self._scan(c).faults or recall(self._entries[c].digest) is None]
+        for case_id in set(wanted) - set(todo):
+            done(case_id)
+        faults = {}
+        # Spawned: a fork of a process that holds torch's threads may hang.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=context) as pool:
+            jobs = {pool.submit(_prepare, self._scan(c), self.config, self._entries[c].digest): c for c in sorted(todo)}
+            for job in as_completed(jobs):
+                fault = job.result()
+                if fault is not None:
+                    faults[jobs[job]] = fault
+                done(jobs[job])
+        return dict(sorted(faults.items()))
+
+    def _scan(self, case_id: str) -> Scan:
+        scan = self._scans.get(case_id)
+        if scan is None:
+            raise CaseError(f"'{self.config.root}' has no case '{case_id}'{did_you_mean(case_id, self._scans)}")
+        return scan
+
+    @cached_property
+    def _scans(self) -> Mapping[str, Scan]:
+        config = self.config
+        roots = [config.root] if config.readings is None else [config.root, config.readings]
+        records = index_files(roots)
+        scans, thick = find_scans(records, thickest_mm=config.slice_thickness_max_mm, unread=config.unread == "keep")
+        if not scans and thick:
+            raise DatasetError(
+                f"all {len(thick)} CT series in '{config.root}' have slices thicker than "
+                f"slice_thickness_max_mm={config.slice_thickness_max_mm:g} (the thinnest {min(thick.values()):g} mm)"
+            )
+        if not scans:
+            raise DatasetError(
+                f"folder '{config.root}' holds no DICOM files; give the folder that LIDC-IDRI was downloaded to"
+            )
+        return {scan.case_id: scan for scan in scans}
+
+    @cached_property
+    def _entries(self) -> dict[str, CaseEntry]:
+        return {
+            scan.case_id: CaseEntry(
+                scan.case_id, scan.patient_id, split_of(scan.patient_id, self.config), "", self._digest(scan)
+            )
+            for scan in self._scans.values()
+        }
+
+    def _digest(self, scan: Scan) -> str:
+        from radbench_lidc.preparation import PREPARATION
+
+        what = {
+            "preparation": PREPARATION,
+            "series": scan.series_uid,
+            "bytes": scan.digests,
+            "options": self.config.of_pixels(),
+        }
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def split_of(patient_id: str, config: LidcConfig) -> str:
+    """Return a patient's split: where a hash of the id falls among the shares."""
+    number = hashlib.sha256(f"{config.split_seed}:{patient_id}".encode()).digest()[:8]
+    place = int.from_bytes(number, "big") / 2.0**64
+    train, validation, _ = config.split
+    return SPLITS[0] if place < train else SPLITS[1] if place < train + validation else SPLITS[2]
+
+
+def _volume(name: str, scan: Scan, config: LidcConfig) -> Any:
+    from radbench_lidc import volume
+
+    return getattr(volume, name)(scan, config)
+
+
+def _prepare(scan: Scan, config: LidcConfig, digest: str) -> str | None:
+    """Prepare a case in a process of its own; return what is wrong."""
+    import torch
+
+    from radbench_lidc.preparation import prepare_scan
+    from radbench_lidc.store import remember
+
+    torch.set_num_threads(1)
+    try:
+        remember(digest, prepare_scan(scan, config))
+    except RadbenchError as error:
+        return str(error)
+    return None

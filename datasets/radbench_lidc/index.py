@@ -1,0 +1,228 @@
+"""The collection's files: what each is, its SHA-256 and its DICOM header, remembered between runs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from radbench.contracts.atomic import replace_file
+from radbench.contracts.errors import CaseError, DatasetError
+from radbench.contracts.folders import cache_folder
+from radbench_lidc.readings import parse_reading
+
+_LOG = logging.getLogger(__name__)
+_RACY_NS = 2_000_000_000
+_KEPT_EVERY = 4000
+_FORMAT = 1
+_DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+_TAGS = (
+    "PatientID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "SOPInstanceUID",
+    "Modality",
+    "ImageType",
+    "SliceThickness",
+    "ImagePositionPatient",
+)
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """What a file is.
+
+    Attributes:
+        kind: "dicom", "reading" (of CT), "fault" (should be one of these and cannot be read), or "other".
+        digest: SHA-256 of its bytes; "" for others.
+        fault: why it cannot be read, or "".
+        patient, study, series, image: DICOM's ids; a reading has its series.
+        modality: DICOM's.
+        localizer: whether it is a scout view.
+        thickness_mm: nominal, or None.
+        position: of its first pixel in the patient, or None.
+    """
+
+    kind: Literal["dicom", "reading", "fault", "other"]
+    digest: str = ""
+    fault: str = ""
+    patient: str = ""
+    study: str = ""
+    series: str = ""
+    image: str = ""
+    modality: str = ""
+    localizer: bool = False
+    thickness_mm: float | None = None
+    position: tuple[float, float, float] | None = None
+
+
+def index_files(roots: Iterable[Path]) -> dict[Path, FileRecord]:
+    """Return what the files below some folders are, ordered by path; others are left out.
+
+    A file is read again only when its size, modification or change time differs from when it was read; one that
+    changed in the last two seconds is not remembered. The memory is kept while reading, too, so that a run which
+    is killed goes on where it was. It only saves time: without a writable cache folder all is read anew.
+
+    Raises:
+        DatasetError: a folder is missing, is a file, or may not be listed; a file may not be read.
+    """
+    folders = [_folder(root) for root in roots]
+    name = hashlib.sha256("\n".join(str(f.resolve()) for f in folders).encode()).hexdigest()[:32]
+    memory = cache_folder() / "lidc" / "index" / f"{name}.json"
+    known = _recall(memory)
+    paths = sorted({p for folder in folders for p in _walk(folder)})
+    states, records = {}, {}
+    unknown = []
+    for path in paths:
+        state = _state(path)
+        states[path] = state
+        entry = known.get(str(path.absolute()))
+        if entry is not None and entry[0] == state:
+            records[path] = _from_json(entry[1])
+        else:
+            unknown.append(path)
+    if unknown:
+        _LOG.info("reading %d of %d files", len(unknown), len(paths))
+    began = time.time_ns()
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        for i, (path, record) in enumerate(zip(unknown, pool.map(_read, unknown), strict=True), start=1):
+            records[path] = record
+            if i % _KEPT_EVERY == 0:
+                _remember(memory, states, records, began)
+    if unknown or len(known) != len(paths):
+        _remember(memory, states, records, began)
+    return {path: records[path] for path in paths if records[path].kind != "other"}
+
+
+def _folder(root: Path) -> Path:
+    folder = root.expanduser()
+    if not folder.exists():
+        raise DatasetError(f"folder '{folder}' does not exist; give the folder that LIDC-IDRI was downloaded to")
+    if not folder.is_dir():
+        raise DatasetError(f"'{folder}' is a file; give the folder that LIDC-IDRI was downloaded to")
+    return folder
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        raise DatasetError(f"folder '{error.filename}' cannot be listed ({error.strerror})") from error
+
+    seen: set[str] = set()
+    for here, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        real = os.path.realpath(here)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__MACOSX")
+        for name in files:
+            suffix = Path(name).suffix.lower()
+            # Older downloads have names without a suffix, or with digits after a dot.
+            plain = suffix == "" or suffix[1:].isdigit()
+            if not name.startswith(".") and (suffix in (".xml", *_DICOM_SUFFIXES) or plain):
+                yield Path(here) / name
+
+
+def _state(path: Path) -> list[int]:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise DatasetError(f"'{path}' cannot be read ({error.strerror or error})") from error
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+
+
+def _read(path: Path) -> FileRecord:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"'{path}' cannot be read ({error.strerror or error})") from error
+    suffix = path.suffix.lower()
+    if suffix == ".xml":
+        return _reading(path, data)
+    if suffix not in _DICOM_SUFFIXES and data[128:132] != b"DICM":
+        return FileRecord("other")
+    return FileRecord("other") if path.name.upper() == "DICOMDIR" else _header(path, data)
+
+
+def _reading(path: Path, data: bytes) -> FileRecord:
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        reading = parse_reading(path.name, data)
+    except CaseError as error:
+        return FileRecord("fault", digest, fault=str(error), modality="XML")
+    if reading is None or reading.modality != "ct":
+        return FileRecord("other")
+    if not reading.series_uid:
+        return FileRecord("fault", digest, fault=f"'{path.name}' does not say which series was read", modality="XML")
+    return FileRecord("reading", digest, series=reading.series_uid)
+
+
+def _header(path: Path, data: bytes) -> FileRecord:
+    import pydicom
+
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        header = pydicom.dcmread(
+            io.BytesIO(data), stop_before_pixels=True, specific_tags=list(_TAGS), force=data[128:132] != b"DICM"
+        )
+        position = header.get("ImagePositionPatient")
+        thickness = header.get("SliceThickness")
+        record = FileRecord(
+            "dicom",
+            digest,
+            patient=str(header.get("PatientID", "") or "").strip(),
+            study=str(header.get("StudyInstanceUID", "")),
+            series=str(header.get("SeriesInstanceUID", "")),
+            image=str(header.get("SOPInstanceUID", "")),
+            modality=str(header.get("Modality", "")),
+            localizer="LOCALIZER" in [str(word) for word in header.get("ImageType", None) or ()],
+            thickness_mm=None if thickness in (None, "") else float(thickness),
+            position=None if not position else (float(position[0]), float(position[1]), float(position[2])),
+        )
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged bytes make a parser raise anything
+        return FileRecord("fault", digest, fault=f"'{path.name}' is cut short or damaged ({error}); download it again")
+    if not record.patient or not record.series:
+        return FileRecord("fault", digest, fault=f"'{path.name}' names no patient and series, or is cut short")
+    return record
+
+
+def _from_json(values: dict[str, Any]) -> FileRecord:
+    record = FileRecord(**values)
+    if record.position is None:
+        return record
+    return FileRecord(**{**values, "position": tuple(values["position"])})
+
+
+def _recall(memory: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known["files"] if isinstance(known, dict) and known.get("format") == _FORMAT else {}
+
+
+def _remember(memory: Path, states: dict[Path, list[int]], records: dict[Path, FileRecord], began: int) -> None:
+    default = asdict(FileRecord("other"))
+    files = {
+        str(path.absolute()): [
+            states[path],
+            {k: v for k, v in asdict(record).items() if k == "kind" or v != default[k]},
+        ]
+        for path, record in records.items()
+        # It could have changed again unseen within the clock's grain.
+        if max(states[path][1:]) < began - _RACY_NS
+    }
+    # A memory that cannot be kept costs time alone: the files are read again.
+    with contextlib.suppress(OSError):
+        replace_file(memory, json.dumps({"format": _FORMAT, "files": files}).encode())

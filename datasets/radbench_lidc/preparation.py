@@ -1,0 +1,247 @@
+"""Preparation of a scan: its radiograph and the truth about it, projected, framed and resized."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.contracts.errors import CaseError
+from radbench_lidc.config import LidcConfig
+from radbench_lidc.nodules import Nodule, consensus, counts, group, outlined
+from radbench_lidc.readings import Mark, parse_reading
+from radbench_lidc.scans import Scan
+from radbench_lidc.volume import Volume, read_volume_of, volume_spacing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PREPARATION = 1
+"""Raised whenever the pixels of a case change; it is part of every case's digest."""
+
+_Image = NDArray[np.float64]
+_Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is kept of a scan.
+
+    Attributes:
+        images: float32 ``[S,S]`` in [0,1]: "image", "lung_image", "bone_image", "soft_tissue_image".
+        masks: bool ``[S,S]``: "lung_mask", "bone_mask" and, where the scan was read, "nodule_mask".
+        spacing_mm: of the image's pixels (row, column).
+        source: how it was made; it can be written as JSON.
+    """
+
+    images: dict[str, NDArray[np.float32]]
+    masks: dict[str, _Mask]
+    spacing_mm: tuple[float, float]
+    source: dict[str, Any]
+
+
+def prepare_scan(scan: Scan, config: LidcConfig) -> Prepared:
+    """Make a scan's radiograph and targets.
+
+    The image is Eq. 1-3 of the lung U-Net paper; ``lung_image`` is the same of the lungs alone (Eq. 4),
+    ``bone_image`` of the bone alone (bone U-Net §2.2), ``soft_tissue_image`` with soft tissue in the bones' place.
+    Each is scaled to [0,1] by itself. Masks are what
+    any voxel along the ray is in; ``bone_mask`` is that of ``bone_volume`` at the scan's own voxels, without specks.
+
+    Raises:
+        CaseError: what is wrong with the scan, its slices or its reading.
+    """
+    from radbench.imaging.lungs import body_mask_3d, lung_mask_3d
+
+    volume = read_volume_of(scan)
+    try:
+        marks = _marks(scan)
+        nodules = group([outlined(m, volume.grid) for m in marks if m.kind == "nodule"], volume.spacing_mm)
+        hu = volume.hu
+        if config.body_only:
+            hu = np.where(body_mask_3d(hu).numpy(), hu, np.float32(-1000.0))
+        lung = lung_mask_3d(
+            hu,
+            volume.spacing_mm,
+            threshold_hu=config.lung_threshold_hu,
+            hole_mm2=config.lung_hole_mm2,
+            closing_mm=config.lung_closing_mm,
+        ).numpy()
+    except CaseError as error:
+        raise CaseError(f"case '{scan.case_id}': {error}") from error
+    bone = hu >= config.bone_hu_min
+    if config.bone_hu_max is not None:
+        bone &= hu <= config.bone_hu_max
+    frame = _Frame(volume, config)
+    images = {
+        "image": frame.radiograph(_mean_hu(hu)),
+        "lung_image": frame.radiograph(_mean_hu(hu, lung, config.lung_fill_hu)),
+        "bone_image": frame.radiograph(_mean_hu(hu, bone, config.bone_fill_hu)),
+        "soft_tissue_image": frame.radiograph(_mean_hu(hu, ~bone, config.soft_tissue_fill_hu)),
+    }
+    least = config.bone_piece_ml / _voxel_ml(volume)
+    masks = {
+        "lung_mask": frame.mask(np.any(lung, axis=1)),
+        "bone_mask": frame.mask(np.any(_without_specks(hu > config.bone_volume_hu, least), axis=1)),
+    }
+    listed = [_listed(n, config, volume) for n in nodules]
+    if scan.reading is not None:
+        chosen = [n for n, facts in zip(nodules, listed, strict=True) if facts["counts"]]
+        shadows = (_shadow(n, volume, config.nodule_agreement) for n in chosen)
+        masks["nodule_mask"] = frame.small_masks(shadows)
+    kinds = Counter(m.kind for m in marks)
+    source = {
+        "format": "DICOM series",
+        "series": scan.series_uid,
+        "kernel": volume.source["kernel"],
+        "slices": volume.source["slices"],
+        "spacing_of_scan_mm": list(volume.spacing_mm),
+        "turned_axes": list(volume.reversed_axes),
+        "generator": f"parallel DRR, lidc {PREPARATION}",
+        "polarity": "dense is bright",
+        "frame": config.frame,
+        "volume_spacing_mm": volume_spacing(volume.hu.shape, volume.spacing_mm, config.volume_mm),
+        "reading": None if scan.reading is None else scan.reading.name,
+        "marks": dict(sorted(kinds.items())),
+        "nodules": listed,
+        "lung_ml": float(lung.sum()) * _voxel_ml(volume),
+    }
+    return Prepared(images, masks, frame.spacing_mm, source)
+
+
+def _marks(scan: Scan) -> tuple[Mark, ...]:
+    if scan.reading is None:
+        return ()
+    try:
+        data = scan.reading.read_bytes()
+    except OSError as error:
+        raise CaseError(f"'{scan.reading}' cannot be read ({error.strerror or error})") from error
+    reading = parse_reading(scan.reading.name, data)
+    if reading is None or reading.series_uid != scan.series_uid:
+        raise CaseError(f"'{scan.reading.name}' changed while it was used: it is no reading of {scan.series_uid} now")
+    return tuple(reading.marks)
+
+
+def _voxel_ml(volume: Volume) -> float:
+    a, b, c = volume.spacing_mm
+    return a * b * c / 1000.0
+
+
+def _mean_hu(hu: NDArray[np.float32], keep: _Mask | None = None, fill: float = 0.0) -> _Image:
+    """Average along y in float64: the printed beta leaves float32 too few grey levels. HU + 1000 is clamped at 0."""
+    out = np.empty((hu.shape[0], hu.shape[2]))
+    for z, plane in enumerate(hu):
+        values = plane if keep is None else np.where(keep[z], plane, np.float32(fill))
+        out[z] = np.maximum(values, np.float32(-1000.0)).mean(axis=0, dtype=np.float64)
+    return out
+
+
+def _without_specks(mask: _Mask, least: float) -> _Mask:
+    """Drop 6-connected pieces below so many voxels: noise in the shadow of the shoulders lies above any bone."""
+    from scipy import ndimage
+
+    labels, _ = ndimage.label(mask)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    kept: _Mask = ((sizes >= least) & (sizes > 0))[labels]
+    return kept
+
+
+def _shadow(nodule: Nodule, volume: Volume, agreement: float) -> _Mask:
+    """Return where a nodule is along y: bool ``[D,W]`` in the patient's axes."""
+    depth, rows, columns = volume.hu.shape
+    voxels, (at_depth, _, at_columns) = consensus(nodule, (depth, rows, columns), agreement)
+    shadow = np.zeros((depth, columns), dtype=bool)
+    shadow[at_depth, at_columns] = voxels.any(axis=1)
+    turned = tuple(0 if axis == 0 else 1 for axis in volume.reversed_axes if axis != 1)
+    return np.flip(shadow, turned) if turned else shadow
+
+
+def _listed(nodule: Nodule, config: LidcConfig, volume: Volume) -> dict[str, Any]:
+    voxels, _ = consensus(nodule, volume.hu.shape, config.nodule_agreement)  # type: ignore[arg-type]
+    return {
+        "readers": nodule.readers,
+        "ratings": dict(nodule.ratings),
+        "ml": float(voxels.sum()) * _voxel_ml(volume),
+        "counts": counts(
+            nodule,
+            texture_above=config.nodule_texture_above,
+            subtlety_above=config.nodule_subtlety_above,
+            min_readers=config.nodule_min_readers,
+        ),
+    }
+
+
+class _Frame:
+    """The way from projections ``[D,W]`` to the image: square pixels, a square field, the configured size."""
+
+    def __init__(self, volume: Volume, config: LidcConfig) -> None:
+        self._volume, self._config = volume, config
+        depth, _, columns = volume.hu.shape
+        pixel = min(volume.spacing_mm[0], volume.spacing_mm[2])
+        extents = (depth * volume.spacing_mm[0], columns * volume.spacing_mm[2])
+        self._shape = tuple(max(1, round(e / pixel)) for e in extents)
+        sides = list(self._shape)
+        if config.frame != "stretch":
+            sides = [max(sides) if config.frame == "pad" else min(sides)] * 2
+        self._sides = (sides[0], sides[1])
+        spacing = [e / n * s / config.size for e, n, s in zip(extents, self._shape, sides, strict=True)]
+        self.spacing_mm = (spacing[0], spacing[1])
+
+    def radiograph(self, mean_hu: _Image) -> NDArray[np.float32]:
+        """Return a radiograph ``[S,S]`` in [0,1] of mean HU ``[D,W]`` along the rays."""
+        import torch
+
+        from radbench.xray.parallel import parallel_drr, scale_to_unit
+
+        c = self._config
+        # The mean along y is taken already, so that a volume of one row gives the same projection.
+        collapsed = torch.from_numpy(mean_hu)[None, None, :, None, :]
+        drr = parallel_drr(collapsed, self._volume.spacing_mm, "y", c.beta, c.sign, c.mu_water)
+        # Where there is air alone, the exponent is 0.
+        framed = self._resized(self._squared(drr, 1.0))
+        image = scale_to_unit(framed)
+        if c.sign < 0:
+            image = 1.0 - image
+        return image[0, 0].clamp(0.0, 1.0).to(torch.float32).numpy()
+
+    def mask(self, along: _Mask) -> _Mask:
+        """Return a mask ``[S,S]``: pixels that ``[D,W]`` covers by half or more."""
+        return self._coverage(along) >= 0.5
+
+    def small_masks(self, shadows: Iterable[_Mask]) -> _Mask:
+        """Return the union of small masks, of each at least the pixels that it covers most."""
+        union = np.zeros((self._config.size,) * 2, dtype=bool)
+        for shadow in shadows:
+            coverage = self._coverage(shadow)
+            most = float(coverage.max())
+            if most > 0.0:
+                union |= coverage >= min(0.5, most)
+        return union
+
+    def _coverage(self, along: _Mask) -> NDArray[np.float32]:
+        import torch
+
+        from radbench.imaging import resize
+
+        # Rows of a radiograph run from superior to inferior.
+        upright = torch.from_numpy(np.ascontiguousarray(along[::-1]).astype(np.float32))[None, None]
+        square, _ = resize(upright, (self._shape[0], self._shape[1]))
+        covered: NDArray[np.float32] = self._resized(self._squared(square, 0.0))[0, 0].numpy()
+        return covered
+
+    def _squared(self, image: Tensor, fill: float) -> Tensor:
+        from radbench.imaging import Region, crop
+
+        rows, columns = image.shape[-2:]
+        top, left = ((n - side) // 2 for n, side in zip((rows, columns), self._sides, strict=True))
+        return crop(image, Region(top, left, *self._sides), fill=fill)
+
+    def _resized(self, image: Tensor) -> Tensor:
+        from radbench.imaging import resize
+
+        return resize(image, (self._config.size, self._config.size))[0]
