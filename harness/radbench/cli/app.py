@@ -1,57 +1,93 @@
-"""The ``bench`` application: its verbs and what they have in common."""
+"""The ``bench`` application: its verbs, of which only the one that is called is imported."""
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 import radbench
-from radbench.cli import data, enhance, info, leaderboard, listing, plan, publish, run
 
-app = typer.Typer(
-    name="bench",
-    help="Does an enhancer help a task, by how much, and how sure are we?",
-    epilog="\b\nExamples:\n"
-    "  bench run --enhancer original,clahe,wls,unsharp --task grabcut\n"
-    "  bench run --enhancer all --task image-quality --dataset 'folder[root=my-radiographs]'\n"
-    "  bench leaderboard --format latex\n"
-    "  bench enhance clahe my-radiographs enhanced/",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("list", epilog="Example:  bench list enhancers --json")(listing.list_)
-app.command(
-    "info",
-    short_help="What something does, and the source of each of its settings.",
-    epilog="Example:  bench info clahe",
-)(info.info)
-app.command(
-    "plan",
-    short_help="The pairs of a run: which apply, which do not and why.",
-    epilog="Example:  bench plan --enhancer all --task grabcut",
-)(plan.plan)
-app.command(
-    "run",
-    short_help="Score enhancers under tasks and print the leaderboard.",
-    epilog="Example:  bench run --enhancer clahe --task image-quality --dataset 'folder[root=my-images]'",
-)(run.run)
-app.command(
-    "enhance",
-    short_help="Apply an enhancer to an image, a DICOM file or a folder.",
-    epilog="Example:  bench enhance 'clahe[clip_limit=0.02]' chest.dcm enhanced.dcm",
-)(enhance.enhance)
-app.command(
-    "leaderboard",
-    short_help="Print leaderboards as a paper would.",
-    epilog="Example:  bench leaderboard runs/my-run --format latex",
-)(leaderboard.leaderboard)
-app.command(
-    "publish", short_help="Merge a run into the published leaderboards.", epilog="Example:  bench publish runs/my-run"
-)(publish.publish)
-app.add_typer(data.app, name="data", epilog="Example:  bench data check phantom-lesions")
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb: the module and function behind it (or the typer application of its own verbs), one line, an example."""
+
+    home: str
+    help: str
+    example: str
+
+
+VERBS = {
+    "list": Verb("listing:list_", "List enhancers, tasks, data sets and plugins.", "bench list enhancers --json"),
+    "info": Verb("info:info", "What something does, and the source of each of its settings.", "bench info clahe"),
+    "plan": Verb(
+        "plan:plan",
+        "The pairs of a run: which apply, which do not and why.",
+        "bench plan --enhancer all --task grabcut",
+    ),
+    "run": Verb(
+        "run:run",
+        "Score enhancers under tasks and print the leaderboard.",
+        "bench run --enhancer clahe --task image-quality --dataset 'folder[root=my-images]'",
+    ),
+    "enhance": Verb(
+        "enhance:enhance",
+        "Apply an enhancer to an image, a DICOM file or a folder.",
+        "bench enhance 'clahe[clip_limit=0.02]' chest.dcm enhanced.dcm",
+    ),
+    "leaderboard": Verb(
+        "leaderboard:leaderboard",
+        "Print leaderboards as a paper would.",
+        "bench leaderboard runs/my-run --format latex",
+    ),
+    "publish": Verb("publish:publish", "Merge a run into the published leaderboards.", "bench publish runs/my-run"),
+    "data": Verb("data:app", "List, check, add and make data sets.", "bench data check phantom-lesions"),
+}
+
+_EXAMPLES = """\b
+Examples:
+  bench run --enhancer original,clahe,wls,unsharp --task grabcut
+  bench run --enhancer all --task image-quality --dataset 'folder[root=my-radiographs]'
+  bench leaderboard --format latex
+  bench enhance clahe my-radiographs enhanced/"""
+
+
+def make_app(called: str | None) -> typer.Typer:
+    """Return the application.
+
+    Args:
+        called: the verb on the command line; the others are there by name and help alone. None: all of them whole,
+            for completion.
+    """
+    app = typer.Typer(
+        name="bench",
+        help="Does an enhancer help a task, by how much, and how sure are we?",
+        epilog=_EXAMPLES,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(bench)
+    for name, verb in VERBS.items():
+        what: Callable[[], None] | typer.Typer = _unused
+        if called in (None, name):
+            module, _, attribute = verb.home.partition(":")
+            what = getattr(importlib.import_module(f"radbench.cli.{module}"), attribute)
+        epilog = f"Example:  {verb.example}"
+        if isinstance(what, typer.Typer):
+            app.add_typer(what, name=name, short_help=verb.help, epilog=epilog)
+        else:
+            app.command(name, short_help=verb.help, epilog=epilog)(what)
+    return app
+
+
+def _unused() -> None:
+    """Stand for a verb that was not called."""
 
 
 def _version(wanted: bool) -> None:
@@ -60,7 +96,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def bench(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
