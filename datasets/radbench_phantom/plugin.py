@@ -17,5 +17,22 @@ def radbench_datasets() -> list[DatasetSpec]:
             targets=("hu", "lesion_mask", "recist"),
             summary="Axial CT slices painted from a seed, one lesion each, in DeepLesion's eight types",
             reference="radbench; lesion types, sizes and windows after Yan et al., DeepLesion, CVPR 2018",
-        )
+        ),
+        DatasetSpec(
+            name="phantom-ct",
+            factory="radbench_phantom.ct:PhantomCt",
+            modality="ct",
+            targets=(
+                "hu",
+                "lung_mask",
+                "bone_mask",
+                "heart_mask",
+                "nodule_mask",
+                "findings",
+                "volume_hu",
+                "bone_volume",
+            ),
+            summary="Thorax CT volumes of made-up patients, with labels, masks and findings",
+            reference="radbench; extents after LIDC-IDRI-0001 (Armato et al., Med. Phys. 38, 2011)",
+        ),
     ]

@@ -1,0 +1,325 @@
+"""The data set phantom-ct: thorax volumes in HU with exact labels, one case a patient."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import field_validator
+
+from radbench.contracts.atomic import replace_file
+from radbench.contracts.case import ON_DEMAND, Case
+from radbench.contracts.config import Config, param
+from radbench.contracts.dataset import SPLITS, CaseEntry
+from radbench.contracts.errors import CaseError
+from radbench.contracts.folders import cache_folder
+from radbench_phantom.thorax.labels import BONE_LABELS, FINDINGS, LUNG_LABELS, Anatomy
+
+if TYPE_CHECKING:
+    from radbench_phantom.thorax.patient import Thorax, Volume
+
+GENERATOR = 1
+"""Raised whenever the voxels of a case change; part of every case's digest and of the cache's names."""
+
+BLOCK = 20
+"""Patients are dealt to the splits in blocks of this many; split fractions are multiples of its inverse."""
+
+_SOURCE = "assumed: about what ChestX-ray14 and LIDC-IDRI hold, rare ones raised"
+
+
+class PhantomCt:
+    """Thorax CT of made-up patients: HU, labels, masks and findings, all exact.
+
+    One case is one patient: ``image`` is one axial slice in a window, ``volume_hu`` the whole volume, loaded
+    or rendered when it is asked for.
+
+    Attributes:
+        modality: "ct".
+        targets: what every case carries.
+        findings: names of the entries of the target ``findings``, in order.
+        config: the configuration it was built from.
+    """
+
+    class Config(Config):
+        """Configuration of phantom-ct."""
+
+        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+            "quick": {},
+            "paper": {"patients": 644, "size": (256, 256, 256), "split": (0.6, 0.2, 0.2)},
+        }
+
+        seed: int = param(0, "seed of all patients", source="assumed", ge=0)
+        patients: int = param(40, "number of patients, over all splits", source="assumed", ge=1)
+        split: tuple[float, float, float] = param(
+            (0.6, 0.2, 0.2),
+            "fractions of the patients in train, validation and test; multiples of 0.05",
+            source="paper: bone-unet §3, 386/129/129 scans",
+        )
+        size: tuple[int, int, int] = param((128, 128, 128), "voxels along z, y, x", source="assumed")
+        spacing_mm: tuple[float, float, float] | None = param(
+            None,
+            "voxel spacing (dz, dy, dx) in mm; none: each patient's field of view over the voxels",
+            source="assumed",
+        )
+        slice: str = param(
+            "finding", "the slice that is the image: 'middle', or 'finding' where there is one", source="assumed"
+        )
+        window_hu: tuple[float, float] = param((-1350.0, 150.0), "HU shown as 0 and 1", source="assumed: lung window")
+        prevalence: dict[str, float] | None = param(
+            None, "share of the patients by finding; none: the phantom's own", source=_SOURCE
+        )
+        contrast: float = param(0.4, "share of the patients with enhanced vessels", source="assumed", ge=0.0, le=1.0)
+        devices: float = param(0.08, "share of the patients with each device", source="assumed", ge=0.0, le=1.0)
+        kernel: str = param("standard", "reconstruction kernel: smooth, standard or sharp", source="assumed")
+        noise: float = param(1.0, "factor on each scan's noise", source="assumed", ge=0.0, le=10.0)
+        cache: bool = param(True, "keep rendered volumes in the cache folder", source="assumed")
+
+        @field_validator("size")
+        @classmethod
+        def _possible_size(cls, value: tuple[int, int, int]) -> tuple[int, int, int]:
+            if min(value) < 16 or max(value) > 512:
+                raise ValueError(f"size must be three sides from 16 to 512 voxels; got {value}")
+            return value
+
+        @field_validator("split")
+        @classmethod
+        def _whole_split(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
+            counts = [f * BLOCK for f in value]
+            if min(value) < 0 or abs(sum(value) - 1) > 1e-9 or any(abs(c - round(c)) > 1e-6 for c in counts):
+                raise ValueError(f"split must be three multiples of {1 / BLOCK:g} that sum to 1; got {value}")
+            return value
+
+        @field_validator("slice")
+        @classmethod
+        def _known_slice(cls, value: str) -> str:
+            if value not in {"middle", "finding"}:
+                raise ValueError(f"slice must be 'middle' or 'finding'; got '{value}'")
+            return value
+
+        @field_validator("kernel")
+        @classmethod
+        def _known_kernel(cls, value: str) -> str:
+            if value not in {"smooth", "standard", "sharp"}:
+                raise ValueError(f"kernel must be 'smooth', 'standard' or 'sharp'; got '{value}'")
+            return value
+
+        @field_validator("window_hu")
+        @classmethod
+        def _ordered_window(cls, value: tuple[float, float]) -> tuple[float, float]:
+            if not value[1] > -1100 or not value[0] < value[1]:
+                raise ValueError(f"window_hu must be two HU, low < high; got {value}")
+            return value
+
+        @field_validator("spacing_mm")
+        @classmethod
+        def _positive_spacing(cls, value: tuple[float, float, float] | None) -> tuple[float, float, float] | None:
+            if value is not None and not 0.3 <= min(value) <= max(value) <= 12:
+                raise ValueError(f"spacing_mm must be three lengths from 0.3 to 12; got {value}")
+            return value
+
+        @field_validator("prevalence")
+        @classmethod
+        def _known_findings(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+            for name, share in (value or {}).items():
+                if name not in FINDINGS:
+                    raise ValueError(f"unknown finding '{name}'; findings are {', '.join(FINDINGS)}")
+                if not 0 <= share <= 1:
+                    raise ValueError(f"prevalence of '{name}' must lie in [0,1]; got {share}")
+            return value
+
+    modality = "ct"
+    targets = frozenset(
+        {"hu", "lung_mask", "bone_mask", "heart_mask", "nodule_mask", "findings", "volume_hu", "bone_volume"}
+    )
+    findings = FINDINGS
+
+    def __init__(self, config: PhantomCt.Config | None = None) -> None:
+        self.config = config or self.Config()
+
+    def manifest(self) -> list[CaseEntry]:
+        """List the cases, one a patient, without rendering any."""
+        counts = tuple(round(f * BLOCK) for f in self.config.split)
+        return [
+            CaseEntry(
+                f"p{i:04d}",
+                f"p{i:04d}",
+                SPLITS[_deal(self.config.seed, counts, i // BLOCK)[i % BLOCK]],
+                "",
+                self._digest(i),
+            )
+            for i in range(self.config.patients)
+        ]
+
+    def thorax(self, case_id: str) -> Thorax:
+        """Return a case's patient, from which volumes of any size can be rendered.
+
+        Raises:
+            CaseError: there is no such case.
+        """
+        from radbench_phantom.thorax.patient import PREVALENCE, ThoraxConfig, thorax_patient
+
+        index = int(case_id[1:]) if case_id[:1] == "p" and case_id[1:].isdecimal() else -1
+        if not 0 <= index < self.config.patients or case_id != f"p{index:04d}":
+            raise CaseError(
+                f"phantom-ct has no case '{case_id}'; its ids run from 'p0000' to 'p{self.config.patients - 1:04d}'"
+            )
+        c = self.config
+        given = PREVALENCE if c.prevalence is None else c.prevalence
+        return thorax_patient(
+            c.seed,
+            index,
+            ThoraxConfig(prevalence=given, contrast=c.contrast, devices=c.devices, kernel=c.kernel, noise=c.noise),
+        )
+
+    def load(self, case_id: str) -> Case:
+        """Load one case, rendering its volume unless the cache holds it.
+
+        Returns:
+            A case whose image is one axial slice in the window, row 0 anterior, column 0 the patient's right; targets
+            ``hu``, ``lung_mask``, ``bone_mask``, ``heart_mask``, ``nodule_mask`` of that slice, ``findings`` float32
+            ``[10]``, and on demand ``volume_hu`` float32 and ``bone_volume`` bool ``[D,H,W]`` (D from inferior).
+
+        Raises:
+            CaseError: there is no such case.
+        """
+        import torch
+
+        thorax = self.thorax(case_id)
+        stored = self._stored(case_id, thorax)
+        hu, labels, nodule = stored["hu"], stored["labels"], stored["nodule"]
+        k = self._slice(stored)
+        spacing = tuple(float(s) for s in stored["spacing"])
+        low, high = self.config.window_hu
+        cut = torch.from_numpy(hu[k].astype(np.float32))[None]
+        own = labels[k][None]
+        lungs = (own >= min(LUNG_LABELS)) & (own <= max(LUNG_LABELS)) | stored["in_lung"][k][None]
+        eager: dict[str, Any] = {
+            "hu": cut,
+            "lung_mask": torch.from_numpy(lungs),
+            "bone_mask": torch.from_numpy((own >= min(BONE_LABELS)) & (own <= max(BONE_LABELS))),
+            "heart_mask": torch.from_numpy(own == int(Anatomy.HEART)),
+            "nodule_mask": torch.from_numpy(nodule[k][None]),
+            "findings": torch.tensor([float(v) for v in thorax.present.values()]),
+        }
+        return Case(
+            case_id=case_id,
+            patient_id=case_id,
+            image=((cut - low) / (high - low)).clamp(0.0, 1.0),
+            spacing_mm=(spacing[1], spacing[2]),
+            source={
+                "generator": f"phantom-ct {GENERATOR}",
+                "seed": self.config.seed,
+                "slice": k,
+                "window_hu": [low, high],
+                "polarity": "dense is bright",
+                "volume_spacing_mm": list(spacing),
+                **thorax.facts,
+            },
+            targets=_Targets(eager, self, case_id),
+        )
+
+    def _slice(self, stored: Mapping[str, Any]) -> int:
+        middle = len(stored["hu"]) // 2
+        if self.config.slice == "middle":
+            return middle
+        for mask in (stored["nodule"], stored["in_lung"]):
+            area = mask.sum(axis=(1, 2))
+            if area.any():
+                return int(area.argmax())
+        return middle
+
+    def _stored(self, case_id: str, thorax: Thorax) -> dict[str, Any]:
+        """Return a case's volume from the cache, or render it and keep it there."""
+        path = cache_folder() / "phantom-ct" / f"{self._digest(int(case_id[1:]))}.npz"
+        if self.config.cache and path.exists():
+            found = _read(path)
+            if found is not None:
+                return found
+        data = _arrays(thorax.render(self.config.size, self.config.spacing_mm))
+        if self.config.cache:
+            # Two processes may both render it: each replaces the whole file with the same bytes.
+            replace_file(path, _packed(data))
+        return data
+
+    def _digest(self, index: int) -> str:
+        c = self.config
+        drawn = ["seed", "size", "spacing_mm", "prevalence", "contrast", "devices", "kernel", "noise"]
+        shown = ["slice", "window_hu"]
+        made_of = {"generator": GENERATOR, "patient": index, **c.model_dump(mode="json", include={*drawn, *shown})}
+        return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+
+
+class _Targets(Mapping[str, Any]):
+    """A case's targets: those of the slice at hand, the volumes loaded when they are asked for."""
+
+    def __init__(self, eager: dict[str, Any], dataset: PhantomCt, case_id: str) -> None:
+        self._eager, self._dataset, self._case_id = eager, dataset, case_id
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._eager:
+            return self._eager[name]
+        if name not in ON_DEMAND:
+            raise KeyError(name)
+        import torch
+
+        stored = self._dataset._stored(self._case_id, self._dataset.thorax(self._case_id))
+        if name == "volume_hu":
+            return torch.from_numpy(stored["hu"].astype(np.float32))
+        labels = stored["labels"]
+        return torch.from_numpy((labels >= min(BONE_LABELS)) & (labels <= max(BONE_LABELS)))
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._eager
+        yield from sorted(ON_DEMAND)
+
+    def __len__(self) -> int:
+        return len(self._eager) + len(ON_DEMAND)
+
+
+def _arrays(volume: Volume) -> dict[str, Any]:
+    labels = volume.labels.numpy()
+    lungs = (labels >= min(LUNG_LABELS)) & (labels <= max(LUNG_LABELS))
+    return {
+        "hu": volume.hu.numpy().astype(np.int16),
+        "labels": labels,
+        "nodule": volume.nodule_mask.numpy(),
+        "in_lung": volume.lung_mask.numpy() & ~lungs,
+        "spacing": np.asarray(volume.spacing_mm, dtype=np.float64),
+    }
+
+
+def _packed(data: Mapping[str, Any]) -> bytes:
+    import io
+
+    stream = io.BytesIO()
+    kept: dict[str, Any] = {k: np.packbits(v) if v.dtype == bool else v for k, v in data.items()}
+    np.savez_compressed(stream, **kept)
+    return stream.getvalue()
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Read a kept volume; None where the file is damaged, so that it is rendered anew."""
+    import zipfile
+    import zlib
+
+    try:
+        with np.load(path) as archive:
+            data = {k: archive[k] for k in archive.files}
+        shape = data["hu"].shape
+        for name in ("nodule", "in_lung"):
+            data[name] = np.unpackbits(data[name], count=int(np.prod(shape))).astype(bool).reshape(shape)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
+    return data
+
+
+@lru_cache(maxsize=4096)
+def _deal(seed: int, counts: tuple[int, ...], block: int) -> tuple[int, ...]:
+    """Return the split of each patient of a block."""
+    deck = np.repeat(np.arange(len(counts)), counts)
+    return tuple(int(i) for i in np.random.default_rng((51, seed, block)).permutation(deck))

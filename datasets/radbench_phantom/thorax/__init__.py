@@ -1,0 +1,1 @@
+"""The thorax phantom: one seed gives one patient, rendered at any grid from one continuous geometry."""

@@ -1,0 +1,218 @@
+"""One seed, one patient: the public face of the thorax phantom.
+
+    thorax = thorax_patient(seed, index, ThoraxConfig())
+    volume = thorax.render((128, 128, 128))                    # spacing from the patient's field of view
+    volume = thorax.render((133, 512, 512), (2.5, 0.7, 0.7))   # or as told
+
+``Volume``: ``hu`` float32 ``[D,H,W]``, ``labels`` uint8 ``[D,H,W]``, ``spacing_mm`` (dz, dy, dx), ``findings`` by name,
+``masks`` by name; axes D inferior to superior, H anterior to posterior, W the patient's right to left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from radbench_phantom.thorax.findings import Finding, drawn_devices, drawn_findings
+from radbench_phantom.thorax.labels import BONE_LABELS, FINDINGS, LUNG_LABELS, Anatomy
+from radbench_phantom.thorax.traits import Traits, drawn_traits
+
+# Streams of random numbers: what one of them draws never moves another, so findings cannot depend on build or dose.
+_TRAITS, _FINDINGS, _DEVICES, _ANATOMY, _SCAN = 31, 32, 33, 34, 35
+
+PREVALENCE: Mapping[str, float] = MappingProxyType(
+    {
+        "nodule": 0.30,
+        "mass": 0.08,
+        "consolidation": 0.15,
+        "effusion": 0.15,
+        "pneumothorax": 0.08,
+        "cardiomegaly": 0.12,
+        "atelectasis": 0.12,
+        "emphysema": 0.12,
+        "fracture": 0.08,
+        "granuloma": 0.12,
+    }
+)
+"""Share of the patients with each finding, each drawn on its own."""
+
+
+@dataclass(frozen=True)
+class ThoraxConfig:
+    """What may vary between data sets of thoraces.
+
+    Attributes:
+        prevalence: share of the patients by finding; what is left out is absent.
+        contrast: share of the patients with enhanced vessels.
+        devices: share of the patients with each device.
+        kernel: reconstruction kernel, one of ``scanner.KERNELS``.
+        noise: factor on the scan's noise.
+        upright: whether pleural fluid and air part as in a standing patient, as for a radiograph.
+    """
+
+    prevalence: Mapping[str, float] = field(default_factory=lambda: PREVALENCE)
+    contrast: float = 0.4
+    devices: float = 0.08
+    kernel: str = "standard"
+    noise: float = 1.0
+    upright: bool = False
+
+    def __post_init__(self) -> None:
+        unknown = set(self.prevalence) - set(FINDINGS)
+        if unknown:
+            raise ValueError(f"unknown finding '{min(unknown)}'; findings are {', '.join(FINDINGS)}")
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A rendered thorax.
+
+    Attributes:
+        hu: float32 ``[D,H,W]`` HU.
+        labels: uint8 ``[D,H,W]`` of ``labels.Anatomy``.
+        spacing_mm: (dz, dy, dx).
+        findings: presence of every finding by name, in the order of ``labels.FINDINGS``.
+        finding_masks: bool ``[D,H,W]`` of the findings that are there and take a place of their own.
+        facts: what was drawn: sex, age, findings' sizes and ratings, devices, scan.
+    """
+
+    hu: Tensor
+    labels: Tensor
+    spacing_mm: tuple[float, float, float]
+    findings: Mapping[str, bool]
+    finding_masks: Mapping[str, Tensor]
+    facts: Mapping[str, Any]
+
+    @property
+    def lung_mask(self) -> Tensor:
+        """Both lungs with what lies in them: vessels, bronchi and lesions of the lung, not pleural fluid or air."""
+        low, high = min(LUNG_LABELS), max(LUNG_LABELS)
+        lungs = (self.labels >= low) & (self.labels <= high)
+        for name in ("nodule", "mass", "consolidation", "atelectasis", "granuloma"):
+            if name in self.finding_masks:
+                lungs = lungs | self.finding_masks[name]
+        return lungs
+
+    @property
+    def bone_mask(self) -> Tensor:
+        """Ribs, vertebrae, sternum, clavicles, scapulae and humeri."""
+        return (self.labels >= min(BONE_LABELS)) & (self.labels <= max(BONE_LABELS))
+
+    @property
+    def heart_mask(self) -> Tensor:
+        """The heart with its chambers."""
+        return self.labels == int(Anatomy.HEART)
+
+    @property
+    def nodule_mask(self) -> Tensor:
+        """Nodules and masses."""
+        none = torch.zeros(self.labels.shape, dtype=torch.bool, device=self.labels.device)
+        return self.finding_masks.get("nodule", none) | self.finding_masks.get("mass", none)
+
+
+@dataclass(frozen=True)
+class Thorax:
+    """One patient: build, findings and devices, from which any grid can be rendered.
+
+    Attributes:
+        seed, index: what it follows from.
+        config: what was allowed.
+        traits: the patient's build.
+        findings: what there is to find.
+        devices: names of devices.
+    """
+
+    seed: int
+    index: int
+    config: ThoraxConfig
+    traits: Traits
+    findings: tuple[Finding, ...]
+    devices: tuple[str, ...]
+
+    def rng(self, stream: int) -> np.random.Generator:
+        """Return a fresh generator of one of the patient's streams."""
+        return np.random.default_rng((stream, self.seed, self.index))
+
+    def anatomy_rng(self, part: int) -> np.random.Generator:
+        """Return a fresh generator for a part of the anatomy."""
+        return np.random.default_rng((_ANATOMY, self.seed, self.index, part))
+
+    def scan_seed(self, part: int) -> tuple[int, ...]:
+        """Return the seed of a part of the scan's noise."""
+        return (_SCAN, self.seed, self.index, part)
+
+    @property
+    def present(self) -> dict[str, bool]:
+        """Whether each finding is there, by name in the order of ``FINDINGS``."""
+        names = {f.name for f in self.findings}
+        return {name: name in names for name in FINDINGS}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What was drawn: build, findings and devices, fit for JSON."""
+        t = self.traits
+        return {
+            "sex": t.sex,
+            "age": round(t.age),
+            "bmi": round(t.bmi, 1),
+            "contrast": t.contrast,
+            "kernel": self.config.kernel,
+            "devices": list(self.devices),
+            "findings": [{"name": f.name, **f.facts} for f in self.findings],
+        }
+
+    def render(
+        self,
+        shape: tuple[int, int, int] = (128, 128, 128),
+        spacing_mm: tuple[float, float, float] | None = None,
+        *,
+        noise: bool = True,
+        device: str = "cpu",
+    ) -> Volume:
+        """Render the patient on a grid; the anatomy is the same at every grid.
+
+        Args:
+            shape: voxels along z, y, x.
+            spacing_mm: (dz, dy, dx); by default the patient's field of view over the voxels of each axis.
+            noise: whether to add the scan's blur and noise.
+            device: where to compute.
+
+        Raises:
+            ValueError: a side has fewer than 16 voxels or a spacing is not positive.
+        """
+        from radbench_phantom.thorax.render import rendered
+
+        if len(shape) != 3 or min(shape) < 16:
+            raise ValueError(f"shape must be three sides of at least 16 voxels, got {shape}")
+        fov = self.traits.fov_mm
+        spacing = spacing_mm or (fov / shape[0], fov / shape[1], fov / shape[2])
+        if min(spacing) <= 0:
+            raise ValueError(f"spacing_mm must be positive, got {spacing}")
+        return rendered(self, shape, spacing, noise=noise, device=device)
+
+
+def thorax_patient(seed: int, index: int, config: ThoraxConfig | None = None) -> Thorax:
+    """Return one patient; whom depends on ``(seed, index)`` and on nothing that is drawn for others.
+
+    Args:
+        seed: seed of the data set.
+        index: number of the patient.
+        config: prevalences and scan.
+    """
+    config = config or ThoraxConfig()
+
+    def rng(stream: int) -> np.random.Generator:
+        return np.random.default_rng((stream, seed, index))
+
+    traits = drawn_traits(rng(_TRAITS), config.contrast)
+    findings = drawn_findings(rng(_FINDINGS), config.prevalence)
+    for f in findings:
+        if f.name == "cardiomegaly":
+            traits = replace(traits, heart=traits.heart * f.size)
+    return Thorax(seed, index, config, traits, findings, drawn_devices(rng(_DEVICES), config.devices))

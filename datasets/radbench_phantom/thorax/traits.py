@@ -1,0 +1,110 @@
+"""A patient's build: sex, age, size, fat, posture, breath and tissue densities, drawn from a seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from radbench_phantom.thorax.grid import Points, Posture
+
+
+@dataclass(frozen=True)
+class Traits:
+    """One patient's build. Lengths in mm, densities in HU.
+
+    Attributes:
+        sex: "female" or "male".
+        age: years.
+        bmi: body-mass index (kg/m^2).
+        scale: size along z, y, x relative to the reference thorax.
+        fat_mm: subcutaneous fat at the flank.
+        breast_mm: how far the breasts stand out; 0 for men.
+        breath_mm: how much lower the diaphragm stands than in the reference.
+        dome_mm: how much higher the right dome stands than the left.
+        heart: size of the heart relative to the reference.
+        aorta: width and tortuosity of the aorta relative to the reference.
+        contrast: whether the vessels are enhanced.
+        blood_hu, lung_hu, marrow_hu, cortex_hu, liver_hu, muscle_hu: mean densities.
+        degeneration: 0 to 1, of discs, endplates and costal cartilage.
+        fov_mm: edge of the field of view that a cubic volume shows.
+        offset_mm: centre of the field of view in the patient (z, y, x).
+        posture: how the patient lies.
+    """
+
+    sex: str
+    age: float
+    bmi: float
+    scale: tuple[float, float, float]
+    fat_mm: float
+    breast_mm: float
+    breath_mm: float
+    dome_mm: float
+    heart: float
+    aorta: float
+    contrast: bool
+    blood_hu: float
+    lung_hu: float
+    marrow_hu: float
+    cortex_hu: float
+    liver_hu: float
+    muscle_hu: float
+    degeneration: float
+    fov_mm: float
+    offset_mm: tuple[float, float, float]
+    posture: Posture
+
+    def place(self, points: Points) -> Points:
+        """Take points ``[...,3]`` (z, y, x mm) of the reference thorax to this patient's size."""
+        return np.asarray(points, dtype=np.float64) * np.asarray(self.scale)
+
+    def heart_shift(self, from_pivot: Points) -> Points:
+        """Return how far (z, y, x mm) a heart's part moves with the heart's size and the diaphragm's stand."""
+        grown = (self.heart - 1.0) * np.asarray(from_pivot)
+        return grown + np.array([-0.35 * self.breath_mm, 0.0, 14.0 * (self.heart - 1.0)])
+
+
+def drawn_traits(rng: np.random.Generator, contrast_share: float) -> Traits:
+    """Draw a patient.
+
+    Args:
+        rng: source of everything here; findings and scan have their own.
+        contrast_share: share of the patients whose vessels are enhanced.
+    """
+    male = bool(rng.random() < 0.5)
+    age = float(np.clip(rng.normal(58, 17), 20, 92))
+    bmi = float(np.clip(rng.normal(26, 4.6), 17, 42))
+    tall = float(np.clip(rng.normal(1.03 if male else 0.955, 0.04), 0.85, 1.15))
+    wide = tall * (1 + 0.005 * (bmi - 25)) * float(np.exp(rng.normal(0, 0.025)))
+    deep = tall * (1 + 0.007 * (bmi - 25) + 0.0012 * (age - 58)) * float(np.exp(rng.normal(0, 0.035)))
+    contrast = bool(rng.random() < contrast_share)
+    old = float(np.clip((age - 35) / 50, 0, 1))
+    return Traits(
+        sex="male" if male else "female",
+        age=age,
+        bmi=bmi,
+        scale=(tall, deep, wide),
+        fat_mm=float(np.clip(4 + 1.25 * (bmi - 17) + rng.normal(0, 2.0) + (0 if male else 3), 3, 40)),
+        breast_mm=0.0 if male else float(np.clip(rng.normal(10 + 0.9 * (bmi - 20), 6), 4, 45)),
+        breath_mm=float(np.clip(rng.normal(0, 9), -24, 18)),
+        dome_mm=float(rng.normal(14, 6)),
+        heart=float(np.exp(rng.normal(0, 0.05))),
+        aorta=float(1 + 0.28 * old + rng.normal(0, 0.05)),
+        contrast=contrast,
+        blood_hu=float(rng.uniform(150, 330)) if contrast else float(rng.normal(41, 4)),
+        lung_hu=float(np.clip(rng.normal(-868, 22), -910, -800)),
+        marrow_hu=float(np.clip(rng.normal(255 - 2.1 * (age - 30), 35), 70, 330)),
+        cortex_hu=float(np.clip(rng.normal(1250 - 3.5 * (age - 30), 90), 800, 1500)),
+        liver_hu=float(rng.normal(58, 7)) + (28 if contrast else 0),
+        muscle_hu=float(rng.normal(54 - 0.2 * (age - 40), 5)),
+        degeneration=float(np.clip(old + rng.normal(0, 0.2), 0, 1)),
+        fov_mm=float(np.clip(rng.normal(352 * max(wide, tall) + 0.5 * (bmi - 25), 8), 310, 420)),
+        offset_mm=(float(rng.normal(0, 5)), float(rng.normal(4, 4)), float(rng.normal(0, 5))),
+        posture=Posture(
+            turn_deg=float(rng.normal(0, 1.8)),
+            scoliosis_mm=float(rng.normal(0, 3.5 + 2 * old)),
+            scoliosis_phase=float(rng.uniform(0, 2 * np.pi)),
+            lean=float(rng.normal(0, 0.012)),
+            kyphosis_mm=float(rng.normal(6 * old - 2, 3)),
+        ),
+    )
