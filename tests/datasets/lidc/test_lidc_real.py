@@ -1,0 +1,105 @@
+"""LIDC-IDRI-0001 as it is distributed: its nodules, lungs and bones against what is known of them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from statistics import median
+
+import numpy as np
+import pytest
+import torch
+
+from radbench.contracts.case import validate_case
+from radbench.imaging import read_volume
+from radbench_lidc.dataset import LidcIdri
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def truth(real_data):
+    folder = real_data / "lidc-0001"
+    labels = read_volume(folder / "labels.nii.gz").hu.numpy().astype(np.uint8)
+    return {"readings": json.loads((folder / "nodules.json").read_text())["readings"], "labels": labels}
+
+
+@pytest.fixture(scope="module")
+def case(real_data, tmp_path_factory):
+    """The case, read once; its volume, too."""
+    out = tmp_path_factory.mktemp("lidc-real")
+    tool = real_data.parent / "tools" / "lidc_layout.py"
+    if not tool.is_file():
+        pytest.skip("needs ../shared/tools/lidc_layout.py: not present")
+    subprocess.run([sys.executable, tool, out / "LIDC-IDRI"], check=True, capture_output=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RADBENCH_CACHE", str(out / "cache"))
+        data = LidcIdri(LidcIdri.Config(root=out / "LIDC-IDRI", size=512))
+        (entry,) = data.manifest()
+        loaded = data.load(entry.case_id)
+    return {"case": validate_case(loaded), "entry": entry, "hu": loaded.targets["volume_hu"].numpy()}
+
+
+def dice(a, b):
+    return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+
+def projected(voxels):
+    """Project along y as the image lies, at its own pixels (133 slices of 2.5 mm to 473 rows of 0.703 mm, padded)."""
+    flat = torch.from_numpy(voxels.any(axis=1)[::-1].astype(np.float32))[None, None]
+    square = torch.nn.functional.interpolate(flat, size=(473, 512), mode="bilinear", align_corners=False)[0, 0] >= 0.5
+    return np.pad(square.numpy(), ((19, 20), (0, 0)))
+
+
+def test_the_case_is_the_patient(case):
+    assert case["entry"].case_id == case["entry"].patient_id == "LIDC-IDRI-0001"
+    assert case["case"].spacing_mm == pytest.approx((0.703, 0.703), abs=1e-3)
+
+
+def test_the_readers_make_one_nodule_with_their_ratings(case, truth):
+    (nodule,) = case["case"].source["nodules"]
+    assert nodule["readers"] == len(truth["readings"]) == 4
+    assert case["case"].source["marks"] == {"nodule": 4}
+    for name, value in nodule["ratings"].items():
+        assert value == median(r["characteristics"][name] for r in truth["readings"])
+    assert len(nodule["ratings"]) == 9
+    assert nodule["counts"]
+
+
+def test_the_nodule_lies_where_the_readers_drew_it(case, truth):
+    points = np.array([p for r in truth["readings"] for c in r["contours"] for p in c["xy"]])
+    z = np.array([c["z"] for r in truth["readings"] for c in r["contours"]])
+    rows, columns = np.nonzero(case["case"].targets["nodule_mask"][0].numpy())
+    assert points[:, 0].min() < columns.min() < columns.max() < points[:, 0].max()
+    # Row of a slice: from the top slice down, 2.5 mm in pixels of 0.703 mm, below 19 rows of padding.
+    row = 19 + (132 - (z + 340) / 2.5 + 0.5) * 473 / 133
+    assert row.min() - 2 < rows.min() < rows.max() < row.max() + 2
+
+
+def test_the_volume_is_the_scan(case, real_data):
+    assert (case["hu"] == read_volume(real_data / "lidc-0001" / "ct.nii.gz").hu.numpy()).all()
+
+
+def test_the_lung_mask_covers_the_lobes(case, truth):
+    lobes = (truth["labels"] >= 10) & (truth["labels"] <= 14)
+    assert case["case"].source["lung_ml"] == pytest.approx(lobes.sum() * 2.5 * 0.703125**2 / 1000, rel=0.03)
+    assert dice(case["case"].targets["lung_mask"][0].numpy(), projected(lobes)) > 0.97
+
+
+def test_the_bone_mask_covers_the_ribs_and_the_spine(case, truth):
+    labels = truth["labels"]
+    bone = (labels >= 25) & (labels <= 50) | (labels >= 92) & (labels <= 116)
+    mask = case["case"].targets["bone_mask"][0].numpy()
+    assert mask[projected(bone)].mean() > 0.7
+    # Veins, heart and aorta are full of contrast agent here, which is as dense as bone: no threshold tells them apart.
+    blood = (labels >= 51) & (labels <= 68)
+    dense = case["hu"] > 350
+    skeleton = bone | (labels >= 69) & (labels <= 78)
+    assert dense[skeleton].sum() / (dense & ~blood).sum() > 0.6
+
+
+def test_the_lung_image_holds_vessels_and_the_nodule(case):
+    image, mask = case["case"].targets["lung_image"][0], case["case"].targets["lung_mask"][0]
+    assert float(image[~mask].mean()) < 0.01
+    assert float(image[case["case"].targets["nodule_mask"][0]].mean()) > 2 * float(image[mask].mean())
