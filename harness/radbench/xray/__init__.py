@@ -14,6 +14,7 @@ _ROOMS = {
     "spectrum": "attenuation",
     "ten_energies": "attenuation",
     "adjoint": "cone",
+    "backproject": "cone",
     "project": "cone",
     "DetectorOptions": "detector",
     "apply_detector": "detector",
@@ -41,6 +42,7 @@ __all__ = [
     "apply_detector",
     "attenuated_intensity",
     "attenuation_table",
+    "backproject",
     "bone_mask_from_hu",
     "ct2xray",
     "density_from_hu",
@@ -67,7 +69,7 @@ if TYPE_CHECKING:
         spectrum,
         ten_energies,
     )
-    from radbench.xray.cone import adjoint, project
+    from radbench.xray.cone import adjoint, backproject, project
     from radbench.xray.detector import DetectorOptions, apply_detector
     from radbench.xray.geometry import ConeBeamGeometry, Pose
     from radbench.xray.intensity import attenuated_intensity, log_intensity

@@ -54,9 +54,9 @@ def spread(images: Tensor, rays: Rays, shape: tuple[int, int, int]) -> Tensor:
         values = images.expand(like.shape[0], *images.shape)
         if inside is not None:
             values = values * inside[:, None]
-        # The second argument is read for its shape alone, as long as no gradient for the grid is asked for.
+        # The second argument counts for its shape alone, because no gradient for the grid is asked for.
         planes[:, chunk] = torch.ops.aten.grid_sampler_2d_backward(
-            values, torch.zeros_like(like), grid, 0, 0, False, [True, False]
+            values, values.new_zeros(()).expand_as(like), grid, 0, 0, False, [True, False]
         )[0].transpose(0, 1)
     return planes
 
