@@ -168,5 +168,5 @@ def make(
     if not entries:
         raise UsageError(f"data set '{name}' has no cases in split '{split}': it has {', '.join(planned.entries)}")
     loaded = (planned.dataset.load(e.case_id) for e in tracked(entries, len(entries), "cases", f"writing {name}"))
-    written = export_cases(loaded, out, format_)
+    written = export_cases(loaded, out, format_, getattr(planned.dataset, "label_map", None))
     typer.echo(f"{written} cases written as {format_}: {out}")

@@ -23,6 +23,7 @@ _ROOMS = {
     "FitContext": "enhancement",
     "ImageReadError": "errors",
     "InvalidOutputError": "errors",
+    "LabelMap": "dataset",
     "LAYERS": "enhancement",
     "MetricSpec": "specs",
     "NotComparableError": "errors",
@@ -69,6 +70,7 @@ __all__ = [
     "FitContext",
     "ImageReadError",
     "InvalidOutputError",
+    "LabelMap",
     "MetricSpec",
     "NotComparableError",
     "PluginError",
@@ -94,7 +96,7 @@ __getattr__, __dir__ = on_demand(__name__, _ROOMS)
 
 if TYPE_CHECKING:
     from radbench.contracts.case import TARGETS, Case, CaseInfo, validate_case
-    from radbench.contracts.dataset import SPLITS, CaseEntry, Dataset, check_manifest, fingerprint
+    from radbench.contracts.dataset import SPLITS, CaseEntry, Dataset, LabelMap, check_manifest, fingerprint
     from radbench.contracts.enhancement import LAYERS, Enhancement, Enhancer, FitContext, TrainableEnhancer
     from radbench.contracts.errors import (
         CaseError,

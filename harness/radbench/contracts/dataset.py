@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from radbench.contracts.case import Case
 from radbench.contracts.errors import DatasetError
@@ -31,6 +31,19 @@ class CaseEntry:
     split: str
     group: str
     digest: str
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """Every voxel's structure, which data sets of volumes may give by ``label_map(case_id)``.
+
+    Attributes:
+        labels: uint8 or uint16 ``[D,H,W]``, in the axes of ``volume_hu``.
+        names: what each label is; 0 is none.
+    """
+
+    labels: Any
+    names: Mapping[int, str]
 
 
 class Dataset(Protocol):

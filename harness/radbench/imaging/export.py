@@ -4,34 +4,40 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radbench.contracts.case import MASK_TARGETS, Case
+from radbench.contracts.dataset import LabelMap
 from radbench.contracts.errors import UsageError
+from radbench.imaging.export_dicom import write_slice
+from radbench.imaging.export_volume import write_volume
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FORMATS = ("png", "dicom", "nifti")
 
-_CT_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
-_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _SUFFIX = {"png": ".png", "dicom": ".dcm", "nifti": ".nii.gz"}
 _COLUMNS = ("case_id", "patient_id", "group", "spacing_row_mm", "spacing_column_mm", "recist", "findings", "source")
 
 
-def export_cases(cases: Iterable[Case], out: Path, format_: str) -> int:
+def export_cases(
+    cases: Iterable[Case], out: Path, format_: str, label_map: Callable[[str], LabelMap] | None = None
+) -> int:
     """Write cases into ``images/``, masks into a folder per target (``lesion_mask/``), the rest into ``cases.csv``.
 
-    PNG holds the image on 16 bits. DICOM and NIfTI hold Hounsfield units where the case has them, the image
-    otherwise. Masks are PNG (0 and 255) beside PNG and DICOM, NIfTI label maps beside NIfTI.
+    PNG holds the image on 16 bits. DICOM and NIfTI hold the whole volume where the case has one (a DICOM series in
+    a folder of its own), else the slice's Hounsfield units, else the image. Masks of single images are PNG (0 and
+    255) beside PNG and DICOM, NIfTI beside NIfTI. Label maps of volumes are NIfTI in ``labels/``, with the names in
+    ``labels.csv``.
 
     Args:
         cases: what to write, one at a time.
         out: a folder that does not exist yet or is empty.
         format_: "png", "dicom" or "nifti".
+        label_map: gives a case's label map, where the data set has them.
 
     Returns:
         How many cases were written.
@@ -45,14 +51,21 @@ def export_cases(cases: Iterable[Case], out: Path, format_: str) -> int:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise UsageError(f"'{out}' holds something already: name a folder that does not exist yet or is empty")
         (out / "images").mkdir(parents=True, exist_ok=True)
+        names: dict[int, str] = {}
         with (out / "cases.csv").open("w", newline="") as table:
             writer = csv.DictWriter(table, _COLUMNS, lineterminator="\n")
             writer.writeheader()
             count = 0
             for case in cases:
-                _write_case(case, out, format_)
+                if format_ != "png" and "volume_hu" in case.targets:
+                    names |= write_volume(case, out, format_, label_map)
+                else:
+                    _write_case(case, out, format_)
                 writer.writerow(_row(case))
                 count += 1
+        if names:
+            lines = [f"{label},{name}\n" for label, name in sorted(names.items())]
+            (out / "labels.csv").write_text("".join(["label,name\n", *lines]))
     except OSError as e:
         raise UsageError(f"cannot write to '{out}': {e.strerror or e}") from e
     return count
@@ -66,7 +79,7 @@ def _write_case(case: Case, out: Path, format_: str) -> None:
     if format_ == "png":
         write_image(image, case.image, bits=16)
     elif format_ == "dicom":
-        _write_dicom(image, case)
+        write_slice(image, case)
     else:
         _write_nifti(image, _values(case)[0], case)
     for name in sorted(MASK_TARGETS & case.targets.keys()):
@@ -109,52 +122,3 @@ def _write_nifti(path: Path, values: Tensor, case: Case) -> None:
     # NIfTI's axes run to the right, anterior and superior; an axial picture's columns run left, its rows posterior.
     affine = np.diag([-column, -row, 1.0, 1.0])
     nibabel.save(nibabel.Nifti1Image(array.T[:, :, None], affine), path)
-
-
-def _write_dicom(path: Path, case: Case) -> None:
-    import numpy as np
-    from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
-
-    values, is_hu = _values(case)
-    array = values[0].numpy()
-    storage = UID(_CT_STORAGE if is_hu else _SECONDARY_CAPTURE)
-
-    def uid(*parts: str) -> UID:
-        # The same case gives the same identifiers, so that an export can be repeated.
-        return generate_uid(entropy_srcs=["radbench", case.patient_id, *parts])
-
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = storage
-    meta.MediaStorageSOPInstanceUID = uid("instance", case.case_id)
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
-    ds.SpecificCharacterSet = "ISO_IR 192"
-    ds.SOPClassUID, ds.SOPInstanceUID = storage, meta.MediaStorageSOPInstanceUID
-    ds.StudyInstanceUID, ds.SeriesInstanceUID = uid("study"), uid("series", case.case_id)
-    ds.PatientID = ds.PatientName = case.patient_id
-    for name in ("PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "ReferringPhysicianName"):
-        setattr(ds, name, "")
-    ds.StudyID = ds.AccessionNumber = ""
-    ds.Manufacturer, ds.SeriesDescription = "radbench", case.case_id[:64]
-    ds.SeriesNumber, ds.InstanceNumber = 1, 1
-    ds.Rows, ds.Columns = array.shape
-    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
-    ds.BitsAllocated = ds.BitsStored = 16
-    ds.HighBit = 15
-    if is_hu:
-        low, high = case.source.get("window_hu", (-175.0, 275.0))
-        ds.Modality, ds.ImageType = "CT", ["DERIVED", "PRIMARY", "AXIAL"]
-        ds.KVP = ds.AcquisitionNumber = ds.SliceThickness = None
-        ds.FrameOfReferenceUID, ds.PositionReferenceIndicator = uid("frame"), ""
-        ds.ImageOrientationPatient, ds.ImagePositionPatient = [1, 0, 0, 0, 1, 0], [0, 0, 0]
-        ds.PixelSpacing = [f"{s:.6g}" for s in case.spacing_mm or (1.0, 1.0)]
-        ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = "-1024", "1", "HU"
-        ds.WindowCenter, ds.WindowWidth = f"{(low + high) / 2:.6g}", f"{high - low:.6g}"
-        ds.PixelRepresentation = 1
-        ds.PixelData = np.rint(array + 1024).clip(-32768, 32767).astype("<i2").tobytes()
-    else:
-        ds.Modality, ds.ConversionType, ds.ImageType = "OT", "SYN", ["DERIVED", "SECONDARY"]
-        ds.PixelRepresentation = 0
-        ds.PixelData = np.rint(array * 65535).astype("<u2").tobytes()
-    ds.save_as(path, enforce_file_format=True)

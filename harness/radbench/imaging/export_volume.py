@@ -1,0 +1,53 @@
+"""Volumes as a DICOM series or NIfTI, with their label maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from radbench.contracts.case import Case
+from radbench.contracts.dataset import LabelMap
+from radbench.imaging.export_dicom import write_series
+
+
+def write_volume(case: Case, out: Path, format_: str, label_map: Callable[[str], LabelMap] | None) -> Mapping[int, str]:
+    """Write ``volume_hu`` into ``images/`` and the label map into ``labels/``.
+
+    Args:
+        case: ``source["volume_spacing_mm"]`` is the spacing of D, H, W.
+        out: the export's folder.
+        format_: "dicom" or "nifti".
+        label_map: gives the case's label map; None where there are none.
+
+    Returns:
+        The names of the labels.
+
+    Raises:
+        OSError: something cannot be written.
+    """
+    import numpy as np
+
+    depth, row, column = (float(s) for s in case.source["volume_spacing_mm"])
+    volume = case.targets["volume_hu"]
+    if format_ == "dicom":
+        write_series(out / "images" / case.case_id, case, volume, (depth, row, column))
+    else:
+        hu = np.rint(volume.numpy()).astype(np.int16)
+        _write_nifti(out / "images" / f"{case.case_id}.nii.gz", hu, (depth, row, column))
+    if label_map is None:
+        return {}
+    found = label_map(case.case_id)
+    _write_nifti(out / "labels" / f"{case.case_id}.nii.gz", np.asarray(found.labels), (depth, row, column))
+    return found.names
+
+
+def _write_nifti(path: Path, voxels: Any, spacing_mm: tuple[float, float, float]) -> None:
+    import nibabel
+    import numpy as np
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    depth, row, column = spacing_mm
+    # NIfTI's axes run to the right, anterior and superior: against W and H, along D.
+    affine = np.diag([-column, -row, depth, 1.0])
+    nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(voxels.transpose(2, 1, 0)), affine), path)

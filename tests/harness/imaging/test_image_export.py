@@ -1,0 +1,95 @@
+"""Exported cases are read back as they were, by this package and by what every DICOM reader expects."""
+
+import csv
+import json
+
+import nibabel
+import numpy as np
+import pydicom
+import pytest
+import torch
+
+from radbench.contracts import Case, LabelMap, UsageError
+from radbench.imaging import read_ct_series, read_image, read_mask, read_volume
+from radbench.imaging.export import export_cases
+
+
+def slice_case(number=0):
+    rng = np.random.default_rng(number)
+    hu = torch.from_numpy(rng.integers(-1000, 1500, (1, 6, 9)).astype(np.float32))
+    mask = torch.zeros(1, 6, 9, dtype=torch.bool)
+    mask[0, 2:4, 3:6] = True
+    return Case(
+        f"c{number}",
+        "p",
+        ((hu + 175) / 450).clamp(0, 1),
+        spacing_mm=(0.7, 0.8),
+        group="liver",
+        source={"window_hu": [-175.0, 275.0]},
+        targets={"hu": hu, "lesion_mask": mask, "recist": torch.arange(8.0).reshape(4, 2)},
+    )
+
+
+def volume_case():
+    rng = np.random.default_rng(1)
+    volume = torch.from_numpy(rng.integers(-1000, 1500, (4, 5, 7)).astype(np.float32))
+    image = torch.rand(1, 5, 7, generator=torch.Generator().manual_seed(0))
+    return Case("v0", "p", image, source={"volume_spacing_mm": [2.5, 0.8, 0.7]}, targets={"volume_hu": volume})
+
+
+def labels(case_id):
+    return LabelMap(np.arange(4 * 5 * 7, dtype=np.uint8).reshape(4, 5, 7), {0: "none", 1: "lung"})
+
+
+@pytest.mark.parametrize("format_", ["png", "dicom", "nifti"])
+def test_a_slice_reads_back(tmp_path, format_):
+    case = slice_case()
+    assert export_cases([case], tmp_path / "out", format_) == 1
+    (file,) = (tmp_path / "out" / "images").iterdir()
+    options = {"window": (-175.0, 275.0)} if format_ == "nifti" else {}
+    read = read_image(file, **options)
+    assert torch.allclose(read.image, case.image, atol=1 / 65535)
+    if format_ == "dicom":
+        assert torch.equal(read.hu, case.targets["hu"])
+        assert read.spacing_mm == (0.7, 0.8)
+    (mask,) = (tmp_path / "out" / "lesion_mask").iterdir()
+    assert torch.equal(read_mask(mask)[0], case.targets["lesion_mask"])
+
+
+def test_the_table_has_what_files_cannot_hold(tmp_path):
+    export_cases([slice_case(0), slice_case(1)], tmp_path / "out", "png")
+    rows = list(csv.DictReader((tmp_path / "out" / "cases.csv").open()))
+    assert [r["case_id"] for r in rows] == ["c0", "c1"]
+    assert rows[0]["group"] == "liver"
+    assert json.loads(rows[0]["recist"]) == [[0, 1], [2, 3], [4, 5], [6, 7]]
+
+
+def test_a_volume_is_one_series_in_the_same_place(tmp_path):
+    case = volume_case()
+    export_cases([case], tmp_path / "out", "dicom", labels)
+    read = read_ct_series(tmp_path / "out" / "images" / "v0")
+    assert torch.equal(read.hu, case.targets["volume_hu"])
+    assert read.spacing_mm == pytest.approx((2.5, 0.8, 0.7))
+    assert len({pydicom.dcmread(f).SOPInstanceUID for f in (tmp_path / "out" / "images" / "v0").iterdir()}) == 4
+
+
+def test_a_nifti_volume_and_its_labels_lie_where_the_patient_does(tmp_path):
+    case = volume_case()
+    export_cases([case], tmp_path / "out", "nifti", labels)
+    image = nibabel.load(tmp_path / "out" / "images" / "v0.nii.gz")
+    assert nibabel.aff2axcodes(image.affine) == ("L", "P", "S")
+    # [D,H,W] from inferior, anterior, right is [x,y,z] towards left, posterior, superior.
+    assert np.array_equal(image.get_fdata().transpose(2, 1, 0), case.targets["volume_hu"].numpy())
+    written = nibabel.load(tmp_path / "out" / "labels" / "v0.nii.gz")
+    assert np.array_equal(np.asarray(written.dataobj).transpose(2, 1, 0), labels("v0").labels)
+    assert (tmp_path / "out" / "labels.csv").read_text() == "label,name\n0,none\n1,lung\n"
+    assert torch.equal(read_volume(tmp_path / "out" / "images" / "v0.nii.gz").hu, case.targets["volume_hu"])
+
+
+def test_nothing_is_written_over(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("")
+    with pytest.raises(UsageError, match="holds something already"):
+        export_cases([slice_case()], tmp_path / "out", "png")
+    with pytest.raises(UsageError, match="must be one of png, dicom, nifti"):
+        export_cases([slice_case()], tmp_path / "new", "bmp")
