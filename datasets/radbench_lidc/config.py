@@ -74,6 +74,12 @@ class LidcConfig(Config):
         source="assumed",
         ge=0,
     )
+    lung_with_nodules: bool = param(
+        True,
+        "Whether the voxels of the readers' nodules, those that count and others, belong to the lungs: one that "
+        "touches the hilum or the pleura would be missing in lung_image.",
+        source="assumed",
+    )
     lung_fill_hu: float = param(
         -1000.0,
         "What is not lung becomes this in lung_image. Eq. 4 as printed makes it water, 0; the pictures show air.",

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ from radbench_lidc.readings import parse_reading
 
 _LOG = logging.getLogger(__name__)
 _RACY_NS = 2_000_000_000
-_KEPT_EVERY = 4000
+_KEPT_EVERY_SECONDS = 60.0
 _FORMAT = 1
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 _TAGS = (
@@ -69,8 +69,8 @@ def index_files(roots: Iterable[Path]) -> dict[Path, FileRecord]:
     """Return what the files below some folders are, ordered by path; others are left out.
 
     A file is read again only when its size, modification or change time differs from when it was read; one that
-    changed in the last two seconds is not remembered. The memory is kept while reading, too, so that a run which
-    is killed goes on where it was. It only saves time: without a writable cache folder all is read anew.
+    changed in the last two seconds is not remembered. The memory is kept every minute while reading, so that a run
+    which is stopped goes on where it was. It only saves time: without a writable cache folder all is read anew.
 
     Raises:
         DatasetError: a folder is missing, is a file, or may not be listed; a file may not be read.
@@ -92,14 +92,19 @@ def index_files(roots: Iterable[Path]) -> dict[Path, FileRecord]:
             unknown.append(path)
     if unknown:
         _LOG.info("reading %d of %d files", len(unknown), len(paths))
-    began = time.time_ns()
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        for i, (path, record) in enumerate(zip(unknown, pool.map(_read, unknown), strict=True), start=1):
+    began, kept = time.time_ns(), time.monotonic()
+    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
+    try:
+        for path, record in zip(unknown, pool.map(_read, unknown), strict=True):
             records[path] = record
-            if i % _KEPT_EVERY == 0:
+            if time.monotonic() > kept + _KEPT_EVERY_SECONDS:
                 _remember(memory, states, records, began)
-    if unknown or len(known) != len(paths):
-        _remember(memory, states, records, began)
+                kept = time.monotonic()
+    finally:
+        # Interrupted, too, it keeps what it has read and reads no more.
+        pool.shutdown(cancel_futures=True)
+        if unknown or len(known) != len(paths):
+            _remember(memory, states, records, began)
     return {path: records[path] for path in paths if records[path].kind != "other"}
 
 
@@ -213,11 +218,11 @@ def _recall(memory: Path) -> dict[str, Any]:
 
 
 def _remember(memory: Path, states: dict[Path, list[int]], records: dict[Path, FileRecord], began: int) -> None:
-    default = asdict(FileRecord("other"))
+    default = vars(FileRecord("other"))
     files = {
         str(path.absolute()): [
             states[path],
-            {k: v for k, v in asdict(record).items() if k == "kind" or v != default[k]},
+            {k: v for k, v in vars(record).items() if k == "kind" or v != default[k]},
         ]
         for path, record in records.items()
         # It could have changed again unseen within the clock's grain.

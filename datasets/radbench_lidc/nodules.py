@@ -229,9 +229,7 @@ def counts(nodule: Nodule, *, texture_above: float, subtlety_above: float, min_r
     return nodule.readers >= min_readers and rated[0] > texture_above and rated[1] > subtlety_above
 
 
-def consensus(
-    nodule: Nodule, shape: tuple[int, int, int], agreement: float
-) -> tuple[NDArray[np.bool_], tuple[slice, ...]]:
+def consensus(nodule: Nodule, shape: Sequence[int], agreement: float) -> tuple[NDArray[np.bool_], tuple[slice, ...]]:
     """Return the voxels that enough of a nodule's readers outlined.
 
     Args:

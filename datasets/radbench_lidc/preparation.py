@@ -73,6 +73,8 @@ def prepare_scan(scan: Scan, config: LidcConfig) -> Prepared:
         ).numpy()
     except CaseError as error:
         raise CaseError(f"case '{scan.case_id}': {error}") from error
+    if config.lung_with_nodules:
+        _add(nodules, lung, volume, config.nodule_agreement)
     bone = hu >= config.bone_hu_min
     if config.bone_hu_max is not None:
         bone &= hu <= config.bone_hu_max
@@ -151,18 +153,28 @@ def _without_specks(mask: _Mask, least: float) -> _Mask:
     return kept
 
 
+def _add(nodules: Iterable[Nodule], lung: _Mask, volume: Volume, agreement: float) -> None:
+    """Add the nodules' voxels to the lungs, in place."""
+    # A view in the files' axes, in which the readers drew.
+    as_filed = np.flip(lung, volume.reversed_axes)
+    for nodule in nodules:
+        voxels, at = consensus(nodule, as_filed.shape, agreement)
+        as_filed[at] |= voxels
+
+
 def _shadow(nodule: Nodule, volume: Volume, agreement: float) -> _Mask:
     """Return where a nodule is along y: bool ``[D,W]`` in the patient's axes."""
-    depth, rows, columns = volume.hu.shape
-    voxels, (at_depth, _, at_columns) = consensus(nodule, (depth, rows, columns), agreement)
+    depth, _, columns = volume.hu.shape
     shadow = np.zeros((depth, columns), dtype=bool)
-    shadow[at_depth, at_columns] = voxels.any(axis=1)
-    turned = tuple(0 if axis == 0 else 1 for axis in volume.reversed_axes if axis != 1)
-    return np.flip(shadow, turned) if turned else shadow
+    # A view in the files' axes, of which the middle one is projected away.
+    as_filed = np.flip(shadow[:, None], volume.reversed_axes)[:, 0]
+    voxels, (at_depth, _, at_columns) = consensus(nodule, volume.hu.shape, agreement)
+    as_filed[at_depth, at_columns] = voxels.any(axis=1)
+    return shadow
 
 
 def _listed(nodule: Nodule, config: LidcConfig, volume: Volume) -> dict[str, Any]:
-    voxels, _ = consensus(nodule, volume.hu.shape, config.nodule_agreement)  # type: ignore[arg-type]
+    voxels, _ = consensus(nodule, volume.hu.shape, config.nodule_agreement)
     return {
         "readers": nodule.readers,
         "ratings": dict(nodule.ratings),

@@ -172,6 +172,17 @@ def test_the_lung_image_shows_the_lungs_alone(one):
     assert float(case.targets["lung_image"][case.targets["nodule_mask"]].mean()) > 0.5
 
 
+def test_a_nodule_at_the_pleura_is_in_the_lung_image(tmp_path):
+    hu = HU.copy()
+    hu[:, :, :20] = np.where(hu[:, :, :20] == -850, 40, hu[:, :, :20])  # the nodule's inner side alone is free
+    write_series(tmp_path, hu=hu)
+    (tmp_path / "a.xml").write_text(reading())
+    shown = [only(tmp_path, lung_with_nodules=w).targets for w in (True, False)]
+    inside = shown[0]["nodule_mask"]
+    assert bool(shown[0]["lung_mask"][inside].all())
+    assert float(shown[0]["lung_image"][inside].mean()) > 2 * float(shown[1]["lung_image"][inside].mean())
+
+
 def test_the_bone_image_shows_the_spine_alone(one):
     image = only(one, frame="stretch").targets["bone_image"][0]
     assert float(image[:, 28:36].min()) > 0.99
@@ -514,23 +525,33 @@ def test_fresh_files_are_not_remembered(copy, reads):
     assert len(reads) == DEPTH + 2
 
 
-def test_the_memory_grows_while_reading(copy, monkeypatch):
+@pytest.mark.parametrize("stopped_by", [KeyboardInterrupt, DatasetError])
+def test_what_was_read_before_a_stop_is_remembered(copy, monkeypatch, stopped_by):
     later(monkeypatch)
-    monkeypatch.setattr(index, "_KEPT_EVERY", 5)
     real = index._read
 
     def stop(path):
         if path.name == "1-020.dcm":
-            raise KeyboardInterrupt
+            raise stopped_by
         return real(path)
 
     monkeypatch.setattr(index, "_read", stop)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(stopped_by):
         dataset(copy).manifest()
     seen = []
     monkeypatch.setattr(index, "_read", lambda path: (seen.append(path.name), real(path))[1])
     dataset(copy).manifest()
-    assert 0 < len(seen) < DEPTH
+    assert 0 < len(seen) < DEPTH / 2
+
+
+def test_the_memory_grows_while_reading(copy, monkeypatch):
+    later(monkeypatch)
+    monkeypatch.setattr(index, "_KEPT_EVERY_SECONDS", -1.0)
+    sizes = []
+    real = index._remember
+    monkeypatch.setattr(index, "_remember", lambda *given: (sizes.append(len(given[2])), real(*given))[1])
+    dataset(copy).manifest()
+    assert sizes == [*range(1, DEPTH + 3), DEPTH + 2]
 
 
 def test_a_prepared_case_is_not_prepared_again(one, monkeypatch):
