@@ -53,8 +53,9 @@ class Progress:
             self.bar.stop()
 
     def _left(self, now: float) -> str:
-        if not self.done:
-            return "time left unknown"
+        # The first ones wait for workers to start and say little of the rest.
+        if self.done < max(3, self.total // 50):
+            return "time left not known yet"
         seconds = (now - self.started) / self.done * (self.total - self.done)
         return f"{seconds:.0f} s left"
 
