@@ -16,6 +16,7 @@ from radbench.contracts import CaseError, DatasetError
 from radbench.contracts.case import validate_case
 from radbench.contracts.dataset import check_manifest, fingerprint
 from radbench_lidc import index, preparation, store
+from radbench_lidc.__main__ import main
 from radbench_lidc.dataset import LidcIdri, split_of
 
 DEPTH, SIDE, GAP, PIXEL = 24, 64, 12.0, 6.0
@@ -590,3 +591,16 @@ def test_many_cases_are_prepared_side_by_side(copy):
     assert (
         prepared.images["image"] == preparation.prepare_scan(data._scan("LIDC-IDRI-0001"), data.config).images["image"]
     ).all()
+
+
+@pytest.mark.slow
+def test_the_collection_is_prepared_from_the_command_line(one, capsys):
+    assert main([str(one), "--workers", "1"]) == 0
+    assert "1 of 1 scans are prepared" in capsys.readouterr().out
+    quick = LidcIdri(LidcIdri.Config(root=one, **LidcIdri.Config.presets["quick"]))
+    assert store.recall(quick.manifest()[0].digest) is not None
+
+
+def test_the_command_line_says_what_is_wrong_with_the_folder(tmp_path, capsys):
+    assert main([str(tmp_path / "none")]) == 2
+    assert "does not exist" in capsys.readouterr().err
