@@ -80,6 +80,8 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int) -> dict[st
     targets: Counter[str] = Counter()
     marked: Counter[str] = Counter()
     sources: Counter[str] = Counter()
+    names = tuple(getattr(planned.dataset, "findings", ()))
+    present = Counter(dict.fromkeys(names, 0))
     faults = []
     for entry in tracked(chosen, len(chosen), "cases", f"checking {name}"):
         try:
@@ -91,6 +93,8 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int) -> dict[st
         targets.update(case.targets.keys())
         marked.update(t for t in case.targets if t in MASK_TARGETS and bool(case.targets[t].any()))
         sources[_how_read(case.source)] += 1
+        if "findings" in case.targets:
+            present.update(n for n, there in zip(names, case.targets["findings"].tolist(), strict=True) if there)
     per_split = {s: _counts(es) for s, es in planned.entries.items()}
     return {
         "dataset": planned.resolved.label,
@@ -101,6 +105,7 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int) -> dict[st
         "sizes": dict(sizes.most_common()),
         "read_as": dict(sources.most_common()),
         "targets": {t: {"cases": n, "not_empty": marked[t]} if t in MASK_TARGETS else n for t, n in targets.items()},
+        "prevalence": dict(present),
         "faults": faults,
     }
 
@@ -135,6 +140,9 @@ def _print_check(found: dict[str, Any], most: int) -> None:
     for target, n in found["targets"].items():
         text = f"{n['not_empty']} of {n['cases']} cases not empty" if isinstance(n, dict) else f"{n} cases"
         typer.echo(f"  {target}: {text}")
+    if found["prevalence"] and found["loaded"]:
+        shares = ", ".join(f"{name} {n / found['loaded']:.0%}" for name, n in found["prevalence"].items())
+        typer.echo(f"  prevalence: {shares}")
     for fault in found["faults"][:most]:
         typer.echo(f"  fault: {fault['case']}: {fault['fault']}", err=True)
     if len(found["faults"]) > most:
