@@ -26,6 +26,7 @@ from radbench.xray import (
     material_thickness,
     suppress_bone,
     ten_energies,
+    without_blood_pools,
 )
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
@@ -59,13 +60,13 @@ def captioned(image: Grey, text: str) -> Grey:
     return out
 
 
-def column(hu: Tensor, spacing_mm: tuple[float, float, float], azimuth: float) -> Grey:
+def column(hu: Tensor, mask: Tensor, spacing_mm: tuple[float, float, float], azimuth: float) -> Grey:
     """Return one view: the radiograph, the same with its bones suppressed in two ways, and what a detector shows.
 
     The first three are Eq. 5's images, drawn with the logarithm of the intensity that they stand for.
     """
     geometry = ConeBeamGeometry(1800.0, 1600.0, PIXELS, (PIXEL_MM, PIXEL_MM), spacing_mm)
-    bone, tissue = material_thickness(hu, bone_mask_from_hu(hu), Pose(azimuth), geometry)
+    bone, tissue = material_thickness(hu, mask, Pose(azimuth), geometry)
     intensity = attenuated_intensity(bone, tissue)
     most = intensity.amax()
     radiograph = most - intensity
@@ -93,7 +94,8 @@ def main() -> None:
     ct = read_volume(arguments.ct)
     hu = ct.hu[None, None]
     with torch.no_grad():
-        picture = np.hstack([column(hu, ct.spacing_mm, azimuth) for azimuth in AZIMUTHS])
+        mask = without_blood_pools(bone_mask_from_hu(hu), ct.spacing_mm)
+        picture = np.hstack([column(hu, mask, ct.spacing_mm, azimuth) for azimuth in AZIMUTHS])
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(arguments.out), picture)
     print(f"wrote {arguments.out.name}: {picture.shape[1]} x {picture.shape[0]}")

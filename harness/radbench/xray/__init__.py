@@ -13,6 +13,7 @@ _ROOMS = {
     "mass_attenuation": "attenuation",
     "spectrum": "attenuation",
     "ten_energies": "attenuation",
+    "without_blood_pools": "blood_pools",
     "adjoint": "cone",
     "backproject": "cone",
     "project": "cone",
@@ -56,6 +57,7 @@ __all__ = [
     "suppress_bone",
     "ten_energies",
     "tissue_thickness",
+    "without_blood_pools",
 ]
 
 __getattr__, __dir__ = on_demand(__name__, _ROOMS)
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
         spectrum,
         ten_energies,
     )
+    from radbench.xray.blood_pools import without_blood_pools
     from radbench.xray.cone import adjoint, backproject, project
     from radbench.xray.detector import DetectorOptions, apply_detector
     from radbench.xray.geometry import ConeBeamGeometry, Pose
