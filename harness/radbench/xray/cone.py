@@ -14,6 +14,7 @@ from torch import Tensor
 
 from radbench.xray.cone_gather import gather, spread
 from radbench.xray.cone_rays import Rays, rays
+from radbench.xray.cone_separable import gather_separably, spread_separably
 from radbench.xray.cone_smear import gather_back, smear
 from radbench.xray.geometry import ConeBeamGeometry, Pose
 
@@ -155,7 +156,7 @@ def _forward(density: Tensor, poses: tuple[Pose, ...], geometry: ConeBeamGeometr
         step = seen.step_mm.to(density)
         for b in members:
             planes = density[b].movedim(seen.depth + 1, 1)
-            images[b] = gather(planes, seen) * step
+            images[b] = (gather_separably if _by_products(seen, density) else gather)(planes, seen) * step
     return images
 
 
@@ -163,14 +164,16 @@ def _transpose(image: Tensor, poses: tuple[Pose, ...], geometry: ConeBeamGeometr
     volumes = image.new_empty((*image.shape[:2], *shape))
     for pose, members in _by_pose(poses):
         seen = rays(pose, geometry, shape)
-        step = seen.step_mm.to(image)
+        step, planes = seen.step_mm.to(image), (shape[seen.depth], shape[seen.across[0]], shape[seen.across[1]])
         for b in members:
-            volumes[b] = spread(image[b] * step, seen, _planes_first(shape, seen)).movedim(1, seen.depth + 1)
+            back = (spread_separably if _by_products(seen, image) else spread)(image[b] * step, seen, planes)
+            volumes[b] = back.movedim(1, seen.depth + 1)
     return volumes
 
 
-def _planes_first(shape: Shape, seen: Rays) -> Shape:
-    return (shape[seen.depth], shape[seen.across[0]], shape[seen.across[1]])
+def _by_products(seen: Rays, values: Tensor) -> bool:
+    # Many small products suit processors; on other devices one look-up per ray and plane means fewer launches.
+    return seen.separable and values.device.type == "cpu"
 
 
 def _by_pose(poses: tuple[Pose, ...]) -> list[tuple[Pose, list[int]]]:

@@ -45,9 +45,8 @@ class Rays:
 
     @property
     def separable(self) -> bool:
-        """Whether one array axis follows the detector's rows alone and the other its columns alone."""
-        shapes = {tuple(s.shape) for s in self.slope}
-        return any(s[1] == 1 for s in shapes) and any(s[0] == 1 for s in shapes) and self.fraction.numel() == 1
+        """Whether the first of ``across`` follows the detector's rows alone and the second its columns alone."""
+        return self.slope[0].shape[1] == 1 and self.slope[1].shape[0] == 1 and self.fraction.numel() == 1
 
     def between(self, planes: slice) -> Tensor | None:
         """Return which rays meet the planes between source and detector, [k,h,w] or broadcastable, or None: all do."""

@@ -10,6 +10,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from radbench.xray import ConeBeamGeometry, Pose, adjoint, backproject, project
+from radbench.xray.cone_gather import gather, spread
+from radbench.xray.cone_rays import rays
+from radbench.xray.cone_separable import gather_separably, spread_separably
 from radbench.xray.geometry import view
 
 POSES = [Pose(), Pose(18), Pose(-18, 9), Pose(30, -50), Pose(90), Pose(180), Pose(0, 90), Pose(217, 44), Pose(0, 18)]
@@ -273,3 +276,19 @@ def test_cuda_agrees_with_cpu(pose: Pose) -> None:
     assert torch.allclose(project(volume.cuda(), pose, geometry).cpu(), image, rtol=1e-4, atol=1e-4)
     back = adjoint(image, pose, geometry, (32, 32, 32))
     assert torch.allclose(adjoint(image.cuda(), pose, geometry, (32, 32, 32)).cpu(), back, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("pose", [Pose(), Pose(90), Pose(180), Pose(0, 90)])
+def test_matrix_products_agree_with_looking_up(pose: Pose) -> None:
+    geometry = ConeBeamGeometry(120, 90, (70, 45), (1.3, 1.1), (1.5, 1.0, 0.8))
+    generator = torch.Generator().manual_seed(7)
+    volume = torch.rand(1, 2, 24, 70, 36, generator=generator, dtype=torch.float64)
+    seen = rays(pose, geometry, (24, 70, 36))
+    assert seen.separable
+    planes = volume[0].movedim(seen.depth + 1, 1)
+    expected = gather(planes, seen)
+    assert torch.allclose(gather_separably(planes, seen), expected, rtol=1e-12, atol=1e-12)
+    shape = (planes.shape[1], planes.shape[2], planes.shape[3])
+    assert torch.allclose(
+        spread_separably(expected, seen, shape), spread(expected, seen, shape), rtol=1e-11, atol=1e-11
+    )
