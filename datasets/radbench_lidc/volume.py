@@ -139,4 +139,5 @@ def _resampled(hu: Tensor, spacing: tuple[float, float, float], side: float | No
     planes = interpolate(hu[:, None], size=(rows, columns), mode="bilinear", antialias=True)
     across = planes.reshape(1, 1, hu.shape[0], rows * columns)
     across = interpolate(across, size=(depth, rows * columns), mode="bilinear", antialias=True)
-    return across.reshape(depth, rows, columns)
+    # Weights sum to 1 within rounding only.
+    return across.reshape(depth, rows, columns).clamp(hu.min(), hu.max())

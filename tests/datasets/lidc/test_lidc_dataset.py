@@ -265,6 +265,7 @@ def test_volumes_can_be_resampled(one):
     assert volume.shape == (36, 48, 48)
     assert case.source["volume_spacing_mm"] == [8.0, 8.0, 8.0]
     assert float(volume.mean()) == pytest.approx(HU.mean(), abs=10)
+    assert HU.min() <= float(volume.min()) < float(volume.max()) <= HU.max()
 
 
 def test_padding_outside_the_field_counts_as_air(tmp_path):
