@@ -6,13 +6,14 @@ import numpy as np
 import torch
 
 from radbench_phantom.thorax.canvas import Canvas
-from radbench_phantom.thorax.grid import ellipsoid
+from radbench_phantom.thorax.grid import Points, ellipsoid
 from radbench_phantom.thorax.labels import Anatomy
 from radbench_phantom.thorax.traits import Traits
 from radbench_phantom.thorax.tubes import along_curve, splat, stamp
+from radbench_phantom.thorax.wall import muscle_distance
 
 _LEAD = [
-    (84, -104, 92),
+    (78, -104, 88),
     (104, -74, 92),
     (118, -40, 70),
     (112, -36, 44),
@@ -40,8 +41,8 @@ def paint_devices(canvas: Canvas, devices: tuple[str, ...], traits: Traits) -> N
         line = traits.place(np.array(_LEAD if name == "pacemaker" else _LINE, dtype=np.float64))
         radius, hu = (1.1, 3000.0) if name == "pacemaker" else (1.0, 1500.0)
         if name == "pacemaker":
-            line[0, 1] -= 0.4 * traits.fat_mm
-            line[1, 1] -= 0.2 * traits.fat_mm
+            line[0, 1] = _muscle_front(line[0], traits) - 4.0
+            line[1, 1] = _muscle_front(line[1], traits) + 4.0
         tube = along_curve(line, radius, Anatomy.DEVICE, step=2.0)
         half = tube.along * tube.half_length[:, None]
         if radius < grid.h:
@@ -53,7 +54,15 @@ def paint_devices(canvas: Canvas, devices: tuple[str, ...], traits: Traits) -> N
         canvas.cover(canvas.whole, part, hu, Anatomy.DEVICE)
         if name == "pacemaker":
             centre = line[0] + np.array([-14.0, 0.0, 4.0])
+            centre[1] = _muscle_front(centre, traits) - 3.0
             box = grid.box(tuple(centre - 40), tuple(centre + 40))
             if box is not None:
                 case = ellipsoid(grid.at(box), centre, np.array([24.0, 5.0, 27.0]))
                 canvas.paint(box, case, 3000.0, Anatomy.DEVICE)
+
+
+def _muscle_front(place: Points, traits: Traits) -> float:
+    """Return the depth y (mm) where the chest's muscle begins in front of a place."""
+    y = torch.arange(-190.0, 0.0, 1.0)
+    at = (torch.full_like(y, float(place[2])), y, torch.full_like(y, float(place[0])))
+    return float(y[int((muscle_distance(at, traits) < 0).int().argmax())])

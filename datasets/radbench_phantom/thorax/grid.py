@@ -11,6 +11,7 @@ from torch import Tensor
 
 Box = tuple[slice, slice, slice]
 Points = NDArray[np.float64]
+Corner = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Grid:
         self.Y = (c * y - s * x) - sy
         self.Z = z
 
-    def box(self, low: tuple[float, float, float], high: tuple[float, float, float]) -> Box | None:
+    def box(self, low: Corner, high: Corner) -> Box | None:
         """Return the part of the grid that holds a box of the patient (z, y, x mm), or None outside the grid."""
         corners = np.array(
             [[(low, high)[i][0], (low, high)[j][1], (low, high)[k][2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)]
@@ -105,30 +106,28 @@ class Grid:
     def texture(self, seed: tuple[int, ...], scale_mm: float, box: Box | None = None) -> Tensor:
         """Return a smooth random field of about unit variance, the same function of position at any grid.
 
-        It is a cubic B-spline over a random lattice fixed in the scanner.
+        It is a cubic B-spline over a random lattice fixed in the scanner, with a period of 64 knots.
 
         Args:
             seed: names the field.
             scale_mm: distance of its knots.
             box: the part wanted; all by default.
         """
-        extent, n = 260.0, int(np.ceil(520.0 / scale_mm)) + 4
-        if n > 200:
-            raise ValueError(f"texture of {scale_mm} mm would need a lattice of {n}^3 knots; use at least 3.3 mm")
+        # The lattice repeats after its 64 knots, further apart than anyone would notice.
+        n = 64
         box = box or (slice(0, self.shape[0]), slice(0, self.shape[1]), slice(0, self.shape[2]))
         lattice = torch.from_numpy(np.random.default_rng(seed).standard_normal((n, n, n), dtype=np.float32))
         out = lattice.to(self.device)
         for axis in range(3):
-            u = (self.axes[axis][box[axis]] + extent) / scale_mm
+            u = (self.axes[axis][box[axis]] + 600.0) / scale_mm
             i = torch.floor(u)
             f = u - i
-            i = i.long().clamp(0, n - 4)
+            i = i.long()
             weights = ((1 - f) ** 3 / 6, (3 * f**3 - 6 * f**2 + 4) / 6, (1 + 3 * f * (1 + f - f * f)) / 6, f**3 / 6)
             matrix = torch.zeros((u.numel(), n), device=self.device)
             for k, w in enumerate(weights):
-                matrix[torch.arange(u.numel(), device=self.device), i + k] = w
-            low, high = int(i.min()), int(i.max()) + 4
-            out = torch.tensordot(out.narrow(0, low, high - low), matrix[:, low:high], dims=([0], [1]))
+                matrix[torch.arange(u.numel(), device=self.device), (i + k) % n] = w
+            out = torch.tensordot(out, matrix, dims=([0], [1]))
         return out * 3.2  # the spline's smoothing leaves a standard deviation near 1/3.2
 
 

@@ -211,6 +211,9 @@ def thorax_patient(seed: int, index: int, config: ThoraxConfig | None = None) ->
         return np.random.default_rng((stream, seed, index))
 
     traits = drawn_traits(rng(_TRAITS), config.contrast)
+    if config.upright:
+        # Standing, at full breath, the diaphragm is lower.
+        traits = replace(traits, breath_mm=traits.breath_mm + 14.0)
     findings = drawn_findings(rng(_FINDINGS), config.prevalence)
     for f in findings:
         if f.name == "cardiomegaly":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from radbench_phantom.thorax.cage import cage_distance, girdle_tubes, sternum_tu
 from radbench_phantom.thorax.canvas import Canvas
 from radbench_phantom.thorax.devices import paint_devices
 from radbench_phantom.thorax.disease import paint_lesions, paint_opacities, paint_pleura
-from radbench_phantom.thorax.grid import Grid, ellipsoid
+from radbench_phantom.thorax.grid import Box, Corner, Grid, ellipsoid
 from radbench_phantom.thorax.labels import BONE_LABELS, Anatomy
 from radbench_phantom.thorax.lungs import diaphragm_distance, lobe_of, lung_distance, major_fissure, minor_fissure
 from radbench_phantom.thorax.mediastinum import CHAMBERS, chamber_distance, great_vessels, heart_distance, nodes
@@ -55,13 +56,19 @@ def rendered(
 
 def _paint(thorax: Thorax, canvas: Canvas) -> dict[str, Tensor]:
     traits, grid = thorax.traits, canvas.grid
-    at = (grid.X, grid.Y, grid.Z)
-    cage = cage_distance(at, traits)
-    above = diaphragm_distance(at, traits)
+    sz, sy, sx = traits.scale
+    cage = _within(
+        grid,
+        (-500.0, -120 * sy, -142 * sx),
+        (142 * sz, 108 * sy, 142 * sx),
+        lambda b: cage_distance(grid.at(b), traits),
+    )
+    above = diaphragm_distance((grid.X, grid.Y, grid.Z), traits)
     _paint_wall(thorax, canvas, cage)
     canvas.paint(canvas.whole, torch.maximum(cage, above), -92.0, Anatomy.MEDIASTINUM)
     paint_abdomen(canvas, traits, cage, above, thorax.anatomy_rng(1))
-    lungs = lung_distance(at, traits, cage)
+    low, high = (-175 * sz, -112 * sy, -134 * sx), (138 * sz, 102 * sy, 134 * sx)
+    lungs = _within(grid, low, high, lambda b: lung_distance(grid.at(b), traits, cage[b]))
     masks = _paint_lungs(thorax, canvas, lungs)
     masks |= paint_lesions(canvas, thorax.findings, traits, lungs)
     masks |= paint_pleura(canvas, thorax.findings, traits, lungs, thorax.config.upright)
@@ -73,6 +80,15 @@ def _paint(thorax: Thorax, canvas: Canvas) -> dict[str, Tensor]:
     return masks
 
 
+def _within(grid: Grid, low: Corner, high: Corner, distance: Callable[[Box], Tensor]) -> Tensor:
+    """Return a signed distance ``[D,H,W]`` that is worked out within a box alone, and large outside."""
+    out = torch.full(grid.shape, _FAR, device=grid.device)
+    box = grid.box(low, high)
+    if box is not None:
+        out[box] = distance(box)
+    return out
+
+
 def _paint_wall(thorax: Thorax, canvas: Canvas, cage: Tensor) -> None:
     traits, grid = thorax.traits, canvas.grid
     skin, muscle = outline(grid, traits)
@@ -80,18 +96,27 @@ def _paint_wall(thorax: Thorax, canvas: Canvas, cage: Tensor) -> None:
     canvas.paint(whole, skin, 15.0, Anatomy.SKIN)
     canvas.paint(whole, skin + 2.0, -103.0, Anatomy.FAT)
     if traits.breast_mm > 0:
-        gland = breast_distance((grid.X, grid.Y, grid.Z), traits, -10.0)
-        lumps = grid.texture(thorax.scan_seed(21), 11.0)
-        gland = torch.maximum(gland + 9.0 * lumps + 10.0 * (traits.age - 35) / 50, skin + 6.0)
-        canvas.paint(whole, gland, 10.0, Anatomy.BREAST)
-    streaks = grid.texture(thorax.scan_seed(22), 9.0)
-    fatty = torch.maximum(muscle, -cage - 2.0)
-    canvas.paint(whole, fatty, traits.muscle_hu, Anatomy.MUSCLE)
-    # Fat between the muscles' sheets.
-    depth = -muscle
-    sheet = (torch.sin(depth / 3.4 + 1.3 * streaks) - 0.72).clamp(min=0.0) / 0.28 * (depth > 2.0) * (cage > 6.0)
-    grid_part = sheet * (0.35 + 0.3 * min(traits.fat_mm / 20, 1.5)) * (depth < 45.0)
-    canvas.hu += grid_part * grid.soft(fatty) * (-95.0 - canvas.hu)
+        box = grid.box((-160.0, -260.0, -190.0), (90.0, -50.0, 190.0))
+        if box is not None:
+            lumps = grid.texture(thorax.scan_seed(21), 11.0, box)
+            gland = breast_distance(grid.at(box), traits, -10.0) + 9.0 * lumps + 10.0 * (traits.age - 35) / 50
+            canvas.paint(box, torch.maximum(gland, skin[box] + 6.0), 10.0, Anatomy.BREAST)
+    streaks, islands = grid.texture(thorax.scan_seed(22), 14.0), grid.texture(thorax.scan_seed(23), 30.0)
+    solid = torch.maximum(muscle, -cage - 2.0)
+    canvas.paint(whole, solid, traits.muscle_hu + 6.0 * streaks, Anatomy.MUSCLE)
+    # Fat between two layers of muscle, in the armpits and along the ribs.
+    depth = -muscle - 11.0 - 2.5 * streaks
+    sheet = torch.exp(-((depth / (1.2 + 0.05 * traits.fat_mm)) ** 2)) * (0.55 + 0.5 * islands).clamp(0.0, 1.0)
+    place, radii = traits.place(np.array([78.0, -18.0, 0.0])), np.array([44.0, 34.0, 13.0 + 0.3 * traits.fat_mm])
+    pocket = torch.full(grid.shape, _FAR, device=grid.device)
+    for side in (1.0, -1.0):
+        centre = place + np.array([0.0, 0.0, side * 128.0 * traits.scale[2]])
+        armpit = grid.box(tuple(centre - radii - 14.0), tuple(centre + radii + 14.0))
+        if armpit is not None:
+            pocket[armpit] = ellipsoid(grid.at(armpit), centre, radii)
+    pleural = torch.exp(-(((cage - 3.0) / 1.6) ** 2)) * (0.4 + 0.5 * islands).clamp(0.0, 0.7)
+    fat = torch.maximum(torch.maximum(sheet, pleural) * 0.85, grid.soft(pocket + 3.0 * streaks))
+    canvas.hu += fat * grid.soft(solid) * (-98.0 - canvas.hu)
 
 
 def _paint_lungs(thorax: Thorax, canvas: Canvas, lungs: Tensor) -> dict[str, Tensor]:
@@ -126,9 +151,9 @@ def _paint_lungs(thorax: Thorax, canvas: Canvas, lungs: Tensor) -> dict[str, Ten
     wall, lumen = [], []
     for lobe_label in sorted(trees.bronchi):
         t = trees.bronchi[lobe_label]
-        keep = t.radius > 1.0
-        wall.append(pieces(t.start[keep], t.end[keep], t.radius[keep] * 1.0 + 0.5))
-        lumen.append(pieces(t.start[keep], t.end[keep], t.radius[keep] * 0.82))
+        keep = t.radius > 1.7
+        wall.append(pieces(t.start[keep], t.end[keep], t.radius[keep] * 0.95 + 0.35))
+        lumen.append(pieces(t.start[keep], t.end[keep], t.radius[keep] * 0.78))
     outer = torch.full(grid.shape, _FAR, device=grid.device)
     inner = torch.full(grid.shape, _FAR, device=grid.device)
     stamp(grid, joined(wall), outer)
@@ -209,9 +234,9 @@ def _paint_bones(thorax: Thorax, canvas: Canvas) -> dict[str, Tensor]:
     marrow = torch.zeros(256)
     for bone in BONE_LABELS:
         if bone >= Anatomy.VERTEBRA_C5:
-            cortex[bone], marrow[bone] = 0.55, 0.0
+            cortex[bone], marrow[bone] = 0.7, 10.0
         elif bone >= Anatomy.RIB_LEFT_1:
-            cortex[bone], marrow[bone] = 0.65, -40.0
+            cortex[bone], marrow[bone] = 0.95, -20.0
     cortex[int(Anatomy.STERNUM)], marrow[int(Anatomy.STERNUM)] = 0.5, -95.0
     cortex[int(Anatomy.HUMERUS)], marrow[int(Anatomy.HUMERUS)] = 2.5, -150.0
     index = labels.long()

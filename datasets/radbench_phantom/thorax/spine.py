@@ -46,12 +46,12 @@ def vertebrae(traits: Traits, rng: np.random.Generator) -> list[Vertebra]:
     for k, z in enumerate(LEVELS):
         below = z - LEVELS[k + 1] if k + 1 < len(LEVELS) else 29.0
         above = LEVELS[k - 1] - z if k else 14.0
-        depth = float(np.interp(z, [-190, -100, -10, 80, 125, 170], [16.5, 15, 14.2, 11.5, 9, 8.5]))
-        width = float(np.interp(z, [-190, -100, -10, 80, 125, 170], [23, 19.5, 15.5, 13.5, 14.5, 12.5]))
+        depth = float(np.interp(z, [-190, -100, -10, 80, 125, 170], [17.5, 16.2, 15.5, 12.5, 9.5, 9]))
+        width = float(np.interp(z, [-190, -100, -10, 80, 125, 170], [24, 21, 17.2, 15, 15, 12.5]))
         tilt = float(spine_front(z + 8) - spine_front(z - 8)) / 16
         up = np.array([1.0, tilt, 0.0])
         centre = np.array([z, float(spine_front(z)) + depth + 1.0, 0.0])
-        height = 0.25 * (below + above) * (0.80 if z > -100 else 0.78)
+        height = 0.25 * (below + above) * (0.84 if z > -100 else 0.80)
         out.append(
             Vertebra(
                 Anatomy.VERTEBRA_C5 + k,
@@ -153,13 +153,13 @@ def arch_tubes(traits: Traits, bones: list[Vertebra]) -> list[Tubes]:
             out.append(along_curve(np.stack([knee, tip]), 4.2, v.label, flat=3.6, across=(0, 1, 0)))
         long = 22 if not lumbar else 28
         root = np.array([z - 0.3 * hh, back + 18, 0.0])
-        tip = root + np.array([-droop * 22, long * (1 - 0.3 * droop), 0.0])
+        tip = root + np.array([-droop * 17, long * (1 - 0.3 * droop), 0.0])
         out.append(
             along_curve(
                 np.stack([root, tip]),
-                np.array([6.0, 5.0]) if not lumbar else np.array([9.0, 10.0]),
+                np.array([4.4, 3.6]) if not lumbar else np.array([9.0, 10.0]),
                 v.label,
-                flat=np.array([2.6, 3.2]),
+                flat=np.array([2.0, 2.6]),
                 across=(0, 0, 1),
             )
         )

@@ -53,13 +53,17 @@ def grown(root: Points, points: Points, trunk_mm: float, rng: np.random.Generato
     at = np.asarray(root, dtype=np.float64)[None]
     middle = points.mean(0)
     first = at + 0.22 * (middle - at)
+    root = at[0]
     starts, ends, flows, parents, depths = [at], [first], [np.array([flow.sum()])], [np.array([-1])], [np.array([0])]
     at, offset = first, 0
     for level in range(levels):
         groups = points[order]
-        extent = groups.std(axis=1) * rng.uniform(0.75, 1.25, (len(groups), 3))
-        axis = extent.argmax(axis=1)
-        along = np.take_along_axis(groups, axis[:, None, None].repeat(groups.shape[1], 1), 2)[..., 0]
+        # Split by direction as seen from the hilum rather than by distance, so that branches run outwards.
+        away = groups - root
+        far = np.linalg.norm(away, axis=2, keepdims=True)
+        seen = np.concatenate([away / far * far.mean(axis=1, keepdims=True), 0.45 * far], axis=2)
+        axis = (seen.std(axis=1) * rng.uniform(0.75, 1.25, (len(seen), 4))).argmax(axis=1)
+        along = np.take_along_axis(seen, axis[:, None, None].repeat(groups.shape[1], 1), 2)[..., 0]
         order = np.take_along_axis(order, along.argsort(axis=1, kind="stable"), 1).reshape(2 * len(order), -1)
         goal = points[order].mean(axis=1)
         begin = at.repeat(2, axis=0)

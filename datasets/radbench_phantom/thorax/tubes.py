@@ -145,7 +145,10 @@ def _stamp_some(
     rn, rb = tensor(tubes.radius[which, :1]), tensor(tubes.radius[which, 1:])
     e = torch.sqrt((n / rn) ** 2 + (b / rb) ** 2 + 1e-6)
     grad = torch.sqrt((n / rn**2) ** 2 + (b / rb**2) ** 2 + 1e-6 / torch.minimum(rn, rb) ** 2)
-    d = torch.maximum((e - 1) * e / grad, t.abs() - tensor(tubes.half_length[which])[:, None])
+    d = (e - 1) * e / grad
+    # Only beyond its ends does a piece's cap count: within, the depth is that of the whole tube.
+    over = t.abs() - tensor(tubes.half_length[which])[:, None]
+    d = torch.where(over > 0, torch.hypot(d.clamp(min=0.0), over), d)
     o = torch.from_numpy(offsets).to(device)
     index = torch.from_numpy(base).to(device)[:, None, :] + o[None]
     shape = torch.tensor(grid.shape, device=device)
@@ -182,12 +185,15 @@ def splat(grid: Grid, start: Points, end: Points, radius: NDArray[np.float64]) -
     u = (world - origin) / spacing
     low = np.floor(u).astype(np.int64)
     f = u - low
-    total = np.zeros(int(np.prod(grid.shape)))
+    flat = torch.zeros(int(np.prod(grid.shape)), device=grid.device)
     shape = np.asarray(grid.shape)
     for corner in np.ndindex(2, 2, 2):
         index = low + corner
-        weight = mass * np.prod(np.where(np.asarray(corner, dtype=bool), f, 1 - f), axis=1)
+        weight = mass
+        for axis, upper in enumerate(corner):
+            weight = weight * (f[:, axis] if upper else 1 - f[:, axis])
         ok = ((index >= 0) & (index < shape)).all(1)
         linear = (index[ok, 0] * shape[1] + index[ok, 1]) * shape[2] + index[ok, 2]
-        total += np.bincount(linear, weight[ok], minlength=len(total))
-    return torch.from_numpy(total.astype(np.float32).reshape(grid.shape)).clamp_(max=1.0).to(grid.device)
+        own = torch.from_numpy(weight[ok].astype(np.float32)).to(grid.device)
+        flat.index_add_(0, torch.from_numpy(linear).to(grid.device), own)
+    return flat.view(grid.shape).clamp_(max=1.0)

@@ -16,16 +16,16 @@ from radbench_phantom.thorax.trees import Tree, curved, grown
 from radbench_phantom.thorax.tubes import Tubes, splat, stamp
 
 _A = Anatomy
-ENDS = 256
+ENDS = 512
 """Ends of a lobe's tree; the left upper lobe has twice as many and the middle lobe half."""
 
 # Lobe: where its artery and bronchus enter, where its vein leaves (reference mm), artery's trunk (mm), share of ends.
 _HILA: dict[int, tuple[tuple[float, float, float], tuple[float, float, float], float, int]] = {
-    int(_A.LUNG_UPPER_RIGHT): ((26, 8, -32), (12, 2, -42), 5.4, 2),
-    int(_A.LUNG_MIDDLE_RIGHT): ((8, 6, -38), (8, -2, -42), 3.8, 1),
-    int(_A.LUNG_LOWER_RIGHT): ((10, 16, -38), (-8, 20, -36), 6.2, 2),
-    int(_A.LUNG_UPPER_LEFT): ((30, 12, 40), (18, 0, 50), 5.8, 2),
-    int(_A.LUNG_LOWER_LEFT): ((10, 24, 42), (-8, 22, 42), 5.8, 2),
+    int(_A.LUNG_UPPER_RIGHT): ((26, 8, -32), (12, 2, -42), 5.0, 2),
+    int(_A.LUNG_MIDDLE_RIGHT): ((8, 6, -38), (8, -2, -42), 3.4, 1),
+    int(_A.LUNG_LOWER_RIGHT): ((10, 16, -38), (-8, 20, -36), 5.6, 2),
+    int(_A.LUNG_UPPER_LEFT): ((30, 12, 40), (18, 0, 50), 5.2, 2),
+    int(_A.LUNG_LOWER_LEFT): ((10, 24, 42), (-8, 22, 42), 5.2, 2),
 }
 
 
@@ -44,7 +44,7 @@ class Lobes:
 
 def lobar_trees(traits: Traits, rng: np.random.Generator) -> Lobes:
     """Grow arteries, veins and bronchi of all lobes."""
-    candidates = rng.uniform([-150, -115, -135], [140, 110, 135], (26000, 3))
+    candidates = rng.uniform([-150, -115, -135], [140, 110, 135], (40000, 3))
     placed = traits.place(candidates)
     x, y, z = (torch.from_numpy(placed[:, i].astype(np.float32)) for i in (2, 1, 0))
     depth = -lung_distance((x, y, z), traits).numpy()

@@ -1,0 +1,106 @@
+"""The thorax phantom's findings: there when asked for, each with its mask, and independent of everything else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from radbench_phantom.thorax.labels import DEVICES, FINDINGS, Anatomy
+from radbench_phantom.thorax.patient import PREVALENCE, ThoraxConfig, thorax_patient
+
+SIDE = (72, 72, 72)
+
+
+def only(name: str, **fields) -> ThoraxConfig:
+    return ThoraxConfig(prevalence={name: 1.0}, devices=0.0, contrast=0.0, **fields)
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_a_finding_asked_for_is_there_with_its_mask(name):
+    volume = thorax_patient(5, 2, only(name)).render(SIDE, noise=False)
+    assert [k for k, there in volume.findings.items() if there] == [name]
+    assert volume.finding_masks[name].any()
+
+
+@pytest.mark.parametrize("name", [n for n in FINDINGS if n != "cardiomegaly"])
+def test_a_finding_changes_the_image_where_its_mask_says(name):
+    healthy = thorax_patient(5, 2, ThoraxConfig(prevalence={}, devices=0.0, contrast=0.0)).render(SIDE, noise=False)
+    sick = thorax_patient(5, 2, only(name)).render(SIDE, noise=False)
+    mask = sick.finding_masks[name]
+    changed = (sick.hu - healthy.hu).abs()
+    assert float(changed[mask].mean()) > 10 * float(changed[~mask].mean())
+
+
+def test_cardiomegaly_widens_the_heart():
+    def width(config):
+        labels = thorax_patient(5, 2, config).render(SIDE, noise=False).labels.numpy()
+        return np.ptp(np.nonzero(labels == Anatomy.HEART)[2])
+
+    assert width(only("cardiomegaly")) > 1.08 * width(ThoraxConfig(prevalence={}, devices=0.0, contrast=0.0))
+
+
+def test_findings_do_not_depend_on_build_age_devices_or_contrast():
+    drawn = [thorax_patient(9, k, ThoraxConfig(devices=0.3)) for k in range(1500)]
+    traits = np.array(
+        [
+            [t.traits.age, t.traits.bmi, t.traits.sex == "male", t.traits.contrast, t.traits.fat_mm, len(t.devices)]
+            for t in drawn
+        ],
+        dtype=float,
+    )
+    present = np.array([list(t.present.values()) for t in drawn], dtype=float)
+    for trait in traits.T:
+        for finding in present.T:
+            assert abs(np.corrcoef(trait, finding)[0, 1]) < 4.0 / np.sqrt(len(drawn))
+
+
+def test_prevalences_come_out_as_configured():
+    present = np.array([list(thorax_patient(2, k).present.values()) for k in range(1500)], dtype=float)
+    for share, name in zip(present.mean(axis=0), FINDINGS, strict=True):
+        p = PREVALENCE[name]
+        assert abs(share - p) < 4 * np.sqrt(p * (1 - p) / 1500)
+
+
+def test_asking_for_one_finding_leaves_the_patient_as_it_was():
+    plain, ill = thorax_patient(4, 7, ThoraxConfig(prevalence={})), thorax_patient(4, 7, only("mass"))
+    assert (plain.traits.age, plain.traits.scale, plain.traits.posture) == (
+        ill.traits.age,
+        ill.traits.scale,
+        ill.traits.posture,
+    )
+
+
+def test_nodules_carry_ratings_like_lidcs():
+    config = only("nodule")
+    found = [f for k in range(60) for f in thorax_patient(1, k, config).findings]
+    for f in found:
+        assert 4.0 <= f.size <= 30.0
+        assert all(1 <= v <= 6 for v in f.ratings.values())
+        assert (f.ratings["texture"] == 5) == (f.kind == "solid")
+    assert {f.kind for f in found} == {"solid", "part-solid", "ground-glass"}
+
+
+@pytest.mark.parametrize("upright", [True, False])
+def test_fluid_sinks_and_air_rises(upright):
+    axis, sign = (0, 1) if upright else (1, -1)
+    for name, way in (("effusion", -1), ("pneumothorax", 1)):
+        volume = thorax_patient(5, 2, only(name, upright=upright)).render(SIDE, noise=False)
+        there = np.nonzero(volume.finding_masks[name].numpy())[axis].mean()
+        lungs = np.nonzero(volume.lung_mask.numpy())[axis].mean()
+        assert sign * way * (there - lungs) > 0
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_devices_are_dense_and_told_in_the_facts(name):
+    for k in range(30):
+        thorax = thorax_patient(5, k, ThoraxConfig(prevalence={}, devices=0.5))
+        if thorax.devices == (name,):
+            break
+    volume = thorax.render(SIDE, noise=False)
+    assert volume.facts["devices"] == [name]
+    assert volume.hu.max() > 300
+
+
+def test_an_unknown_finding_is_refused():
+    with pytest.raises(ValueError, match="unknown finding 'flu'"):
+        ThoraxConfig(prevalence={"flu": 1.0})
