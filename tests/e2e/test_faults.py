@@ -317,7 +317,7 @@ def test_a_full_output_disk_stops_the_run_and_with_more_room_the_same_command_en
         (["--jobs", "-1"], "--jobs"),
         (["--jobs", "many"], "--jobs"),
         (["--timeout", "0"], "--timeout"),
-        (["--timeout", "nan"], "--timeout"),
+        (["--timeout", "nan"], "timeout"),
         (["--limit", "-1"], "--limit"),
         (["--memory-mb", "1.5"], "--memory-mb"),
         (["--config", "nowhere.toml"], "--config 'nowhere.toml': No such file"),
