@@ -29,7 +29,7 @@ from radbench.xray import ConeBeamGeometry, Pose, project
 from radbench.xray.geometry import view
 
 POSES = {"frontal": Pose(), "18 degrees": Pose(azimuth_deg=18)}
-SAMPLES = (96, 128, 160, 192, 256, 320, 400, 500)
+SAMPLES = (96, 104, 112, 120, 128, 160, 192, 256, 320, 400, 500)
 ROWS = slice(3, None, 8)
 Renderer = Callable[[Tensor], Tensor]
 
@@ -170,7 +170,9 @@ def main() -> None:
                 errors = ((n, relative_error(nanodrr(pose, geometry, size, n)(volume), truth)) for n in SAMPLES)
                 equal = next((n for n, error in errors if error <= ours), SAMPLES[-1])
             contestants[f"nanodrr, {size} samples"] = nanodrr(pose, geometry, size, size)
-            contestants[f"nanodrr, {equal} samples (equal error)"] = nanodrr(pose, geometry, size, equal)
+            contestants[f"nanodrr, {equal} samples (equal error, or the default)"] = nanodrr(
+                pose, geometry, size, equal
+            )
         if "diffdrr" in rivals:
             contestants[f"diffdrr, {size} samples"] = diffdrr(pose, geometry, size, size)
         results[pose_name] = compare(pose_name, contestants, volume, truth, options.repeats)

@@ -29,7 +29,8 @@ def project(density: Tensor, pose: Pose | Sequence[Pose], geometry: ConeBeamGeom
 
     Each ray is sampled once in every plane of voxel centres that it crosses most steeply, which makes trilinear
     interpolation bilinear; outside the volume the field falls to zero within one voxel. The backward pass is `adjoint`,
-    exactly. Neither pass needs memory beyond a few planes, whatever the number of samples.
+    exactly. Neither pass needs memory beyond a few planes, whatever the number of samples. On the CPU no bit of an item
+    depends on the rest of the batch or varies between runs; CUDA adds the backward pass's shares in any order.
 
     Args:
         density: floating point [B,C,D,H,W], any unit per length; axes z from inferior, y from anterior, x from the

@@ -64,15 +64,14 @@ def spread(images: Tensor, rays: Rays, shape: tuple[int, int, int]) -> Tensor:
 def _looks(planes: Tensor, rays: Rays) -> Iterator[tuple[slice, Tensor, Tensor | None]]:
     """Yield, for some planes at a time, where each ray meets them in `grid_sample`'s coordinates [k,h,w,2]."""
     count, *sides = planes.shape[1:]
-    # Index q of n voxels is (2 q + 1) / n - 1 in grid_sample's coordinates; its last coordinate comes first.
-    slope = [(s * (2 / n)).to(planes) for s, n in zip(rays.slope, sides, strict=True)]
-    origin = [(2 * o + 1) / n - 1 for o, n in zip(rays.origin, sides, strict=True)]
     rows, columns = rays.step_mm.shape
+    slope, origin = planes.new_empty((2, rows, columns, 2))
+    # Index q of n voxels is (2 q + 1) / n - 1 in grid_sample's coordinates; its last coordinate comes first.
+    for place, axis in enumerate((1, 0)):
+        slope[..., place] = rays.slope[axis] * (2 / sides[axis])
+        origin[..., place] = (2 * rays.origin[axis] + 1) / sides[axis] - 1
     for start in range(0, count, PLANES_AT_ONCE):
         chunk = slice(start, min(start + PLANES_AT_ONCE, count))
-        reach = rays.reach[chunk].to(planes)
-        grid = planes.new_empty((len(reach), rows, columns, 2))
-        for place, axis in enumerate((1, 0)):
-            grid[..., place] = (reach[:, None, None] * slope[axis]).add_(origin[axis])
+        grid = torch.addcmul(origin, slope, rays.reach[chunk, None, None, None].to(planes))
         inside = rays.between(chunk)
         yield chunk, grid, None if inside is None else inside.to(planes.device)
