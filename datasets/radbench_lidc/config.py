@@ -94,6 +94,11 @@ class LidcConfig(Config):
     )
     soft_tissue_fill_hu: float = param(40.0, "What is bone becomes this in soft_tissue_image.", source="assumed")
     bone_volume_hu: float = param(350.0, "bone_volume is what lies above.", source="assumed: XraySyn states none")
+    drop_blood_pools: bool = param(
+        True,
+        "Drop what is dense through and through from bone_volume and bone_mask: vessels full of contrast agent.",
+        source="assumed",
+    )
     bone_piece_ml: float = param(
         0.5, "Pieces of bone_volume below this volume are no part of bone_mask.", source="assumed", ge=0.0
     )

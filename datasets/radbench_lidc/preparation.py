@@ -15,7 +15,7 @@ from radbench_lidc.config import LidcConfig
 from radbench_lidc.nodules import Nodule, consensus, counts, group, outlined
 from radbench_lidc.readings import Mark, parse_reading
 from radbench_lidc.scans import Scan
-from radbench_lidc.volume import Volume, read_volume_of, volume_spacing
+from radbench_lidc.volume import Volume, bone_in, read_volume_of, volume_spacing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,6 +55,8 @@ def prepare_scan(scan: Scan, config: LidcConfig) -> Prepared:
     Raises:
         CaseError: what is wrong with the scan, its slices or its reading.
     """
+    import torch
+
     from radbench.imaging.lungs import body_mask_3d, lung_mask_3d
 
     volume = read_volume_of(scan)
@@ -86,9 +88,10 @@ def prepare_scan(scan: Scan, config: LidcConfig) -> Prepared:
         "soft_tissue_image": frame.radiograph(_mean_hu(hu, ~bone, config.soft_tissue_fill_hu)),
     }
     least = config.bone_piece_ml / _voxel_ml(volume)
+    dense = bone_in(torch.from_numpy(np.ascontiguousarray(hu)), volume.spacing_mm, config).numpy()
     masks = {
         "lung_mask": frame.mask(np.any(lung, axis=1)),
-        "bone_mask": frame.mask(np.any(_without_specks(hu > config.bone_volume_hu, least), axis=1)),
+        "bone_mask": frame.mask(np.any(_without_specks(dense, least), axis=1)),
     }
     listed = [_listed(n, config, volume) for n in nodules]
     if scan.reading is not None:

@@ -110,12 +110,34 @@ def volume_hu(scan: Scan, config: LidcConfig) -> Tensor:
 
 
 def bone_volume(scan: Scan, config: LidcConfig) -> Tensor:
-    """Read the target ``bone_volume``: bool ``[D,H,W]``, where ``volume_hu`` lies above ``bone_volume_hu``.
+    """Read the target ``bone_volume``: bool ``[D,H,W]``, the bone in ``volume_hu``.
 
     Raises:
         CaseError: as :func:`read_volume_of`.
     """
-    return volume_hu(scan, config) > config.bone_volume_hu
+    import torch
+
+    volume = read_volume_of(scan)
+    hu = _resampled(torch.from_numpy(volume.hu), volume.spacing_mm, config.volume_mm)
+    depth, row, column = volume_spacing(volume.hu.shape, volume.spacing_mm, config.volume_mm)
+    return bone_in(hu, (depth, row, column), config)
+
+
+def bone_in(hu: Tensor, spacing_mm: tuple[float, float, float], config: LidcConfig) -> Tensor:
+    """Return where bone is: above ``bone_volume_hu`` and, if so configured, in no pool of blood.
+
+    Args:
+        hu: float32 ``[D,H,W]``.
+        spacing_mm: of D, H, W.
+        config: which voxels count.
+
+    Returns:
+        bool ``[D,H,W]``.
+    """
+    from radbench.xray import without_blood_pools
+
+    dense = hu > config.bone_volume_hu
+    return without_blood_pools(dense[None, None], spacing_mm)[0, 0].bool() if config.drop_blood_pools else dense
 
 
 def volume_spacing(shape: Sequence[int], spacing: tuple[float, float, float], side: float | None) -> list[float]:

@@ -250,8 +250,16 @@ def test_the_source_tells_the_nodules(one):
     assert nodule["ml"] == pytest.approx(3 * 5 * 5 * GAP * PIXEL * PIXEL / 1000)
 
 
+def test_what_is_dense_through_and_through_is_blood_unless_told_otherwise(one):
+    dense = torch.from_numpy(HU > 350)
+    assert torch.equal(only(one, drop_blood_pools=False).targets["bone_volume"], dense)
+    dropped = only(one).targets["bone_volume"]
+    assert not (dropped & ~dense).any()
+    assert dropped.sum() < dense.sum()
+
+
 def test_volumes_are_loaded_when_asked_for(one, monkeypatch):
-    case = only(one)
+    case = only(one, drop_blood_pools=False)
     assert torch.equal(case.targets["volume_hu"], torch.from_numpy(HU.astype(np.float32)))
     assert torch.equal(case.targets["bone_volume"], torch.from_numpy(HU > 350))
     monkeypatch.setattr("radbench_lidc.volume.read_volume_of", lambda scan: pytest.fail("read a volume"))

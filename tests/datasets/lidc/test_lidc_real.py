@@ -92,11 +92,16 @@ def test_the_bone_mask_covers_the_ribs_and_the_spine(case, truth):
     bone = (labels >= 25) & (labels <= 50) | (labels >= 92) & (labels <= 116)
     mask = case["case"].targets["bone_mask"][0].numpy()
     assert mask[projected(bone)].mean() > 0.7
-    # Veins, heart and aorta are full of contrast agent here, which is as dense as bone: no threshold tells them apart.
+
+
+def test_bone_is_told_from_the_blood_full_of_contrast_agent(case, truth):
+    labels = truth["labels"]
+    skeleton = (labels >= 25) & (labels <= 50) | (labels >= 69) & (labels <= 78) | (labels >= 92) & (labels <= 116)
     blood = (labels >= 51) & (labels <= 68)
-    dense = case["hu"] > 350
-    skeleton = bone | (labels >= 69) & (labels <= 78)
-    assert dense[skeleton].sum() / (dense & ~blood).sum() > 0.6
+    dense, bone = case["hu"] > 350, case["case"].targets["bone_volume"].numpy()
+    assert (dense & blood).sum() > 0.35 * dense.sum()
+    assert (bone & blood).sum() < 0.15 * bone.sum()
+    assert (bone & skeleton).sum() > 0.9 * (dense & skeleton).sum()
 
 
 def test_the_lung_image_holds_vessels_and_the_nodule(case):
