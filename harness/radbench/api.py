@@ -6,6 +6,7 @@ import json
 import os
 import re
 import time
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -136,7 +137,10 @@ def run(
     )
     registry = load_registry(request.plugin_files)
     options = Options(device, jobs, timeout, memory_mb, Path(out) if out else None, retry_failed)
-    return run_plan(registry, make_plan(registry, request), options, Silent()).frame
+    plan = make_plan(registry, request)
+    for warning in registry.warnings:
+        warnings.warn(warning, stacklevel=2)
+    return run_plan(registry, plan, options, Silent()).frame
 
 
 def _whole(seed: Any) -> Any:

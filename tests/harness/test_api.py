@@ -252,3 +252,16 @@ def test_what_is_public_is_there_and_nothing_else():
     assert set(radbench.__all__) <= set(dir(radbench))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = radbench.nonsense
+
+
+def test_all_leaves_out_what_cannot_be_imported_and_says_so(tmp_path):
+    plugin = tmp_path / "half_broken.py"
+    plugin.write_text(
+        "from radbench import EnhancerSpec, hookimpl\n\n\n"
+        "@hookimpl\ndef radbench_enhancers():\n"
+        "    return [EnhancerSpec(name='needs-more', factory='half_broken:missing', summary='gone')]\n"
+    )
+    registry = load_registry([plugin])
+    plan = make_plan(registry, Request(enhancers=("all",), tasks=("image-quality",), plugin_files=(str(plugin),)))
+    assert "needs-more" not in {p.enhancer.resolved.label for p in plan.pairs}
+    assert any("left out of 'all'" in w and "needs-more" in w for w in registry.warnings)

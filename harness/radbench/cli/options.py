@@ -11,6 +11,7 @@ import typer
 from radbench.contracts.errors import UsageError
 
 if TYPE_CHECKING:
+    from radbench.engine.plan import Plan
     from radbench.engine.request import Request
     from radbench.registry.registry import Registry
 
@@ -105,3 +106,14 @@ def make_request(
             raise UsageError(f"--set '{item}' must read enhancer.field=value, task.field=value or dataset.field=value")
         overrides.setdefault(owner, {})[field] = value.strip()
     return Request(tuple(enhancers), tuple(tasks), dataset, profile, numbers, limit, overrides, plugin_paths(plugins))
+
+
+def plan_request(registry: Registry, request: Request) -> Plan:
+    """Return the plan of a request; what had to be left out is a warning on standard error."""
+    from radbench.engine.plan import make_plan
+
+    told = len(registry.warnings)
+    plan = make_plan(registry, request)
+    for warning in registry.warnings[told:]:
+        typer.echo(f"warning: {warning}", err=True)
+    return plan

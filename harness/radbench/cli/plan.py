@@ -18,6 +18,7 @@ from radbench.cli.options import (
     Tasks,
     make_request,
     open_registry,
+    plan_request,
 )
 
 
@@ -33,10 +34,10 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the pairs of a run: which apply, which do not and why."""
-    from radbench.engine.plan import describe, make_plan
+    from radbench.engine.plan import describe
 
     registry = open_registry(plugin)
-    made = make_plan(registry, make_request(enhancer, task, dataset, profile, seed, set_, limit, plugin))
+    made = plan_request(registry, make_request(enhancer, task, dataset, profile, seed, set_, limit, plugin))
     records = describe(made)
     if as_json:
         typer.echo(json.dumps(records, indent=1))

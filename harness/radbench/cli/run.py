@@ -20,6 +20,7 @@ from radbench.cli.options import (
     Tasks,
     make_request,
     open_registry,
+    plan_request,
 )
 from radbench.contracts.errors import UsageError, did_you_mean
 
@@ -86,7 +87,6 @@ def run(
     from radbench.api import Options, run_plan
     from radbench.cli.progress import Progress
     from radbench.cli.tables import print_leaderboard
-    from radbench.engine.plan import make_plan
     from radbench.leaderboard.view import task_notes
 
     registry = open_registry(given["plugin"])
@@ -101,7 +101,7 @@ def run(
         given["plugin"],
     )
     progress = Progress("case-steps")
-    plan = make_plan(registry, request)
+    plan = plan_request(registry, request)
     for pair in plan.pairs:
         if pair.reason:
             progress.note(f"not applicable: {pair.enhancer.resolved.label} x {pair.task.resolved.label}: {pair.reason}")

@@ -254,8 +254,7 @@ def expand(registry: Registry, kind: str, wanted: Sequence[str]) -> list[Variant
         for item in split_list(text):
             names = registry.names(kind) if item == "all" else [item]
             if item == "all":
-                # What cannot do without a field of its own (a folder) is no part of "all".
-                names = [n for n in names if not _needs_fields(registry, kind, n)]
+                names = [n for n in names if _goes_alone(registry, kind, n)]
             for name in names:
                 variant = parse_variant(name)
                 variants.setdefault(variant.label, variant)
@@ -264,12 +263,16 @@ def expand(registry: Registry, kind: str, wanted: Sequence[str]) -> list[Variant
     return list(variants.values())
 
 
-def _needs_fields(registry: Registry, kind: str, name: str) -> bool:
+def _goes_alone(registry: Registry, kind: str, name: str) -> bool:
+    """Tell what "all" takes in: not what needs a field of its own (a folder), nor what cannot be imported."""
     try:
         registry.resolve(kind, name)
     except UsageError:
-        return True
-    return False
+        return False
+    except PluginError as e:
+        registry.warnings.append(f"left out of 'all': {e}")
+        return False
+    return True
 
 
 def why_not(enhancer: PlannedEnhancer, task: PlannedTask, dataset: PlannedDataset) -> str:

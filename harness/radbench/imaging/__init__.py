@@ -18,6 +18,8 @@ _ROOMS = {
     "window_hu": "intensity",
     "read_image": "read",
     "read_mask": "read",
+    "body_mask_3d": "lungs",
+    "lung_mask_3d": "lungs",
     "axis_lengths": "recist",
     "convex_hull": "recist",
     "recist_from_mask": "recist",
@@ -47,11 +49,13 @@ __all__ = [
     "Resized",
     "Window",
     "axis_lengths",
+    "body_mask_3d",
     "case_id_of",
     "check_folder",
     "convex_hull",
     "crop",
     "find_images",
+    "lung_mask_3d",
     "paste",
     "read_ct_series",
     "read_image",
@@ -72,6 +76,7 @@ if TYPE_CHECKING:
     from radbench.imaging.derived import write_derived_dicom
     from radbench.imaging.folder import IMAGE_SUFFIXES, case_id_of, check_folder, find_images
     from radbench.imaging.intensity import LookUpTable, Window, unwindow_hu, window_hu
+    from radbench.imaging.lungs import body_mask_3d, lung_mask_3d
     from radbench.imaging.read import read_image, read_mask
     from radbench.imaging.recist import axis_lengths, convex_hull, recist_from_mask
     from radbench.imaging.regions import Region, Resized, crop, paste, resize, square_region
