@@ -301,7 +301,7 @@ def test_a_write_cut_short_by_the_system_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot write .*; nothing was written"):
+    with pytest.raises(UsageError, match=r"cannot write .*; nothing was written"):
         write_csv(frame(row()), tmp_path / "file" / "a.csv")
 
 
