@@ -15,8 +15,8 @@ from torch import Tensor
 
 from radbench.xray.cone_rays import Rays
 
-PLANES_AT_ONCE = 32
-TILE = 32
+PLANES_AT_ONCE = 64
+TILE = 64
 """Side of a tile in pixels: small enough to leave out most of the zeros, large enough for the matrix product."""
 
 

@@ -10,7 +10,7 @@ from torch.nn.functional import grid_sample
 
 from radbench.xray.geometry import ConeBeamGeometry, Pose, view
 
-SLICES_AT_ONCE = 8
+SLICES_AT_ONCE = 32
 """Slices per call; memory is bounded by it."""
 
 
