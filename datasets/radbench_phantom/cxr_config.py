@@ -51,6 +51,12 @@ class PhantomCxrConfig(Config):
     source_isocentre_mm: float = param(
         1600.0, "ct2xray: source to the volume's centre.", source="assumed: a chest stand", gt=0.0
     )
+    spectrum: Literal["paper", "chest"] = param(
+        "paper",
+        "ct2xray: energies. paper: ten from 15 to 87 keV, unweighted. chest: those of a filtered beam of 120 kV, which "
+        "shows less bone.",
+        source="code: XraySyn (paper); assumed (chest)",
+    )
     frame: Literal["volume", "lungs"] = param(
         "volume",
         "What the image shows. volume: the CT's whole field. lungs: a square round the lungs with the margins that "
@@ -66,6 +72,16 @@ class PhantomCxrConfig(Config):
     film_gamma: float = param(1.0, "film: steepness of the sigmoid over ln(intensity).", source="assumed", gt=0.0)
     film_exposure: float = param(
         0.3, "film: the intensity that is shown as middle grey, over the lungs' median.", source="assumed", gt=0.0
+    )
+    detail: float = param(
+        0.0,
+        "log, film: gain of what is finer than detail_mm, as the processing of digital systems has it.",
+        source="assumed",
+        ge=0.0,
+        le=10.0,
+    )
+    detail_mm: float = param(
+        10.0, "Standard deviation of the Gaussian that tells fine from coarse.", source="assumed", gt=0.0, le=100.0
     )
     photons: float | None = param(
         None, "Photons that a pixel counts in free air; none: no quantum noise.", source="assumed", gt=0.0

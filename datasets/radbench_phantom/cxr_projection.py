@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from radbench.xray import ConeBeamGeometry, Pose, ct2xray, parallel_drr, project
+from radbench.xray import ConeBeamGeometry, Pose, ct2xray, parallel_drr, project, spectrum
+from radbench.xray.detector import spread
 from radbench_phantom.cxr_config import PhantomCxrConfig
 
 AIR_HU = -1000.0
+
+CHEST = ((40, 0.5), (50, 0.9), (60, 1.1), (70, 0.8), (80, 0.65), (90, 0.5), (100, 0.35), (110, 0.15))
+"""keV and photons of a chest stand's beam: 120 kV on tungsten behind a few mm of aluminium, by and large [assumed]."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class Projector:
         """
         if self.config.physics == "ct2xray":
             mask = torch.zeros_like(hu) if bone is None else bone.to(hu.dtype)
-            seen = ct2xray(hu[None, None], mask[None, None], self.pose, self.geometry, output="log")
+            beam = None if self.config.spectrum == "paper" else spectrum(*zip(*CHEST, strict=True))
+            seen = ct2xray(hu[None, None], mask[None, None], self.pose, self.geometry, output="log", spectrum=beam)
             return seen.double().clamp_min(0.0)
         return torch.log(self._drr(hu)) / self.config.beta * self.depth_cm
 
@@ -104,15 +109,17 @@ class Projector:
         )
 
 
-def shown(log: Tensor, display: str, middle: float, gamma: float) -> Tensor:
+def shown(log: Tensor, config: PhantomCxrConfig, middle: float, pixel_mm: float) -> Tensor:
     """Show -ln of an intensity as it is ("log") or through a film's sigmoid ("film"), dense is bright.
 
     Args:
-        log: -ln of the intensity.
-        display: "log" or "film".
+        log: -ln of the intensity ``[1,1,h,w]``.
+        config: display, gamma and detail.
         middle: the intensity that a film shows as 0.5.
-        gamma: the film's steepness.
+        pixel_mm: distance between pixels.
     """
-    if display == "log":
+    if config.detail:
+        log = log + config.detail * (log - spread(log, config.detail_mm / pixel_mm))
+    if config.display == "log":
         return log
-    return 1 / (1 + torch.exp(-gamma * (log + math.log(middle))))
+    return 1 / (1 + torch.exp(-config.film_gamma * (log + math.log(middle))))

@@ -80,9 +80,10 @@ def radiograph_of(volume: Volume, config: PhantomCxrConfig, index: int) -> Radio
     else:
         passes = torch.exp(-whole[masks["lung_mask"]].median())
         middle = max(float(passes) * config.film_exposure, _LEAST)
+        pixel = field.spacing_mm[0]
         pictures = {
-            "image": shown(measured, config.display, middle, config.film_gamma),
-            "soft_tissue_image": shown(soft, config.display, middle, config.film_gamma),
+            "image": shown(measured, config, middle, pixel),
+            "soft_tissue_image": shown(soft, config, middle, pixel),
         }
     pictures |= {"lung_image": rays.image(lungs), "bone_image": rays.image(bones)}
     images = {name: _sixteen_bits(scale_to_unit(p)) for name, p in pictures.items()}
@@ -140,7 +141,7 @@ def _field(rays: Projector, lung: Tensor, config: PhantomCxrConfig, index: int) 
         side = max(rows, columns)
         return _Field(Region((rows - side) // 2, (columns - side) // 2, side, side), config.size, rays.pixel_mm)
     draw = np.random.default_rng((_FRAME, config.seed, index))
-    above, below, beside = draw.uniform((20, 25, 15), (50, 60, 40)) / rays.pixel_mm
+    above, below, beside = draw.uniform((20, 0, 15), (45, 25, 35)) / rays.pixel_mm
     shift = draw.normal(0, 6) / rays.pixel_mm
     (top, left), (bottom, right) = seen.amin(0).tolist(), seen.amax(0).tolist()
     side = math.ceil(max(bottom - top + above + below, right - left + 2 * beside))

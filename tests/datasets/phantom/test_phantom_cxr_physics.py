@@ -7,7 +7,7 @@ import torch
 
 from radbench.xray import scale_to_unit
 from radbench_phantom.cxr import PhantomCxr
-from radbench_phantom.cxr_projection import Projector
+from radbench_phantom.cxr_projection import Projector, shown
 from radbench_phantom.cxr_radiograph import bone_of, radiograph_of
 
 Config = PhantomCxr.Config
@@ -117,6 +117,24 @@ def test_a_turned_view_moves_the_heart(volume, cone):
     columns = torch.arange(64.0)
     at = [(m.sum(0) * columns).sum() / m.sum() for m in (cone.masks["heart_mask"], turned.masks["heart_mask"])]
     assert abs(at[1] - at[0]) > 1
+
+
+def test_the_chest_beam_shows_less_bone_than_the_papers(volume):
+    bone = torch.where(volume.bone_mask, volume.hu, torch.tensor(-1000.0))
+    tissue = torch.where(volume.bone_mask, torch.tensor(-1000.0), volume.hu)
+    share = []
+    for spectrum in ("paper", "chest"):
+        beam = rays(volume, config_of(physics="ct2xray", spectrum=spectrum))
+        share.append(float(beam.log(bone, volume.bone_mask).mean() / beam.log(tissue).mean()))
+    assert 0 < share[1] < 0.8 * share[0]
+
+
+def test_detail_raises_what_is_fine_and_keeps_the_mean(volume):
+    log = rays(volume, config_of()).log(volume.hu)
+    more = shown(log, config_of(display="log", detail=1.5, detail_mm=8.0), 0.1, 5.0)
+    assert torch.allclose(more.mean(), log.mean(), rtol=1e-6)
+    step = [x[0, 0].diff(dim=1).abs().mean() for x in (log, more)]
+    assert step[1] > 1.3 * step[0]
 
 
 def test_the_frame_of_the_lungs_holds_the_lungs_and_is_a_part_of_the_field(volume, drr):
