@@ -23,7 +23,7 @@ from radbench_phantom.thorax.labels import BONE_LABELS, FINDINGS, LUNG_LABELS, A
 if TYPE_CHECKING:
     from radbench_phantom.thorax.patient import Thorax, Volume
 
-GENERATOR = 1
+GENERATOR = 2
 """Raised whenever the voxels of a case change; part of every case's digest and of the cache's names."""
 
 BLOCK = 20

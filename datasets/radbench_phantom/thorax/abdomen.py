@@ -50,7 +50,7 @@ def paint_abdomen(canvas: Canvas, traits: Traits, cage: Tensor, above: Tensor, r
     liver = torch.maximum(under, lower + wavy)
     canvas.paint(box, liver, traits.liver_hu, Anatomy.LIVER)
     spleen = ellipsoid(
-        (x, y, z), traits.place(np.array([-88.0 + 5 * draws[2], 42.0, 92.0])), np.array([46.0, 44.0, 30.0]) * sx
+        (x, y, z), traits.place(np.array([-88.0 + 5 * draws[2], 42.0, 92.0])), np.array([50.0, 48.0, 34.0]) * sx
     )
     spleen = torch.maximum(
         torch.maximum(spleen, under),

@@ -22,9 +22,9 @@ def diaphragm_height(x: Tensor, y: Tensor, traits: Traits) -> Tensor:
     top = -24.0 - traits.breath_mm - torch.where(right, 0.0, traits.dome_mm)
     lateral = xc.abs() - 58.0
     front = yc + 6.0
-    q = (lateral / torch.where(lateral > 0, 67.0, 78.0)) ** 2 + (front / torch.where(front < 0, 96.0, 95.0)) ** 2
+    q = (lateral / torch.where(lateral > 0, 63.0, 72.0)) ** 2 + (front / torch.where(front < 0, 94.0, 97.0)) ** 2
     # Recesses reach far lower behind than in front.
-    wall = -62.0 - 34.0 * torch.sigmoid((yc + 12.0) / 26.0) - 36.0 * torch.sigmoid((yc - 45.0) / 14.0)
+    wall = -70.0 - 44.0 * torch.sigmoid((yc + 14.0) / 22.0) - 26.0 * torch.sigmoid((yc - 45.0) / 14.0)
     wall = wall - 0.35 * traits.breath_mm
     fall = 1 - torch.sqrt((1 - 0.96 * q).clamp(min=0.02))
     return (top - (top - wall) * fall) * sz
@@ -69,7 +69,8 @@ def minor_fissure(at: At, traits: Traits) -> Tensor:
 
 def lobe_of(at: At, traits: Traits) -> Tensor:
     """Return the label of the lobe that each place belongs to, uint8."""
-    x = at[0]
+    # The lungs meet before the heart a little left of the midline.
+    x = at[0] - 3.0
     lower = major_fissure(at, traits) < 0
     middle = minor_fissure(at, traits) < 0
     a = Anatomy

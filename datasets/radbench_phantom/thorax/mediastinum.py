@@ -82,7 +82,7 @@ def midline_distance(at: At, traits: Traits) -> Tensor:
     widening = (y - front - breadth * 1.5).clamp(min=0.0) * 0.9
     spine = spine - widening
     sternum = torch.from_numpy(np.asarray(sternum_depth(zc.cpu().numpy()), dtype=np.float32)).to(z.device) * sy
-    septum = torch.maximum((x - 3.0).abs() - 3.0, y - middle)
+    septum = torch.maximum((x - 3.0).abs() - 0.6, y - middle)
     behind_sternum = torch.hypot(x, (y - sternum - 2.0).clamp(min=0.0)) - 14.0
     return smooth_min(smooth_min(core, spine, 6.0), smooth_min(septum, behind_sternum, 8.0), 8.0)
 

@@ -234,9 +234,9 @@ def _paint_bones(thorax: Thorax, canvas: Canvas) -> dict[str, Tensor]:
     marrow = torch.zeros(256)
     for bone in BONE_LABELS:
         if bone >= Anatomy.VERTEBRA_C5:
-            cortex[bone], marrow[bone] = 0.7, 10.0
+            cortex[bone], marrow[bone] = 0.6, 20.0
         elif bone >= Anatomy.RIB_LEFT_1:
-            cortex[bone], marrow[bone] = 0.95, -20.0
+            cortex[bone], marrow[bone] = 0.8, -20.0
     cortex[int(Anatomy.STERNUM)], marrow[int(Anatomy.STERNUM)] = 0.5, -95.0
     cortex[int(Anatomy.HUMERUS)], marrow[int(Anatomy.HUMERUS)] = 2.5, -150.0
     index = labels.long()

@@ -47,7 +47,7 @@ def rib_line(k: int) -> Points:
 
 def rib_tubes(traits: Traits, rng: np.random.Generator) -> list[Tubes]:
     """Return the twelve pairs of ribs, left first; each rib is one Tubes."""
-    thick = 3.35 * (traits.scale[2] * (1.05 if traits.sex == "male" else 0.95))
+    thick = 3.1 * (traits.scale[2] * (1.05 if traits.sex == "male" else 0.95))
     out = []
     jitter = rng.normal(0, 1.0, (12, 2))
     for side in (1.0, -1.0):

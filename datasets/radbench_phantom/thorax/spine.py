@@ -46,8 +46,8 @@ def vertebrae(traits: Traits, rng: np.random.Generator) -> list[Vertebra]:
     for k, z in enumerate(LEVELS):
         below = z - LEVELS[k + 1] if k + 1 < len(LEVELS) else 29.0
         above = LEVELS[k - 1] - z if k else 14.0
-        depth = float(np.interp(z, [-190, -100, -10, 80, 125, 170], [17.5, 16.2, 15.5, 12.5, 9.5, 9]))
-        width = float(np.interp(z, [-190, -100, -10, 80, 125, 170], [24, 21, 17.2, 15, 15, 12.5]))
+        depth = float(np.interp(z, [-190, -100, -10, 80, 125, 170], [18.5, 17.2, 16.4, 13.4, 10, 9.5]))
+        width = float(np.interp(z, [-190, -100, -10, 80, 125, 170], [24.5, 22, 18.6, 16, 15.5, 13]))
         tilt = float(spine_front(z + 8) - spine_front(z - 8)) / 16
         up = np.array([1.0, tilt, 0.0])
         centre = np.array([z, float(spine_front(z)) + depth + 1.0, 0.0])
@@ -131,7 +131,7 @@ def arch_tubes(traits: Traits, bones: list[Vertebra]) -> list[Tubes]:
             out.append(
                 along_curve(
                     np.array([[z + 0.35 * hh, back - 4, side * (canal + 1.5)], knee]),
-                    5.0 if lumbar else 4.2,
+                    5.6 if lumbar else 4.8,
                     v.label,
                     flat=3.4,
                     across=(0, 0, 1),
@@ -140,7 +140,7 @@ def arch_tubes(traits: Traits, bones: list[Vertebra]) -> list[Tubes]:
             out.append(
                 along_curve(
                     np.stack([knee, np.array([z - 0.25 * hh, back + 19, side * 2.0])]),
-                    6.5,
+                    7.6,
                     v.label,
                     flat=2.6,
                     across=(0.0, 1.0, side * 0.9),
@@ -151,15 +151,15 @@ def arch_tubes(traits: Traits, bones: list[Vertebra]) -> list[Tubes]:
             reach = hw + (14 if not lumbar else 20) - (6 if cervical else 0)
             tip = np.array([z + 0.3 * hh, back + (13 if not lumbar else 8) - (8 if cervical else 0), side * reach])
             out.append(along_curve(np.stack([knee, tip]), 4.2, v.label, flat=3.6, across=(0, 1, 0)))
-        long = 22 if not lumbar else 28
+        long = 17 if not lumbar else 28
         root = np.array([z - 0.3 * hh, back + 18, 0.0])
-        tip = root + np.array([-droop * 17, long * (1 - 0.3 * droop), 0.0])
+        tip = root + np.array([-droop * 12, long * (1 - 0.3 * droop), 0.0])
         out.append(
             along_curve(
                 np.stack([root, tip]),
                 np.array([4.4, 3.6]) if not lumbar else np.array([9.0, 10.0]),
                 v.label,
-                flat=np.array([2.0, 2.6]),
+                flat=np.array([1.7, 2.2]),
                 across=(0, 0, 1),
             )
         )

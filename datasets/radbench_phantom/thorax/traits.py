@@ -92,7 +92,7 @@ def drawn_traits(rng: np.random.Generator, contrast_share: float) -> Traits:
         aorta=float(1 + 0.28 * old + rng.normal(0, 0.05)),
         contrast=contrast,
         blood_hu=float(rng.uniform(150, 330)) if contrast else float(rng.normal(41, 4)),
-        lung_hu=float(np.clip(rng.normal(-868, 22), -910, -800)),
+        lung_hu=float(np.clip(rng.normal(-888, 18), -920, -830)),
         marrow_hu=float(np.clip(rng.normal(255 - 2.1 * (age - 30), 35), 70, 330)),
         cortex_hu=float(np.clip(rng.normal(1250 - 3.5 * (age - 30), 90), 800, 1500)),
         liver_hu=float(rng.normal(58, 7)) + (28 if contrast else 0),

@@ -55,7 +55,7 @@ def lobar_trees(traits: Traits, rng: np.random.Generator) -> Lobes:
         inside = placed[(lobe == label) & (depth > 3.0)]
         if len(inside) < 2 * n:
             inside = inside[rng.integers(0, max(len(inside), 1), 2 * n)] + rng.normal(0, 1.0, (2 * n, 3))
-        size = float(np.prod(traits.scale)) ** (1 / 3)
+        size = 0.84 * float(np.prod(traits.scale)) ** (1 / 3)
         first, second = traits.place(np.array(enter)), traits.place(np.array(leave))
         arteries[label] = grown(first, inside[:n], trunk * size, rng)
         veins[label] = grown(second, inside[n : 2 * n], 0.95 * trunk * size, rng)

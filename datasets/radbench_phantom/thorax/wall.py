@@ -71,8 +71,8 @@ def breast_distance(at: At, traits: Traits, out: float) -> Tensor:
     stand = traits.breast_mm
     front = -108.0 * sy - 0.45 * traits.fat_mm
     centre = np.array([(-2.0 - 0.55 * stand) * sz, front + 0.62 * 46.0 - 0.75 * stand, 0.0])
-    radii = np.array([50.0 + 0.5 * stand, 46.0 + 0.25 * stand, 56.0 + 0.35 * stand]) + out
-    return ellipsoid((x.abs() - 74.0 * sx, y, z), centre, radii)
+    radii = np.array([50.0 + 0.5 * stand, 46.0 + 0.25 * stand, 48.0 + 0.3 * stand]) + out
+    return ellipsoid((x.abs() - 68.0 * sx, y, z), centre, radii)
 
 
 def arm_distance(at: At, traits: Traits) -> Tensor:
