@@ -17,7 +17,7 @@ from radbench_phantom.thorax.tubes import Tubes, splat, stamp
 
 _A = Anatomy
 ENDS = 512
-"""Ends of a lobe's tree; the left upper lobe has twice as many and the middle lobe half."""
+"""Ends of the middle lobe's trees; the other lobes have twice as many."""
 
 # Lobe: where its artery and bronchus enter, where its vein leaves (reference mm), artery's trunk (mm), share of ends.
 _HILA: dict[int, tuple[tuple[float, float, float], tuple[float, float, float], float, int]] = {
