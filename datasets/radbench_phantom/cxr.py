@@ -21,7 +21,7 @@ from radbench_phantom.thorax.labels import FINDINGS
 if TYPE_CHECKING:
     from radbench_phantom.thorax.patient import Thorax
 
-GENERATOR = 1
+GENERATOR = 2
 """Raised whenever the pixels of a case change though the thorax does not; part of every case's digest."""
 
 _IMAGES = ("image", "lung_image", "bone_image", "soft_tissue_image")

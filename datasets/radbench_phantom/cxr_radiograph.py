@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from radbench_phantom.thorax.patient import Volume
 
 _LEAST = 1e-6
+_MINERAL_HU = 350.0
 _FRAME, _DETECTOR = 61, 62
 
 
@@ -47,6 +48,11 @@ def bone_of(volume: Volume, config: PhantomCxrConfig) -> Tensor:
     return bone
 
 
+def mineral_of(volume: Volume) -> Tensor:
+    """Return the voxels that ct2xray takes for bone: the bones with their marrow, and calcium and metal (350 HU)."""
+    return volume.bone_mask | (volume.hu > _MINERAL_HU)
+
+
 def radiograph_of(volume: Volume, config: PhantomCxrConfig, index: int) -> Radiograph:
     """Make a patient's radiograph and targets.
 
@@ -58,7 +64,7 @@ def radiograph_of(volume: Volume, config: PhantomCxrConfig, index: int) -> Radio
     rays = Projector(config, volume.spacing_mm, (volume.hu.shape[0], volume.hu.shape[1], volume.hu.shape[2]))
     hu, bone, lung = volume.hu, bone_of(volume, config), volume.lung_mask
     air = hu.new_tensor(AIR_HU)
-    none = torch.zeros_like(bone)
+    mineral = mineral_of(volume)
     depths = {
         "lung_mask": rays.depth(lung),
         "bone_mask": rays.depth(volume.bone_mask),
@@ -70,9 +76,9 @@ def radiograph_of(volume: Volume, config: PhantomCxrConfig, index: int) -> Radio
     # A small nodule at the lung's edge covers pixels that the lung covers by less than half.
     masks["lung_mask"] = masks["lung_mask"] | masks["nodule_mask"]
     bare = torch.where(bone, hu.new_tensor(config.soft_tissue_fill_hu), hu)
-    whole = field.log(rays.log(hu, volume.bone_mask))
-    soft = field.log(rays.log(bare, volume.bone_mask & ~bone))
-    lungs = field.log(rays.log(torch.where(lung, hu, air), none)) * masks["lung_mask"]
+    whole = field.log(rays.log(hu, mineral))
+    soft = field.log(rays.log(bare, mineral & ~bone))
+    lungs = field.log(rays.log(torch.where(lung, hu, air), mineral & lung)) * masks["lung_mask"]
     bones = field.log(rays.log(torch.where(bone, hu, air), bone)) * masks["bone_mask"]
     measured = _measured(whole, field.spacing_mm[0], config, index)
     if config.display == "paper":

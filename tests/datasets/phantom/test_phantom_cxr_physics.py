@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from radbench.xray import scale_to_unit
 from radbench_phantom.cxr import PhantomCxr
 from radbench_phantom.cxr_projection import Projector, shown
 from radbench_phantom.cxr_radiograph import bone_of, radiograph_of
+from radbench_phantom.thorax.labels import Anatomy
 
 Config = PhantomCxr.Config
 GRID = (64, 64, 64)
@@ -103,6 +106,17 @@ def test_the_papers_window_takes_the_bone_between_its_bounds(volume):
     assert volume.hu[some].max() <= 700
     assert (bone_of(volume, config_of(bone="window", bone_hu_max=None)) >= some).all()
     assert not (some & ~volume.bone_mask).any()
+
+
+def test_metal_attenuates_as_bone_and_stays_in_the_soft_tissue_image(volume):
+    hu, labels = volume.hu.clone(), volume.labels.clone()
+    hu[40:44, 4:8, 40:44] = 3000.0
+    labels[40:44, 4:8, 40:44] = int(Anatomy.DEVICE)
+    made = radiograph_of(replace(volume, hu=hu, labels=labels), config_of(physics="ct2xray", display="log"), 1)
+    where = (slice(64 - 43, 64 - 41), slice(41, 43))
+    for name in ("image", "soft_tissue_image"):
+        picture = made.images[name]
+        assert picture[where].mean() > 1.2 * picture[18:27, 38:46].median(), name
 
 
 def test_cone_masks_lie_near_the_parallel_ones(drr, cone):
