@@ -15,10 +15,10 @@ from pydantic import field_validator
 from radbench.contracts.atomic import replace_file
 from radbench.contracts.case import ON_DEMAND, Case
 from radbench.contracts.config import Config, param
-from radbench.contracts.dataset import SPLITS, CaseEntry
+from radbench.contracts.dataset import SPLITS, CaseEntry, LabelMap
 from radbench.contracts.errors import CaseError
 from radbench.contracts.folders import cache_folder
-from radbench_phantom.thorax.labels import BONE_LABELS, FINDINGS, LUNG_LABELS, Anatomy
+from radbench_phantom.thorax.labels import BONE_LABELS, FINDINGS, LUNG_LABELS, Anatomy, label_names
 
 if TYPE_CHECKING:
     from radbench_phantom.thorax.patient import Thorax, Volume
@@ -222,6 +222,15 @@ class PhantomCt:
             },
             targets=_Targets(eager, self, case_id),
         )
+
+    def label_map(self, case_id: str) -> LabelMap:
+        """Return a case's label volume, in the axes of ``volume_hu``, with the structures' names.
+
+        Raises:
+            CaseError: there is no such case.
+        """
+        labels = self._stored(case_id, self.thorax(case_id))["labels"]
+        return LabelMap(labels, label_names())
 
     def _slice(self, stored: Mapping[str, Any]) -> int:
         middle = len(stored["hu"]) // 2

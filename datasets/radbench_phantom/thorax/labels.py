@@ -64,6 +64,11 @@ LUNG_LABELS = tuple(range(Anatomy.LUNG_UPPER_LEFT, Anatomy.LUNG_LOWER_RIGHT + 1)
 BONE_LABELS = tuple(range(Anatomy.STERNUM, Anatomy.VERTEBRA_C5 + 18))
 """Sternum, clavicles, scapulae, humeri, ribs and vertebrae."""
 
+VERTEBRAE = ("C5", "C6", "C7", *(f"T{i}" for i in range(1, 13)), "L1", "L2", "L3")
+"""From above: label VERTEBRA_C5 + k is VERTEBRAE[k]."""
+
+_PAIRS = 12
+
 FINDINGS = (
     "nodule",
     "mass",
@@ -80,3 +85,12 @@ FINDINGS = (
 
 DEVICES = ("pacemaker", "line")
 """Devices; they are told in ``source``, never in ``findings``."""
+
+
+def label_names() -> dict[int, str]:
+    """Return the name of every label, ribs and vertebrae one by one."""
+    single = (a for a in Anatomy if a not in (Anatomy.RIB_LEFT_1, Anatomy.RIB_RIGHT_1, Anatomy.VERTEBRA_C5))
+    names = {int(structure): structure.name.lower() for structure in single}
+    for side, first in (("left", Anatomy.RIB_LEFT_1), ("right", Anatomy.RIB_RIGHT_1)):
+        names |= {first + k: f"rib_{side}_{k + 1}" for k in range(_PAIRS)}
+    return names | {Anatomy.VERTEBRA_C5 + k: f"vertebra_{name}" for k, name in enumerate(VERTEBRAE)}

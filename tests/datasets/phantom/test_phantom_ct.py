@@ -103,3 +103,11 @@ def test_an_unknown_case_is_refused_by_name(case_id):
 def test_bad_values_are_refused(fields):
     with pytest.raises(ValidationError):
         Config(**fields)
+
+
+def test_every_voxel_of_a_label_map_has_a_name():
+    data = PhantomCt(Config(**SMALL))
+    found = data.label_map("p0003")
+    assert found.labels.shape == (32, 32, 32)
+    assert set(found.labels.ravel().tolist()) <= set(found.names)
+    assert [found.names[k] for k in (40, 63, 64, 81)] == ["rib_left_1", "rib_right_12", "vertebra_C5", "vertebra_L3"]
