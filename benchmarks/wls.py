@@ -88,12 +88,10 @@ def main() -> None:
     parser.add_argument("--skip-gpu", action="store_true")
     options = parser.parse_args()
 
-    threads = torch.get_num_threads()
     packages = ("numpy", "scipy", "torch") + (("pyamg",) if find_spec("pyamg") else ())
     machine = {
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
-        "torch_threads": threads,
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
     }
@@ -106,18 +104,16 @@ def main() -> None:
     weights = affinities(image)
     matrix, target = operator(weights), image.numpy().ravel()
 
-    def ours(count: int) -> np.ndarray:
-        torch.set_num_threads(count)
+    def ours() -> np.ndarray:
         return solve(image, weights, LAMBDA).numpy().ravel()
 
     contestants: dict[str, Callable[[], np.ndarray]] = {
         "spsolve": lambda: spsolve(matrix, target),
         "splu, symmetric mode": lambda: symmetric_splu(matrix, target),
         **({"pyamg Ruge-Stueben + CG": lambda: multigrid(matrix, target)} if "pyamg" in packages else {}),
-        "radbench, 1 thread": lambda: ours(1),
-        **({f"radbench, {threads} threads": lambda: ours(threads)} if threads > 1 else {}),
+        "radbench": ours,
     }
-    ours(threads)
+    ours()
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     processor: dict[str, list[float]] = {name: [] for name in contestants}
     errors: dict[str, float] = {}

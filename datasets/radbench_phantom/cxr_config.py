@@ -26,7 +26,7 @@ class PhantomCxrConfig(Config):
         "paper": {"patients": 644, "size": 512, "grid": (256, 256, 256), "bone": "window"},
     }
 
-    seed: int = param(0, "Seed of all patients; phantom-ct has the same ones.", source="assumed", ge=0)
+    seed: int = param(0, "Seed of all patients. A patient is in the same split of phantom-ct.", source="assumed", ge=0)
     patients: int = param(40, "Number of patients, over all splits.", source="assumed", ge=1)
     split: tuple[float, float, float] = param(
         (0.6, 0.2, 0.2),
