@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,9 +14,10 @@ from pydantic import field_validator
 from radbench.contracts.atomic import replace_file
 from radbench.contracts.case import ON_DEMAND, Case
 from radbench.contracts.config import Config, param
-from radbench.contracts.dataset import SPLITS, CaseEntry, LabelMap
+from radbench.contracts.dataset import CaseEntry, LabelMap
 from radbench.contracts.errors import CaseError
 from radbench.contracts.folders import cache_folder
+from radbench_phantom.splits import THORAX_STREAM, checked_prevalence, checked_split, split_of
 from radbench_phantom.thorax.labels import BONE_LABELS, FINDINGS, LUNG_LABELS, Anatomy, label_names
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 GENERATOR = 2
 """Raised whenever the voxels of a case change; part of every case's digest and of the cache's names."""
-
-BLOCK = 20
-"""Patients are dealt to the splits in blocks of this many; split fractions are multiples of its inverse."""
 
 _SOURCE = "assumed: about what ChestX-ray14 and LIDC-IDRI hold, rare ones raised"
 
@@ -89,10 +86,7 @@ class PhantomCt:
         @field_validator("split")
         @classmethod
         def _whole_split(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
-            counts = [f * BLOCK for f in value]
-            if min(value) < 0 or abs(sum(value) - 1) > 1e-9 or any(abs(c - round(c)) > 1e-6 for c in counts):
-                raise ValueError(f"split must be three multiples of {1 / BLOCK:g} that sum to 1; got {value}")
-            return value
+            return checked_split(value)
 
         @field_validator("slice")
         @classmethod
@@ -125,12 +119,7 @@ class PhantomCt:
         @field_validator("prevalence")
         @classmethod
         def _known_findings(cls, value: dict[str, float] | None) -> dict[str, float] | None:
-            for name, share in (value or {}).items():
-                if name not in FINDINGS:
-                    raise ValueError(f"unknown finding '{name}'; findings are {', '.join(FINDINGS)}")
-                if not 0 <= share <= 1:
-                    raise ValueError(f"prevalence of '{name}' must lie in [0,1]; got {share}")
-            return value
+            return checked_prevalence(value)
 
     modality = "ct"
     targets = frozenset(
@@ -143,12 +132,11 @@ class PhantomCt:
 
     def manifest(self) -> list[CaseEntry]:
         """List the cases, one a patient, without rendering any."""
-        counts = tuple(round(f * BLOCK) for f in self.config.split)
         return [
             CaseEntry(
                 f"p{i:04d}",
                 f"p{i:04d}",
-                SPLITS[_deal(self.config.seed, counts, i // BLOCK)[i % BLOCK]],
+                split_of(THORAX_STREAM, self.config.seed, self.config.split, i),
                 "",
                 self._digest(i),
             )
@@ -325,10 +313,3 @@ def _read(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
     return data
-
-
-@lru_cache(maxsize=4096)
-def _deal(seed: int, counts: tuple[int, ...], block: int) -> tuple[int, ...]:
-    """Return the split of each patient of a block."""
-    deck = np.repeat(np.arange(len(counts)), counts)
-    return tuple(int(i) for i in np.random.default_rng((51, seed, block)).permutation(deck))

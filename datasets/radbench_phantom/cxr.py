@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from radbench.contracts.case import ON_DEMAND, Case
-from radbench.contracts.dataset import SPLITS, CaseEntry
+from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.errors import CaseError
 from radbench_phantom.ct import GENERATOR as THORAX
-from radbench_phantom.cxr_config import BLOCK, LEVELS, PhantomCxrConfig
+from radbench_phantom.cxr_config import LEVELS, PhantomCxrConfig
 from radbench_phantom.cxr_store import Arrays, recall, remember
+from radbench_phantom.splits import THORAX_STREAM, split_of
 from radbench_phantom.thorax.labels import FINDINGS
 
 if TYPE_CHECKING:
@@ -53,12 +53,11 @@ class PhantomCxr:
 
     def manifest(self) -> list[CaseEntry]:
         """List the cases, one a patient, without rendering any."""
-        counts = tuple(round(f * BLOCK) for f in self.config.split)
         return [
             CaseEntry(
                 f"p{i:04d}",
                 f"p{i:04d}",
-                SPLITS[_deal(self.config.seed, counts, i // BLOCK)[i % BLOCK]],
+                split_of(THORAX_STREAM, self.config.seed, self.config.split, i),
                 "",
                 self._digest(i),
             )
@@ -213,10 +212,3 @@ class _Targets(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._eager) + len(ON_DEMAND)
-
-
-@lru_cache(maxsize=4096)
-def _deal(seed: int, counts: tuple[int, ...], block: int) -> tuple[int, ...]:
-    """Return the split of each patient of a block: phantom-ct's stream, so that a patient is in one split of both."""
-    deck = np.repeat(np.arange(len(counts)), counts)
-    return tuple(int(i) for i in np.random.default_rng((51, seed, block)).permutation(deck))

@@ -9,10 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import field_validator, model_validator
 
 from radbench.contracts.config import Config, param
-from radbench_phantom.thorax.labels import FINDINGS
-
-BLOCK = 20
-"""Patients are dealt to the splits in blocks of this many; split fractions are multiples of its inverse."""
+from radbench_phantom.splits import checked_prevalence, checked_split
 
 LEVELS = 65535
 """Steps of grey from 0 to 1 in the images, as a detector of 16 bits has them."""
@@ -124,20 +121,12 @@ class PhantomCxrConfig(Config):
     @field_validator("split")
     @classmethod
     def _whole_split(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
-        counts = [f * BLOCK for f in value]
-        if min(value) < 0 or abs(sum(value) - 1) > 1e-9 or any(abs(c - round(c)) > 1e-6 for c in counts):
-            raise ValueError(f"split must be three multiples of {1 / BLOCK:g} that sum to 1; got {value}")
-        return value
+        return checked_split(value)
 
     @field_validator("prevalence")
     @classmethod
     def _known_findings(cls, value: dict[str, float] | None) -> dict[str, float] | None:
-        for name, share in (value or {}).items():
-            if name not in FINDINGS:
-                raise ValueError(f"unknown finding '{name}'; findings are {', '.join(FINDINGS)}")
-            if not 0 <= share <= 1:
-                raise ValueError(f"prevalence of '{name}' must lie in [0,1]; got {share}")
-        return value
+        return checked_prevalence(value)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,13 +16,12 @@ from radbench.contracts.config import Config, param
 from radbench.contracts.dataset import SPLITS, CaseEntry
 from radbench.contracts.errors import CaseError
 from radbench_phantom.lesion_types import LESION_TYPES, WINDOWS
+from radbench_phantom.splits import BLOCK, checked_split, counts_of, deal
 
 GENERATOR = 1
 """Raised whenever the pixels of a case change; it is part of every case's digest."""
 
-BLOCK = 20
-"""Patients are dealt to the splits in blocks of this many, so that a patient's split never depends on how many
-there are; split fractions are multiples of its inverse."""
+_STREAM = 11
 
 
 @dataclass(frozen=True)
@@ -117,10 +115,7 @@ class PhantomLesions:
         @field_validator("split")
         @classmethod
         def _whole_split(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
-            counts = [f * BLOCK for f in value]
-            if min(value) < 0 or abs(sum(value) - 1) > 1e-9 or any(abs(c - round(c)) > 1e-6 for c in counts):
-                raise ValueError(f"split must be three multiples of {1 / BLOCK:g} that sum to 1; got {value}")
-            return value
+            return checked_split(value)
 
     modality = "ct"
     targets = frozenset({"hu", "lesion_mask", "recist"})
@@ -200,14 +195,14 @@ class PhantomLesions:
 
 def _plan(config: PhantomLesions.Config) -> list[_Place]:
     """Deal splits, lesion counts and types; a patient's share depends on the seed and on patients before it alone."""
-    counts = [round(f * BLOCK) for f in config.split]
+    counts = counts_of(config.split)
     low, high = config.lesions_per_patient
     places: list[_Place] = []
     for patient in range(config.patients):
         block, position = divmod(patient, BLOCK)
-        deal = _deal(config.seed, tuple(counts), block)
-        which = deal[position]
-        rank = block * counts[which] + deal[:position].count(which)
+        dealt = deal(_STREAM, config.seed, counts, block)
+        which = dealt[position]
+        rank = block * counts[which] + dealt[:position].count(which)
         # Two successive patients of a split share low + high lesions, so that the mean holds exactly.
         pair, second = divmod(rank, 2)
         share = int(np.random.default_rng((12, config.seed, which, pair)).integers(low, high + 1))
@@ -216,13 +211,6 @@ def _plan(config: PhantomLesions.Config) -> list[_Place]:
             lesion_type = _type_at(config.seed, which, start + lesion, config.types)
             places.append(_Place(patient, lesion, lesion_type, SPLITS[which]))
     return places
-
-
-@lru_cache(maxsize=4096)
-def _deal(seed: int, counts: tuple[int, ...], block: int) -> tuple[int, ...]:
-    """Return the split of each patient of a block."""
-    deck = np.repeat(np.arange(len(counts)), counts)
-    return tuple(int(i) for i in np.random.default_rng((11, seed, block)).permutation(deck))
 
 
 def _type_at(seed: int, split: int, number: int, types: tuple[str, ...]) -> str:
