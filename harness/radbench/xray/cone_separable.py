@@ -36,7 +36,8 @@ class Band(NamedTuple):
 
 def gather_separably(planes: Tensor, rays: Rays) -> Tensor:
     """Sum the samples of each ray over the planes, as `cone_gather.gather` does; only for ``rays.separable``."""
-    count, rows, columns = planes.shape[0], *rays.step_mm.shape
+    count = planes.shape[0]
+    rows, columns = rays.step_mm.shape
     images = planes.new_zeros((count, rows, columns))
     for chunk, first, second in _bands(planes, rays):
         for across in first:
