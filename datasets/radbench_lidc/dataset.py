@@ -157,6 +157,15 @@ class LidcIdri:
                 done(jobs[job])
         return dict(sorted(faults.items()))
 
+    def unprepared(self, case_ids: Iterable[str]) -> list[str]:
+        """Return the cases that are not prepared; those with a known fault, which never will be, are left out.
+
+        See :class:`radbench.contracts.KeepsCases`. Preparing a scan of thin slices takes some 2 GB of memory.
+        """
+        from radbench_lidc.store import path_of
+
+        return [c for c in case_ids if not self._scan(c).faults and not path_of(self._entries[c].digest).is_file()]
+
     def _scan(self, case_id: str) -> Scan:
         scan = self._scans.get(case_id)
         if scan is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -143,6 +143,10 @@ class PhantomCt:
             for i in range(self.config.patients)
         ]
 
+    def unprepared(self, case_ids: Iterable[str]) -> list[str]:
+        """Return the cases whose volumes the cache folder does not hold; see :class:`radbench.contracts.KeepsCases`."""
+        return [c for c in case_ids if self.config.cache and not self._path(c).is_file()]
+
     def thorax(self, case_id: str) -> Thorax:
         """Return a case's patient, from which volumes of any size can be rendered.
 
@@ -232,7 +236,7 @@ class PhantomCt:
 
     def _stored(self, case_id: str, thorax: Thorax) -> dict[str, Any]:
         """Return a case's volume from the cache, or render it and keep it there."""
-        path = cache_folder() / "phantom-ct" / f"{self._digest(int(case_id[1:]))}.npz"
+        path = self._path(case_id)
         if self.config.cache and path.exists():
             found = _read(path)
             if found is not None:
@@ -242,6 +246,9 @@ class PhantomCt:
             # Two processes may both render it: each replaces the whole file with the same bytes.
             replace_file(path, _packed(data))
         return data
+
+    def _path(self, case_id: str) -> Path:
+        return cache_folder() / "phantom-ct" / f"{self._digest(int(case_id[1:]))}.npz"
 
     def _digest(self, index: int) -> str:
         c = self.config

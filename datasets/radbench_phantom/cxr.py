@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.errors import CaseError
 from radbench_phantom.ct import GENERATOR as THORAX
 from radbench_phantom.cxr_config import LEVELS, PhantomCxrConfig
-from radbench_phantom.cxr_store import Arrays, recall, remember
+from radbench_phantom.cxr_store import Arrays, is_kept, recall, remember
 from radbench_phantom.splits import THORAX_STREAM, split_of
 from radbench_phantom.thorax.labels import FINDINGS
 
@@ -63,6 +63,10 @@ class PhantomCxr:
             )
             for i in range(self.config.patients)
         ]
+
+    def unprepared(self, case_ids: Iterable[str]) -> list[str]:
+        """Return the cases that the cache folder does not hold; see :class:`radbench.contracts.KeepsCases`."""
+        return [c for c in case_ids if self.config.cache and not is_kept(self._digest(self._index(c)))]
 
     def thorax(self, case_id: str) -> Thorax:
         """Return a case's patient, from which volumes of any size can be rendered.

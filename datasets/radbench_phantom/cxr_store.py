@@ -6,6 +6,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,14 +25,18 @@ def remember(name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
     shapes = {f"{k}.shape": np.asarray(v.shape) for k, v in arrays.items() if v.dtype == bool}
     kept: dict[str, Any] = {**packed, **shapes}
     np.savez_compressed(stream, **kept)
-    replace_file(cache_folder() / "phantom-cxr" / f"{name}.npz", stream.getvalue())
+    replace_file(_path(name), stream.getvalue())
+
+
+def is_kept(name: str) -> bool:
+    """Tell whether something is kept under a name; whether it can be read, :func:`recall` finds out."""
+    return _path(name).is_file()
 
 
 def recall(name: str, keys: tuple[str, ...]) -> Arrays | None:
     """Return what is kept under a name; None where there is nothing, or it is damaged or lacks a key."""
-    path = cache_folder() / "phantom-cxr" / f"{name}.npz"
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(_path(name), allow_pickle=False) as archive:
             found = {k: archive[k] for k in archive.files}
         for key in keys:
             if f"{key}.shape" in found:
@@ -41,3 +46,7 @@ def recall(name: str, keys: tuple[str, ...]) -> Arrays | None:
         return {key: found[key] for key in keys}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
+
+
+def _path(name: str) -> Path:
+    return cache_folder() / "phantom-cxr" / f"{name}.npz"

@@ -18,12 +18,14 @@ from radbench.contracts.enhancement import Enhancement
 from radbench.contracts.errors import UsageError
 from radbench.contracts.folders import cache_folder
 from radbench.engine.apply import LoadedEnhancer, seed_everything
-from radbench.engine.executors.local import LocalExecutor
+from radbench.engine.executors.local import LocalExecutor, free_memory
+from radbench.engine.failures import RunAbortedError
 from radbench.engine.journal import RunFolder, default_folder
 from radbench.engine.plan import Pair, Plan, make_plan, plan_enhancer
+from radbench.engine.preparation import prepare, preparers
 from radbench.engine.reporting import Reporter, Silent
 from radbench.engine.request import Request
-from radbench.engine.session import Outcome, RunAbortedError, Session
+from radbench.engine.session import Outcome, Session
 from radbench.engine.store import Store, StoreError
 from radbench.engine.worker import WorkerSetup
 from radbench.registry.discovery import one_line, plugin_paths
@@ -169,9 +171,14 @@ def run_plan(registry: Registry, plan: Plan, options: Options, reporter: Reporte
         steps = session.prepare(jobs)
         if steps:
             session.store.probe()
-        executor = _executor(plan, options, devices, min(jobs, len(steps)), folder) if steps else None
+        executor = None
         try:
             try:
+                if session.preparations:
+                    executor = _preparers(plan, options, session, folder)
+                    prepare(session.preparations, executor, reporter, session.not_prepared)
+                    executor.close()
+                executor = _executor(plan, options, devices, min(jobs, len(steps)), folder) if steps else None
                 outcome = session.run(executor)
             finally:
                 if executor is not None:
@@ -186,23 +193,23 @@ def run_plan(registry: Registry, plan: Plan, options: Options, reporter: Reporte
         folder.close()
 
 
+def _preparers(plan: Plan, options: Options, session: Session, folder: RunFolder) -> LocalExecutor:
+    return preparers(
+        session.preparations,
+        plan.request.plugin_files,
+        options.jobs,
+        folder.logs,
+        timeout=options.timeout,
+        memory_limit=options.memory_mb * 2**20,
+    )
+
+
 def _executor(plan: Plan, options: Options, devices: list[str], jobs: int, folder: RunFolder) -> LocalExecutor:
     # Independent of the number of jobs: how many threads train together decides how sums are rounded.
     threads = os.cpu_count() or 1
     setup = WorkerSetup(plan.request.plugin_files, str(cache_folder()), devices[0], threads)
-    limit = options.memory_mb * 2**20 or _free_memory() // jobs
+    limit = options.memory_mb * 2**20 or free_memory() // jobs
     return LocalExecutor(setup, devices, jobs, options.timeout, limit, folder.logs)
-
-
-def _free_memory() -> int:
-    """Return nine tenths of the bytes that are free, within what a container grants."""
-    import psutil
-
-    free = int(psutil.virtual_memory().available)
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        if Path(file).exists() and (text := Path(file).read_text().strip()).isdigit():
-            free = min(free, int(text))
-    return free * 9 // 10
 
 
 def pick_devices(wanted: str) -> list[str]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from radbench.cli.options import Plugins, Profile, names_of, open_registry
+from radbench.cli.options import Jobs, Plugins, Profile, names_of, open_registry
 from radbench.contracts.errors import RadbenchError, UsageError
+
+if TYPE_CHECKING:
+    from radbench.contracts.dataset import CaseEntry
+    from radbench.engine.plan import PlannedDataset
 
 app = typer.Typer(help="List, check, add and make data sets.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -56,10 +61,14 @@ def check(
     limit: Annotated[int, typer.Option(min=0, help="Load at most so many cases; 0 for all.")] = 0,
     faults: Annotated[int, typer.Option(min=1, help="Print at most so many faults.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    jobs: Jobs = 0,
     plugin: Plugins = [],  # noqa: B006
 ) -> None:
-    """Load every case of a data set and print what was found; exit status 1 when anything is wrong."""
-    found = _checked(plugin, name, profile, limit)
+    """Load every case of a data set and print what was found; exit status 1 when anything is wrong.
+
+    Cases that have to be made first (phantoms, lidc) are made side by side and kept.
+    """
+    found = _checked(plugin, name, profile, limit, jobs)
     if as_json:
         typer.echo(json.dumps(found, indent=1))
     else:
@@ -68,7 +77,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _checked(plugin: list[Path], name: str, profile: str, limit: int) -> dict[str, Any]:
+def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int) -> dict[str, Any]:
     from radbench.cli.progress import tracked
     from radbench.contracts.case import MASK_TARGETS, validate_case
     from radbench.engine.plan import open_dataset
@@ -76,6 +85,7 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int) -> dict[st
     planned = open_dataset(open_registry(plugin), name, profile)
     entries = [e for split in planned.entries.values() for e in split]
     chosen = entries[:limit] if limit else entries
+    unmade = _prepared(planned, chosen, plugin, jobs)
     sizes: Counter[str] = Counter()
     targets: Counter[str] = Counter()
     marked: Counter[str] = Counter()
@@ -84,6 +94,9 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int) -> dict[st
     present = Counter(dict.fromkeys(names, 0))
     faults = []
     for entry in tracked(chosen, len(chosen), "cases", f"checking {name}"):
+        if entry.case_id in unmade:
+            faults.append({"case": entry.case_id, "fault": unmade[entry.case_id]})
+            continue
         try:
             case = validate_case(planned.dataset.load(entry.case_id))
         except Exception as e:
@@ -108,6 +121,19 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int) -> dict[st
         "prevalence": dict(present),
         "faults": faults,
     }
+
+
+def _prepared(planned: PlannedDataset, entries: Sequence[CaseEntry], plugin: list[Path], jobs: int) -> dict[str, str]:
+    """Make the cases that have to be made; return what is wrong with those that cannot be, by case id."""
+    from radbench.cli.progress import Progress
+    from radbench.engine.preparation import prepare_cases
+    from radbench.registry.discovery import plugin_paths
+
+    progress = Progress()
+    try:
+        return prepare_cases(planned, entries, plugin_paths(plugin), jobs, progress)
+    finally:
+        progress.close()
 
 
 def _how_read(source: Any) -> str:
@@ -162,6 +188,7 @@ def make(
     split: Annotated[str, typer.Option(help="Which split.")] = "test",
     format_: Annotated[str, typer.Option("--format", help="png, dicom or nifti.")] = "png",
     profile: Profile = "quick",
+    jobs: Jobs = 0,
     plugin: Plugins = [],  # noqa: B006
 ) -> None:
     """Write cases of a data set as files that any program opens: images, masks and a table."""
@@ -175,6 +202,7 @@ def make(
     entries = planned.entries.get(split, ())[:cases]
     if not entries:
         raise UsageError(f"data set '{name}' has no cases in split '{split}': it has {', '.join(planned.entries)}")
+    _prepared(planned, entries, plugin, jobs)
     loaded = (planned.dataset.load(e.case_id) for e in tracked(entries, len(entries), "cases", f"writing {name}"))
     written = export_cases(loaded, out, format_, getattr(planned.dataset, "label_map", None))
     typer.echo(f"{written} cases written as {format_}: {out}")

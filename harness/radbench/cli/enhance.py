@@ -44,8 +44,8 @@ def enhance(
     jobs = _jobs(source, target, overwrite)
     where = pick_devices(device)[0]
     loaded = load_enhancer(open_registry(plugin), enhancer, profile=profile, seed=seed, device=where)
-    progress = Progress("images")
-    progress.steps(len(jobs), 0)
+    progress = Progress()
+    progress.begin(len(jobs), "images")
     failed = 0
     try:
         for case_id, file, to in jobs:

@@ -62,6 +62,7 @@ Limit = Annotated[int, typer.Option(min=0, metavar="N", help="At most so many ca
 Plugins = Annotated[
     list[Path], typer.Option("--plugin", metavar="FILE", help="A plugin file beyond the installed ones. Repeatable.")
 ]
+Jobs = Annotated[int, typer.Option(min=0, metavar="N", help="Processes that make cases; 0 for one per core.")]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]", help="Where to compute.")]
 
 

@@ -18,15 +18,16 @@ T = TypeVar("T")
 class Progress:
     """Draws a count of things done out of a total; implements the engine's ``Reporter``."""
 
-    def __init__(self, unit: str = "cases") -> None:
-        self.unit, self.total, self.done = unit, 0, 0
-        self.started = self.printed = time.monotonic()
+    def __init__(self) -> None:
         self.bar: Any = None
         self.task: Any = None
+        self.begin(0, "cases")
 
-    def steps(self, total_cases: int, known_pairs: int) -> None:
-        """Learn how much there is to do."""
-        self.total = total_cases
+    def begin(self, total: int, unit: str) -> None:
+        """Learn how much there is to do next, and count from 0."""
+        self.close()
+        self.unit, self.total, self.done = unit, total, 0
+        self.started = self.printed = time.monotonic()
 
     def advance(self, cases: int, text: str) -> None:
         """Count and draw."""
@@ -51,6 +52,7 @@ class Progress:
         """Take the bar away."""
         if self.bar is not None:
             self.bar.stop()
+        self.bar = None
 
     def _left(self, now: float) -> str:
         # The first ones wait for workers to start and say little of the rest.
@@ -74,8 +76,8 @@ class Progress:
 
 def tracked(items: Iterable[T], total: int, unit: str, text: str = "") -> Iterator[T]:
     """Yield items and draw their progress."""
-    progress = Progress(unit)
-    progress.steps(total, 0)
+    progress = Progress()
+    progress.begin(total, unit)
     try:
         for item in items:
             yield item

@@ -100,7 +100,7 @@ def run(
         given["limit"],
         given["plugin"],
     )
-    progress = Progress("case-steps")
+    progress = Progress()
     plan = plan_request(registry, request)
     for pair in plan.pairs:
         if pair.reason:

@@ -23,6 +23,7 @@ _ROOMS = {
     "FitContext": "enhancement",
     "ImageReadError": "errors",
     "InvalidOutputError": "errors",
+    "KeepsCases": "dataset",
     "LabelMap": "dataset",
     "LAYERS": "enhancement",
     "MetricSpec": "specs",
@@ -70,6 +71,7 @@ __all__ = [
     "FitContext",
     "ImageReadError",
     "InvalidOutputError",
+    "KeepsCases",
     "LabelMap",
     "MetricSpec",
     "NotComparableError",
@@ -96,7 +98,7 @@ __getattr__, __dir__ = on_demand(__name__, _ROOMS)
 
 if TYPE_CHECKING:
     from radbench.contracts.case import TARGETS, Case, CaseInfo, validate_case
-    from radbench.contracts.dataset import SPLITS, CaseEntry, Dataset, LabelMap, check_manifest, fingerprint
+    from radbench.contracts.dataset import SPLITS, CaseEntry, Dataset, KeepsCases, LabelMap, check_manifest, fingerprint
     from radbench.contracts.enhancement import LAYERS, Enhancement, Enhancer, FitContext, TrainableEnhancer
     from radbench.contracts.errors import (
         CaseError,

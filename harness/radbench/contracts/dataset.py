@@ -70,6 +70,23 @@ class Dataset(Protocol):
         ...
 
 
+class KeepsCases(Protocol):
+    """What a data set whose cases take long to make, and which keeps what it made, offers besides.
+
+    The harness then makes all cases that a command needs before it begins: side by side in processes of their own,
+    with progress, by calling ``load`` and dropping the case. ``load`` therefore keeps a case whole or not at all (see
+    :func:`radbench.contracts.atomic.replace_file`), gives the same bits whether it was kept or not, and stands
+    being called in several processes at once. A case that cannot be made is a fault of that case alone.
+    """
+
+    def unprepared(self, case_ids: Iterable[str]) -> Sequence[str]:
+        """Return which of some cases ``load`` would have to make, in the order given; quick, without loading any.
+
+        Cases that cannot be kept, because the configuration says so, are left out.
+        """
+        ...
+
+
 def fingerprint(entries: Iterable[CaseEntry]) -> str:
     """Return the SHA-256 over a manifest, independent of its order."""
     lines = sorted(json.dumps(asdict(e), sort_keys=True) for e in entries)

@@ -24,7 +24,7 @@ from radbench.engine.peak_memory import peak_memory_mb, reset_peak_memory
 from radbench.engine.plan import cases_digest, entry_key
 from radbench.engine.request import Ref
 from radbench.engine.samples import Lazy, SplitSamples, own_copy, sample_of
-from radbench.engine.steps import Step
+from radbench.engine.steps import Preparation, Step
 from radbench.engine.store import Store, StoreError, UnreadableError
 from radbench.registry.registry import Registry
 
@@ -46,12 +46,15 @@ class Workbench:
         self._cases: OrderedDict[tuple[Ref, str], Case] = OrderedDict()
         self._bytes = 0
 
-    def do(self, step: Step) -> None:
+    def do(self, step: Step | Preparation) -> None:
         """Do a step; what concerns one case is told as that case's failure and the rest goes on.
 
         Raises:
             Exception: what concerns the whole step (a factory that raises, a fit, a full disk).
         """
+        if isinstance(step, Preparation):
+            self._loaded(step, step.entry)
+            return
         {"fit": self._fit, "enhance": self._enhance, "score": self._score, "score-all": self._score_all}[step.kind](
             step
         )
@@ -227,7 +230,7 @@ class Workbench:
 
     # pieces ------------------------------------------------------------------------------------------------
 
-    def _loaded(self, step: Step, entry: CaseEntry) -> Case | None:
+    def _loaded(self, step: Step | Preparation, entry: CaseEntry) -> Case | None:
         self.tell("case", case=entry.case_id, entry=entry_key(entry), stage="load")
         try:
             return self._case(step.dataset, entry)
@@ -295,7 +298,7 @@ class Workbench:
 
         return TaskContext(self.device, step.seed, progress)
 
-    def _failure(self, step: Step, entry: CaseEntry, stage: str, key: str, error: BaseException) -> None:
+    def _failure(self, step: Step | Preparation, entry: CaseEntry, stage: str, key: str, error: BaseException) -> None:
         if isinstance(error, StoreError | SourceChangedError):
             raise error
         if self.device != "cpu" and "cuda error" in str(error).lower():

@@ -8,6 +8,14 @@ from pathlib import Path
 from radbench.contracts.errors import InvalidOutputError, RadbenchError
 from radbench.contracts.results import Status
 
+
+class RunAbortedError(RadbenchError):
+    """The machine, not a plugin, stopped the run (a full disk, workers that cannot start); what is done is kept."""
+
+    def __init__(self, why: object) -> None:
+        super().__init__(f"{why}. What is done is kept: mend it and give the same command again.")
+
+
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "insufficient memory")
 
 

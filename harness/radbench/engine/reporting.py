@@ -11,12 +11,12 @@ from radbench.engine.plan import Pair
 class Reporter(Protocol):
     """Told of a run's progress; the command line draws it, a script may ignore it."""
 
-    def steps(self, total_cases: int, known_pairs: int) -> None:
-        """Called once: how many case-steps are to be done."""
+    def begin(self, total: int, unit: str) -> None:
+        """So many things are to be done next, "cases" to prepare or "case-steps"; counting begins at 0."""
         ...
 
     def advance(self, cases: int, text: str) -> None:
-        """So many more case-steps are done."""
+        """So many more of them are done."""
         ...
 
     def note(self, text: str) -> None:
@@ -39,7 +39,7 @@ class Listeners(Protocol):
 class Silent:
     """A reporter that says nothing."""
 
-    def steps(self, total_cases: int, known_pairs: int) -> None:
+    def begin(self, total: int, unit: str) -> None:
         """See :class:`Reporter`."""
 
     def advance(self, cases: int, text: str) -> None:

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from radbench.contracts.dataset import CaseEntry
-from radbench.contracts.errors import RadbenchError
 from radbench.contracts.results import Status
 from radbench.engine.executors.local import Event, LocalExecutor
+from radbench.engine.failures import RunAbortedError
 from radbench.engine.journal import RunFolder
 from radbench.engine.ledger import Ledger
 from radbench.engine.plan import Pair, Plan, cases_digest, entry_key
+from radbench.engine.preparation import unprepared
 from radbench.engine.ready import Ready
 from radbench.engine.reporting import Listeners, Reporter
-from radbench.engine.steps import Known, Step, break_into_steps
+from radbench.engine.steps import Known, Preparation, Step, break_into_steps
 from radbench.engine.store import Store
 
 MEASURES = ("enhance_ms", "peak_memory_mb", "parameters", "device")
@@ -33,13 +34,6 @@ _POISON_LIMIT = 3
 
 
 _UNSCORED = {"status": str(Status.ERROR), "stage": "score", "message": "the task gave neither a score nor a failure"}
-
-
-class RunAbortedError(RadbenchError):
-    """The machine, not a plugin, stopped the run (a full disk, workers that cannot start); what is done is kept."""
-
-    def __init__(self, why: object) -> None:
-        super().__init__(f"{why}. What is done is kept: mend it and give the same command again.")
 
 
 @dataclass
@@ -85,6 +79,7 @@ class Session:
         self.ledger = Ledger()
         self.outcome = Outcome()
         self.steps: list[Step] = []
+        self.preparations: list[Preparation] = []
         self.retried: dict[str, set[str]] = {}
         self.poisoned: Counter[str] = Counter()
         self.started: set[str] = set()
@@ -92,7 +87,7 @@ class Session:
         self.counted: dict[int, set[str]] = {}
 
     def prepare(self, jobs: int) -> list[Step]:
-        """Find out what is there already; return the steps that are not."""
+        """Find out what is there already; return the steps that are not, and note the cases that are to be made."""
         self.ledger.recall(self.folder.events("failure", "broken", "forgiven"))
         if self.retry_failed and self.ledger.forgive():
             self.folder.record("forgiven")
@@ -120,7 +115,15 @@ class Session:
         self.steps = break_into_steps(wanted, known, chunk_size)
         every = break_into_steps(wanted, Known(failed=known.failed), chunk_size)
         self.outcome.reused = sum(s.size for s in every) - sum(s.size for s in self.steps)
+        planned = {d.ref: d for p in self.pairs for d in (p.dataset, p.enhancer.trained_on) if d is not None}
+        self.preparations = unprepared(
+            (planned[s.dataset], entry) for s in self.steps for entries in s.entries.values() for entry in entries
+        )
         return self.steps
+
+    def not_prepared(self, one: Preparation, facts: dict[str, Any]) -> None:
+        """Take in that a case cannot be made: it fails to load under every enhancer, and the steps go without it."""
+        self._failed_case(one, facts)
 
     def _known_result(self, pair: Pair) -> dict[str, dict[str, Any]]:
         """Return the records of a task over whole splits, none where it was not run over just the present cases."""
@@ -148,7 +151,7 @@ class Session:
             if not waiting[step.number]:
                 ready.add(step)
         unsettled = self._pairs_without_steps(open_steps)
-        self.reporter.steps(sum(s.size for s in self.steps), len(self.pairs) - len(unsettled))
+        self.reporter.begin(sum(s.size for s in self.steps), "case-steps")
         followers: dict[int, list[int]] = {}
         for step in self.steps:
             for before in step.waits_for:
@@ -226,14 +229,14 @@ class Session:
             self.outcome.computed += 1
             self.reporter.advance(1, step.label)
 
-    def _failed_case(self, step: Step, facts: dict[str, Any]) -> None:
+    def _failed_case(self, step: Step | Preparation, facts: dict[str, Any]) -> None:
         where = (facts["key"], facts["entry"])
         if where not in self.ledger.failures:
             self.folder.record("failure", **facts)
             self._note_failure(step, facts)
         self.ledger.failures[where] = facts
 
-    def _note_failure(self, step: Step, facts: dict[str, Any]) -> None:
+    def _note_failure(self, step: Step | Preparation, facts: dict[str, Any]) -> None:
         key = (facts["key"], facts["status"])
         self.noted[key] += 1
         what = f"case '{facts['case_id']}' ({facts['stage']}, {facts['status']}): {facts['message']}"

@@ -47,6 +47,24 @@ class Step:
         return sum(len(e) for e in self.entries.values())
 
 
+@dataclass(frozen=True)
+class Preparation:
+    """A case that a data set has to make and keep before it can be loaded quickly.
+
+    Attributes:
+        number: its place among the preparations.
+        dataset, entry: which case.
+        label: for people.
+        chunk: a worker keeps nothing of it.
+    """
+
+    number: int
+    dataset: Ref
+    entry: CaseEntry
+    label: str
+    chunk: None = None
+
+
 @dataclass
 class Known:
     """What need not be done again.

@@ -67,8 +67,8 @@ class Notes(Silent):
     def __init__(self):
         self.notes, self.total, self.done = [], 0, 0
 
-    def steps(self, total_cases, known_pairs):
-        self.total = total_cases
+    def begin(self, total, unit):
+        self.total = total
 
     def advance(self, cases, text):
         self.done += cases

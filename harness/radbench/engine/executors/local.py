@@ -18,7 +18,7 @@ import psutil
 
 from radbench.contracts.results import Status
 from radbench.engine import frames
-from radbench.engine.steps import Step
+from radbench.engine.steps import Preparation, Step
 from radbench.engine.worker import WorkerSetup
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -47,7 +47,7 @@ class _Worker:
 
     def __init__(self, name: int, setup: WorkerSetup, log: Path, inbox: queue.Queue[Any]) -> None:
         self.name = name
-        self.step: Step | None = None
+        self.step: Step | Preparation | None = None
         self.chunk: int | None = None
         self.case: dict[str, Any] = {}
         self.ready, self.last_sign = False, time.monotonic()
@@ -128,7 +128,7 @@ class LocalExecutor:
         """Return the workers that wait for a step, each with the chunk whose cases it has in memory."""
         return [(w.name, w.chunk) for w in self.workers.values() if w.ready and w.step is None]
 
-    def submit(self, worker: int, step: Step) -> None:
+    def submit(self, worker: int, step: Step | Preparation) -> None:
         """Give a step to an idle worker."""
         w = self.workers[worker]
         w.step, w.chunk, w.case, w.last_sign = step, step.chunk, {}, time.monotonic()
@@ -196,6 +196,15 @@ class LocalExecutor:
         """End all workers."""
         for worker in self.workers.values():
             worker.kill()
+
+
+def free_memory() -> int:
+    """Return nine tenths of the bytes that are free, within what a container grants."""
+    free = int(psutil.virtual_memory().available)
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        if Path(file).exists() and (text := Path(file).read_text().strip()).isdigit():
+            free = min(free, int(text))
+    return free * 9 // 10
 
 
 def _death(code: int) -> tuple[Status, str]:
