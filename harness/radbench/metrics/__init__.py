@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING
 from radbench.on_demand import on_demand
 
 if TYPE_CHECKING:
+    from radbench.metrics.contrast import contrast_to_noise
     from radbench.metrics.fidelity import mae, mse, psnr, rmse
+    from radbench.metrics.lung_scale import lung_scale_fidelity
     from radbench.metrics.natural_scene import brisque
-    from radbench.metrics.overlap import dice, precision, recall
+    from radbench.metrics.overlap import dice, jaccard, precision, recall
     from radbench.metrics.phase_coherence import lpc_si
     from radbench.metrics.structure import ms_ssim, ssim
+    from radbench.metrics.surface import assd, hd95
 
 _ROOMS = {
     "brisque": "natural_scene",
@@ -36,8 +39,30 @@ _ROOMS = {
     "dice": "overlap",
     "precision": "overlap",
     "recall": "overlap",
+    "jaccard": "overlap",
+    "hd95": "surface",
+    "assd": "surface",
+    "contrast_to_noise": "contrast",
+    "lung_scale_fidelity": "lung_scale",
 }
 
-__all__ = ["brisque", "dice", "lpc_si", "mae", "ms_ssim", "mse", "precision", "psnr", "recall", "rmse", "ssim"]
+__all__ = [
+    "assd",
+    "brisque",
+    "contrast_to_noise",
+    "dice",
+    "hd95",
+    "jaccard",
+    "lpc_si",
+    "lung_scale_fidelity",
+    "mae",
+    "ms_ssim",
+    "mse",
+    "precision",
+    "psnr",
+    "recall",
+    "rmse",
+    "ssim",
+]
 
 __getattr__, __dir__ = on_demand(__name__, _ROOMS)

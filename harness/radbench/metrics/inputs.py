@@ -76,6 +76,18 @@ def checked_masks(prediction: Tensor, truth: Tensor, metric: str) -> tuple[Tenso
     return prediction.flatten(1), truth.flatten(1)
 
 
+def checked_region(region: Tensor, images: Tensor, metric: str) -> Tensor:
+    """Return the pixels that a metric is taken over as bool ``[B,H,W]``.
+
+    Raises:
+        ValueError: not bool ``[B,1,H,W]`` like the images, or on another device.
+    """
+    if not isinstance(region, Tensor) or region.dtype != torch.bool:
+        raise ValueError(f"{metric}: the region must be a bool tensor [B,1,H,W]")
+    _require_same(region, images, metric, "region", "images")
+    return region[:, 0]
+
+
 def scores_where(finite: Tensor, scores: Tensor) -> Tensor:
     """Return the scores ``[B]`` with NaN where the image had NaN or infinite pixels."""
     return torch.where(finite, scores, torch.full_like(scores, torch.nan))

@@ -1,7 +1,7 @@
-"""How far a predicted mask covers the true one: Dice, precision and recall.
+"""How far a predicted mask covers the true one: Dice, Jaccard, precision and recall.
 
-Where prediction and truth are both empty they agree, and all three score 1; where only one of them is empty there is
-no overlap, and all three score 0 (scikit-learn's ``zero_division=0``). No case drops out of a mean, so an empty
+Where prediction and truth are both empty they agree, and all score 1; where only one of them is empty there is
+no overlap, and all score 0 (scikit-learn's ``zero_division=0``). No case drops out of a mean, so an empty
 prediction never pays.
 """
 
@@ -28,6 +28,12 @@ def dice(prediction: Tensor, truth: Tensor) -> Tensor:
     """
     both, predicted, true = _areas(prediction, truth, "dice")
     return _share(2.0 * both, predicted + true, predicted + true)
+
+
+def jaccard(prediction: Tensor, truth: Tensor) -> Tensor:
+    """Jaccard index ``|P and T| / |P or T|`` (Jaccard 1912), ``dice / (2 - dice)``; otherwise as :func:`dice`."""
+    both, predicted, true = _areas(prediction, truth, "jaccard")
+    return _share(both, predicted + true - both, predicted + true)
 
 
 def precision(prediction: Tensor, truth: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -35,3 +36,10 @@ def fixed_order_sum(values: Tensor, dim: int = -1, overwrite: bool = False) -> T
 def fixed_order_mean(values: Tensor) -> Tensor:
     """Average ``[...,N]`` over its last dimension; see :func:`fixed_order_sum`."""
     return fixed_order_sum(values) / values.shape[-1]
+
+
+def region_mean(values: Tensor, region: Tensor) -> Tensor:
+    """Average ``[B,H,W]`` over a region, bool ``[B,H,W]``, in a fixed order; NaN ``[B]`` where it is empty."""
+    inside = torch.where(region, values, torch.zeros_like(values)).flatten(1)
+    count = region.flatten(1).sum(dim=1).to(values.dtype)
+    return torch.where(count > 0, fixed_order_sum(inside) / count.clamp(min=1.0), torch.full_like(count, torch.nan))

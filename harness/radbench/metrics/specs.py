@@ -49,9 +49,49 @@ PRECISION = MetricSpec("precision", "higher", empty="1 when prediction and truth
 RECALL = MetricSpec("recall", "higher", empty="1 when prediction and truth are both empty, 0 when one of them is")
 """Share of the truth that is predicted."""
 
-METRICS: dict[str, MetricSpec] = {
-    spec.name: spec for spec in (BRISQUE, LPC_SI, PSNR, SSIM, MS_SSIM, MAE, MSE, RMSE, DICE, PRECISION, RECALL)
-}
+JACCARD = MetricSpec("jaccard", "higher", empty="1 when prediction and truth are both empty, 0 when one of them is")
+"""Jaccard index, intersection over union."""
+
+HD95 = MetricSpec("hd95_px", "lower", empty="0 when both masks are empty, the image's diagonal when one of them is")
+"""95th percentile Hausdorff distance of the outlines, pixels of the original image."""
+
+ASSD = MetricSpec("assd_px", "lower", empty="0 when both masks are empty, the image's diagonal when one of them is")
+"""Average symmetric surface distance, pixels of the original image."""
+
+CNR = MetricSpec(
+    "cnr",
+    "higher",
+    data_range=1.0,
+    empty="0 for a constant image; NaN for a case without nodules, or none with a ring in the lungs",
+)
+"""Contrast-to-noise ratio of nodules against the ring round them, mean over the case's nodules."""
+
+CHO_AUC = MetricSpec(
+    "cho_auc",
+    "higher",
+    aggregation="auroc",
+    empty="0.5 where the images carry nothing; a case whose lungs have no room for a nodule-free place has no part",
+)
+"""Area under the ROC curve of a channelized Hotelling observer, one place a case."""
+
+CHO_2AFC = MetricSpec(
+    "cho_2afc",
+    "higher",
+    empty="0.5 where the images carry nothing; NaN for a case without nodules or without nodule-free places",
+)
+"""Proportion correct in two-alternative forced choice: nodule against nodule-free places of the same image."""
+
+CHO_SENSITIVITY = MetricSpec("cho_sensitivity", "higher", empty="NaN for a case without nodules")
+"""Share of the nodules that the observer of the original images calls."""
+
+CHO_FPR = MetricSpec("cho_fpr", "lower", empty="NaN for a case whose lungs have no room for a nodule-free place")
+"""False-positive rate: share of the nodule-free places that the observer of the original images calls."""
+
+_OF_IMAGES = (BRISQUE, LPC_SI, PSNR, SSIM, MS_SSIM, MAE, MSE, RMSE)
+_OF_MASKS = (DICE, JACCARD, PRECISION, RECALL, HD95, ASSD)
+_OF_NODULES = (CNR, CHO_AUC, CHO_2AFC, CHO_SENSITIVITY, CHO_FPR)
+
+METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in (*_OF_IMAGES, *_OF_MASKS, *_OF_NODULES)}
 """All of them by name."""
 
 
@@ -69,3 +109,20 @@ def on_range(spec: MetricSpec, data_range: float) -> MetricSpec:
     if data_range == spec.data_range:
         return spec
     return replace(spec, name=f"{spec.name}_{data_range:g}", data_range=float(data_range))
+
+
+def in_lungs(spec: MetricSpec) -> MetricSpec:
+    """Return an image metric taken over the true lung area alone, under a name of its own (``mae_lung``)."""
+    empty = "; ".join(part for part in (spec.empty, "NaN for an empty lung area") if part)
+    return replace(spec, name=f"{spec.name}_lung", empty=empty)
+
+
+def on_lung_scale(spec: MetricSpec) -> MetricSpec:
+    """Return an image metric on the lung paper's scale (:mod:`radbench.metrics.lung_scale`), as ``mae_std05``.
+
+    There the truth's lung area has mean 0 and standard deviation 0.5, and the data range is 3.07.
+    """
+    empty = "; ".join(
+        part for part in (spec.empty, "NaN for a lung area that is empty or constant in the truth") if part
+    )
+    return replace(spec, name=f"{spec.name}_std05", data_range=3.07, empty=empty)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from radbench.metrics.inputs import checked_pair, no_scores, scores_where
-from radbench.metrics.reduction import fixed_order_mean
+from radbench.metrics.inputs import checked_pair, checked_region, no_scores, scores_where
+from radbench.metrics.reduction import fixed_order_mean, region_mean
 from radbench.metrics.windows import gaussian_filter
 
 # The definitions are those of piq with every argument pinned (tests compare with it), but computed in float64 with
@@ -20,7 +20,7 @@ MINIMUM_SIDE = WINDOW
 MINIMUM_SIDE_MULTI_SCALE = (WINDOW - 1) * 2 ** (len(SCALE_WEIGHTS) - 1) + 1
 
 
-def ssim(images: Tensor, reference: Tensor, data_range: float = 1.0) -> Tensor:
+def ssim(images: Tensor, reference: Tensor, data_range: float = 1.0, region: Tensor | None = None) -> Tensor:
     """Structural similarity, at most 1; higher is better.
 
     Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 13 (2004): 11x11 Gaussian window of sigma 1.5, K1 = 0.01, K2 = 0.03,
@@ -32,10 +32,11 @@ def ssim(images: Tensor, reference: Tensor, data_range: float = 1.0) -> Tensor:
         images: float32 or float64 ``[B,1,H,W]`` in ``[0, data_range]``.
         reference: the same shape and range.
         data_range: the value that is white.
+        region: bool ``[B,1,H,W]``: average only the windows whose centre is in it; None for all.
 
     Returns:
-        float64 ``[B]``; NaN under 11 pixels high or wide, or where either image has NaN or infinite pixels. Two
-        constant images are compared by their brightness alone, so that equal ones score 1.
+        float64 ``[B]``; NaN under 11 pixels high or wide, where either image has NaN or infinite pixels, or where the
+        region has no window. Two constant images are compared by their brightness alone, so that equal ones score 1.
 
     Raises:
         ValueError: wrong type, shape or range.
@@ -43,8 +44,12 @@ def ssim(images: Tensor, reference: Tensor, data_range: float = 1.0) -> Tensor:
     a, b, finite = checked_pair(images, reference, data_range, "ssim")
     if min(a.shape[1:]) < MINIMUM_SIDE:
         return no_scores(a)
-    similarity, _ = _similarity(a / data_range, b / data_range)
-    return scores_where(finite, similarity)
+    similarity, _ = similarity_maps(a / data_range, b / data_range)
+    if region is None:
+        return scores_where(finite, fixed_order_mean(similarity.flatten(1)))
+    mask = checked_region(region, images, "ssim")
+    rim = WINDOW // 2
+    return scores_where(finite, region_mean(similarity, mask[:, rim:-rim, rim:-rim]))
 
 
 def ms_ssim(images: Tensor, reference: Tensor, data_range: float = 1.0) -> Tensor:
@@ -75,7 +80,7 @@ def ms_ssim(images: Tensor, reference: Tensor, data_range: float = 1.0) -> Tenso
     for scale in range(len(SCALE_WEIGHTS)):
         if scale > 0:
             a, b = _half(a), _half(b)
-        similarity, contrast = _similarity(a, b)
+        similarity, contrast = (fixed_order_mean(m.flatten(1)) for m in similarity_maps(a, b))
         factors.append(contrast)
     factors[-1] = similarity
     # One power at a time: a library's may round the end of a long row differently from its middle.
@@ -88,8 +93,8 @@ def ms_ssim(images: Tensor, reference: Tensor, data_range: float = 1.0) -> Tenso
     return scores_where(finite, torch.stack(scores) if scores else similarity)
 
 
-def _similarity(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean SSIM and mean contrast-structure ``[B]`` of ``[B,H,W]`` in [0,1]."""
+def similarity_maps(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Return SSIM and contrast-structure of each window, ``[B,H-10,W-10]``, of ``[B,H,W]`` over the data range."""
     c1, c2 = K1**2, K2**2
     mean_a, mean_b = _window(a), _window(b)
     mean_aa, mean_bb, mean_ab = mean_a * mean_a, mean_b * mean_b, mean_a * mean_b
@@ -97,7 +102,7 @@ def _similarity(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     covariance = _window(a * b) - mean_ab
     contrast = (2.0 * covariance + c2) / (variances + c2)
     brightness = (2.0 * mean_ab + c1) / (mean_aa + mean_bb + c1)
-    return fixed_order_mean((brightness * contrast).flatten(1)), fixed_order_mean(contrast.flatten(1))
+    return brightness * contrast, contrast
 
 
 def _window(planes: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Visibility of lung nodules as a task: contrast, detectability by a model observer, and false positives."""

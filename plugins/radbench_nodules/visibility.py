@@ -1,0 +1,319 @@
+"""The task ``nodule-visibility``: what enhancement must not break and hopefully improves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.contracts.config import Config as BaseConfig
+from radbench.contracts.config import param
+from radbench.contracts.errors import DatasetError
+from radbench.contracts.results import Failure, Sample, Status, TaskContext, TaskData, TaskResult
+from radbench.metrics.contrast import DISPLAY_NOISE, contrast_to_noise, ring_around
+from radbench.metrics.observer import (
+    Channels,
+    Hotelling,
+    channel_outputs,
+    pooled_covariance,
+    proportion_correct,
+    train_hotelling,
+    with_internal_noise,
+)
+from radbench_nodules.places import (
+    Habitat,
+    Nodule,
+    Place,
+    case_rng,
+    habitat_of,
+    lung_box,
+    nodule_free_places,
+    nodules_of,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A case's places and what the channels see there, standardised to its lung area.
+
+    Attributes:
+        nodules: N nodules.
+        free: for each nodule (for the case, where it has none) its nodule-free places, K or fewer.
+        present: ``[N,C]`` outputs at the nodules.
+        absent: ``[k,C]`` at the places of each entry of ``free``.
+    """
+
+    nodules: Sequence[Nodule]
+    free: Sequence[Sequence[Place]]
+    present: Array
+    absent: Sequence[Array]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A trained observer and its operating point.
+
+    Attributes:
+        observer: the channelized Hotelling observer.
+        threshold: the response above which it calls a nodule.
+        spread: ``[C]`` the channels' standard deviations within classes, which internal noise is told by.
+    """
+
+    observer: Hotelling
+    threshold: float
+    spread: Array
+
+
+class NoduleVisibility:
+    """Score an enhancement by how nodules stand out in it, and by how often something else looks like one.
+
+    A nodule is a connected component of ``nodule_mask``. Nodule-free places are drawn per case, from the run's seed and
+    the case's id: disks in the lungs away from nodules, with the nodules' sizes and, relative to the lungs, their
+    positions (both learnt from the train split). They are the same for every enhancer.
+
+    - ``cnr``: contrast-to-noise ratio against the ring round the nodule, mean over a case's nodules.
+    - ``cho_auc``: a channelized Hotelling observer, trained on the *enhanced* train split, responds at one place of
+      each test case: a nodule of its own (drawn by seed), or a nodule-free place where it has none.
+    - ``cho_2afc``: the same observer, all nodules against nodule-free places of their own image and size.
+    - ``cho_fpr`` and ``cho_sensitivity``: the observer trained on the *original* train images, with the threshold that
+      gave ``specificity`` there, looks at the enhanced test images without being trained anew. Whatever an enhancer
+      makes look like a nodule raises the first; what it wipes out lowers the second.
+
+    The observer sees each image standardised to its (true) lung area, mean 0 and standard deviation 1: as a reader
+    adapts, brightness and contrast alone change nothing.
+    """
+
+    class Config(BaseConfig):
+        """The observer's channels and training, the places, and the ring."""
+
+        channels: Literal["laguerre-gauss", "gabor"] = param(
+            "laguerre-gauss",
+            "the observer's channels; gabor: 3 frequencies x 4 orientations",
+            source="assumed; Gallas & Barrett 2003 (laguerre-gauss), Eckstein et al. 2000 (gabor)",
+        )
+        channel_count: int = param(5, "Laguerre-Gauss channels", source="assumed", ge=1, le=20)
+        channel_width: float = param(
+            1.0, "width of the channels in diameters of the nodule", source="assumed", gt=0.0, le=10.0
+        )
+        shrinkage: float = param(
+            0.1,
+            "share of the covariance that is shrunk to its diagonal, because nodules are few",
+            source="assumed; Schaefer & Strimmer 2005, target D",
+            ge=0.0,
+            le=1.0,
+        )
+        internal_noise: float = param(
+            0.0,
+            "standard deviation of noise in each channel, over the channel's own; 0 is off",
+            source="assumed",
+            ge=0.0,
+            le=100.0,
+        )
+        specificity: float = param(
+            0.9,
+            "specificity on the original train images that sets the threshold of cho_fpr and cho_sensitivity",
+            source="assumed",
+            gt=0.0,
+            lt=1.0,
+        )
+        free_places: int = param(
+            25, "nodule-free places for each nodule, and for each case without", source="assumed", ge=1, le=1000
+        )
+        clearance: float = param(
+            1.5,
+            "least distance of a nodule-free place's centre from any nodule, in its diameters",
+            source="assumed",
+            ge=0.5,
+            le=10.0,
+        )
+        position_spread: float = param(
+            0.08,
+            "kernel that smooths the nodules' positions, in sides of the lungs' box",
+            source="assumed",
+            gt=0.0,
+            le=1,
+        )
+        uniform_share: float = param(
+            0.1, "share of the nodule-free places that lie anywhere in the lungs", source="assumed", ge=0.0, le=1.0
+        )
+        min_diameter: float = param(
+            2.0,
+            "smallest nodule that counts, diameter in pixels; smaller ones are only kept clear of",
+            source="assumed",
+            ge=1,
+        )
+        min_train_nodules: int = param(8, "nodules that the train split must have", source="assumed", ge=2)
+        ring_gap: float = param(
+            0.25, "between nodule and ring, in diameters; at least a pixel", source="assumed", ge=0.0, le=2.0
+        )
+        ring_width: float = param(
+            0.5, "of the ring, in diameters; at least two pixels", source="assumed", gt=0.0, le=5.0
+        )
+
+    def __init__(self, config: NoduleVisibility.Config) -> None:
+        self.config = config
+        self.channels = Channels(config.channels, config.channel_count, config.channel_width)
+
+    def run(self, data: TaskData, context: TaskContext) -> TaskResult:
+        """Train the observers on the train split and score the test split.
+
+        Raises:
+            DatasetError: the train split has too few nodules, or no nodule-free place.
+        """
+        train, test = data.split("train"), data.split("test")
+        done, total = 0, 2 * len(train) + len(test)
+
+        def step(text: str) -> None:
+            nonlocal done
+            done += 1
+            context.progress(done, total, text)
+
+        habitat = self._habitat(train, step)
+        enhanced, original = self._train(train, habitat, context, step)
+        scores: dict[str, dict[str, float]] = {}
+        predictions: dict[str, dict[str, tuple[float, float]]] = {}
+        failures = []
+        for sample in test:
+            case_id = sample.case.case_id
+            try:
+                scores[case_id], prediction = self._score(sample, habitat, enhanced, original, context.seed)
+                if prediction is not None:
+                    predictions[case_id] = {"cho_auc": prediction}
+            except ValueError as error:
+                failures.append(Failure(case_id, Status.ERROR, str(error), "score"))
+            step("looking for nodules")
+        return TaskResult(scores, predictions, failures)
+
+    def places(self, sample: Sample, habitat: Habitat, seed: int) -> tuple[list[Nodule], list[list[Place]]]:
+        """Return a case's nodules, and for each of them (for the case, where it has none) the nodule-free places."""
+        case, k = sample.case, self.config.free_places
+        rng = case_rng(seed, case.case_id)
+        nodules = nodules_of(case, self.config.min_diameter)
+        box = lung_box(_plane(case.targets["lung_mask"]))
+        if nodules:
+            diameters = np.repeat([n.diameter for n in nodules], k)
+        else:
+            diameters = rng.choice(habitat.sizes, k) * (box.height if box else 1)
+            diameters = np.maximum(diameters, self.config.min_diameter)
+        drawn = nodule_free_places(case, habitat, list(diameters), self.config.clearance, rng)
+        groups = [drawn[i : i + k] for i in range(0, len(drawn), k)]
+        return nodules, [[place for place in group if place is not None] for group in groups]
+
+    def _habitat(self, train: Sequence[Sample], step: Callable[[str], None]) -> Habitat:
+        seen = []
+        for sample in train:
+            box = lung_box(_plane(sample.case.targets["lung_mask"]))
+            if box is not None:
+                seen.append((box, nodules_of(sample.case, self.config.min_diameter)))
+            step("finding nodules")
+        count, least = sum(len(nodules) for _, nodules in seen), self.config.min_train_nodules
+        if count < least:
+            raise DatasetError(
+                f"nodule-visibility trains its observer on the nodules of split 'train': it needs {least} and found "
+                f"{count} in {len(train)} cases. Take more patients or a higher prevalence of nodules "
+                f"(phantom-cxr[patients=80]), or lower min_train_nodules"
+            )
+        return habitat_of(seen, self.config.position_spread, self.config.uniform_share)
+
+    def _train(
+        self, train: Sequence[Sample], habitat: Habitat, context: TaskContext, step: Callable[[str], None]
+    ) -> tuple[Reader, Reader]:
+        """Return the observers of the enhanced and of the original images."""
+        looked: list[list[Looked]] = [[], []]
+        for sample in train:
+            where = self.places(sample, habitat, context.seed)
+            for images, image in zip(looked, (sample.image, sample.case.image), strict=True):
+                images.append(self._look(sample, image, where))
+            step("training the observer")
+        enhanced, original = (self._reader(images, context.seed) for images in looked)
+        return enhanced, original
+
+    def _reader(self, looked: Sequence[Looked], seed: int) -> Reader:
+        present = np.concatenate([one.present for one in looked])
+        absent = np.concatenate([rows for one in looked for rows in one.absent])
+        if len(absent) < 2 or len(present) < 1:
+            raise DatasetError(
+                f"nodule-visibility found {len(absent)} nodule-free places in split 'train': the lungs have no room "
+                f"for disks of the nodules' sizes; lower clearance ({self.config.clearance:g})"
+            )
+        config = self.config
+        observer = train_hotelling(absent, present, config.shrinkage, config.internal_noise)
+        spread = np.sqrt(np.diag(pooled_covariance(absent, present)))
+        heard = with_internal_noise(absent, spread, config.internal_noise, seed)
+        threshold = float(np.quantile(observer.responses(heard), config.specificity))
+        return Reader(observer, threshold, spread)
+
+    def _score(
+        self, sample: Sample, habitat: Habitat, enhanced: Reader, original: Reader, seed: int
+    ) -> tuple[dict[str, float], tuple[float, float] | None]:
+        """Return a case's scores, and its label and response for ``cho_auc``."""
+        case_id = sample.case.case_id
+        where = self.places(sample, habitat, seed)
+        looked = self._look(sample, sample.image, where)
+        present, absent = self._responses(enhanced, looked, seed, case_id)
+        called, alarmed = self._responses(original, looked, seed, case_id)
+        pairs = [proportion_correct(p, a) for p, a in zip(present, absent, strict=False)]
+        alarms = np.concatenate(alarmed) if alarmed else np.zeros(0)
+        scores = {
+            "cnr": _mean([self._cnr(sample, nodule) for nodule in where[0]]),
+            "cho_2afc": _mean(pairs),
+            "cho_sensitivity": _mean([float(r > original.threshold) for r in called]),
+            "cho_fpr": _mean([float(r > original.threshold) for r in alarms]),
+        }
+        if len(present):
+            return scores, (1.0, float(present[case_rng(seed, f"{case_id}:nodule").integers(len(present))]))
+        return scores, (0.0, float(absent[0][0])) if len(absent[0]) else None
+
+    def _look(self, sample: Sample, image: Tensor, where: tuple[Sequence[Nodule], Sequence[Sequence[Place]]]) -> Looked:
+        plane = _standardised(_plane(image), _plane(sample.case.targets["lung_mask"]))
+
+        def outputs(places: Sequence[Place]) -> Array:
+            seen = [channel_outputs(plane, place.centre, place.diameter, self.channels) for place in places]
+            return np.stack(seen) if seen else np.zeros((0, len(self.channels)))
+
+        nodules, free = where
+        return Looked(nodules, free, outputs(nodules), [outputs(places) for places in free])
+
+    def _responses(self, reader: Reader, looked: Looked, seed: int, case_id: str) -> tuple[Array, list[Array]]:
+        noise = self.config.internal_noise
+        answers = [
+            reader.observer.responses(
+                with_internal_noise(rows, reader.spread, noise, int(case_rng(seed, f"{case_id}:{i}").integers(2**32)))
+            )
+            for i, rows in enumerate([looked.present, *looked.absent])
+        ]
+        return answers[0], answers[1:]
+
+    def _cnr(self, sample: Sample, nodule: Nodule) -> float:
+        gap = max(self.config.ring_gap * nodule.diameter, 1.0)
+        width = max(self.config.ring_width * nodule.diameter, 2.0)
+        others = _plane(sample.case.targets["nodule_mask"]).astype(bool) & ~nodule.mask
+        ring = ring_around(nodule.mask, _plane(sample.case.targets["lung_mask"]), gap, width, others)
+        return contrast_to_noise(_plane(sample.image), nodule.mask, ring)
+
+
+def _standardised(image: Array, lungs: Array) -> Array:
+    """Return the image with mean 0 and standard deviation 1 over the lungs (over all, where there are none)."""
+    inside = image[lungs.astype(bool)]
+    area = inside if inside.size else image.ravel()
+    standardised: Array = (image - area.mean()) / math.hypot(float(area.std()), DISPLAY_NOISE)
+    return standardised
+
+
+def _plane(tensor: Tensor) -> Array:
+    plane: Array = tensor.detach().cpu().numpy()[0].astype(np.float64)
+    return plane
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [v for v in values if not math.isnan(v)]
+    return math.fsum(known) / len(known) if known else math.nan
