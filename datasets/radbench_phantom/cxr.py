@@ -19,7 +19,7 @@ from radbench_phantom.splits import THORAX_STREAM, split_of
 from radbench_phantom.thorax.labels import FINDINGS
 
 if TYPE_CHECKING:
-    from radbench_phantom.thorax.patient import Thorax
+    from radbench_phantom.thorax.patient import Thorax, Volume
 
 GENERATOR = 2
 """Raised whenever the pixels of a case change though the thorax does not; part of every case's digest."""
@@ -107,6 +107,8 @@ class PhantomCxr:
         import torch
 
         from radbench.xray import Pose
+        from radbench_phantom.cxr_film import FIELD
+        from radbench_phantom.cxr_looks import look_of
 
         thorax, c = self.thorax(case_id), self.config
         made = self._made(case_id, thorax)
@@ -114,8 +116,9 @@ class PhantomCxr:
         eager: dict[str, Any] = {name: torch.from_numpy(made[name])[None] for name in _MASKS}
         eager |= {name: levels[name] for name in _IMAGES[1:]}
         eager["findings"] = torch.tensor([float(v) for v in thorax.present.values()])
-        eager["view_pose"] = Pose(*c.pose)
-        fov = thorax.traits.fov_mm
+        look = None if c.look == "plain" else look_of(c, self._index(case_id))
+        eager["view_pose"] = Pose(*c.pose) if look is None else Pose(180.0 if look.view == "AP" else 0.0, look.tilt_deg)
+        extent = [thorax.traits.fov_mm * part for part in ((1.0, 1.0, 1.0) if look is None else FIELD)]
         return Case(
             case_id=case_id,
             patient_id=case_id,
@@ -129,7 +132,9 @@ class PhantomCxr:
                 "frame": c.frame,
                 "polarity": "dense is bright",
                 "bit_depth": 16,
-                "volume_spacing_mm": [fov / n for n in c.grid],
+                "lung_area": c.lung_area,
+                "volume_spacing_mm": [mm / n for mm, n in zip(extent, c.grid, strict=True)],
+                **({} if look is None else {"look": look.facts}),
                 **thorax.facts,
             },
             targets=_Targets(eager, self, case_id),
@@ -144,10 +149,12 @@ class PhantomCxr:
             return found
         import torch
 
+        from radbench_phantom.cxr_film import film_of
         from radbench_phantom.cxr_radiograph import radiograph_of
 
         with torch.no_grad():
-            made = radiograph_of(thorax.render(self.config.grid), self.config, self._index(case_id))
+            picture = radiograph_of if self.config.look == "plain" else film_of
+            made = picture(self._rendered(thorax), self.config, self._index(case_id))
         arrays: Arrays = {k: (v * LEVELS).round().numpy().astype(np.uint16) for k, v in made.images.items()}
         arrays |= {k: v.numpy() for k, v in made.masks.items()}
         arrays["spacing"] = np.asarray(made.spacing_mm, dtype=np.float64)
@@ -168,7 +175,7 @@ class PhantomCxr:
         found = recall(name, _VOLUMES) if self.config.cache else None
         if found is not None:
             return found
-        volume = self.thorax(case_id).render(self.config.grid)
+        volume = self._rendered(self.thorax(case_id))
         arrays: Arrays = {
             "volume_hu": volume.hu.numpy().astype(np.int16),
             "bone_volume": volume.bone_mask.numpy(),
@@ -176,6 +183,11 @@ class PhantomCxr:
         if self.config.cache:
             remember(name, arrays)
         return arrays
+
+    def _rendered(self, thorax: Thorax) -> Volume:
+        from radbench_phantom.cxr_film import render_for_film
+
+        return thorax.render(self.config.grid) if self.config.look == "plain" else render_for_film(thorax, self.config)
 
     def _index(self, case_id: str) -> int:
         index = int(case_id[1:]) if case_id[:1] == "p" and case_id[1:].isdecimal() else -1

@@ -34,6 +34,21 @@ class PhantomCxrConfig(Config):
     grid: tuple[int, int, int] = param(
         (128, 128, 128), "Voxels of the volume along z, y, x, over the patient's field of view.", source="assumed"
     )
+    look: Literal["plain", "stand", "bedside", "hospital"] = param(
+        "plain",
+        "Whose pictures they look like. plain: what the fields below say, alike for all. stand: PA at a chest stand; "
+        "bedside: AP, lying or sitting; hospital: some of each. There view, frame, beam, processing, edges and markers "
+        "are drawn by patient, except what is set below to other than its default, and physics=ct2xray, "
+        "spectrum=chest, frame=lungs and display=film unless set.",
+        source="assumed; greys, views and marks after hannover-cxr, covid-cxr-lungs and ChestX-ray14",
+    )
+    lung_area: Literal["any", "field", "clear"] = param(
+        "any",
+        "What lung_mask holds. any: whatever any voxel of the lungs along the ray is in. field: without what lies over "
+        "the spine and below the domes, as V7's masks of covid-cxr-lungs. clear: nor over heart and great vessels, as "
+        "masks of JSRT and Montgomery.",
+        source="paper: lung U-Net §2.1 (any); assumed (field, clear)",
+    )
     physics: Literal["drr", "ct2xray"] = param(
         "drr",
         "drr: parallel projection of mean attenuation. ct2xray: cone beam of ten energies through bone and tissue.",
@@ -111,6 +126,13 @@ class PhantomCxrConfig(Config):
     noise: float = param(1.0, "Factor on the CT's noise.", source="assumed", ge=0.0, le=10.0)
     cache: bool = param(True, "Keep what was made in the cache folder.", source="assumed")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_looks(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("look", "plain") != "plain":
+            return {"physics": "ct2xray", "spectrum": "chest", "frame": "lungs", "display": "film", **values}
+        return values
+
     @field_validator("grid")
     @classmethod
     def _possible_grid(cls, value: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -132,6 +154,10 @@ class PhantomCxrConfig(Config):
     def _consistent(self) -> Self:
         if not all(math.isfinite(a) and abs(a) <= 45 for a in self.pose):
             raise ValueError(f"pose must be two angles from -45 to 45 degrees; got {self.pose}")
+        if self.look != "plain" and (self.physics == "drr" or self.display == "paper"):
+            raise ValueError(f"look={self.look} needs physics=ct2xray and display=film or log")
+        if self.look != "plain" and self.pose[0]:
+            raise ValueError(f"look={self.look} is a frontal view: of pose the elevation alone can be set")
         if self.physics == "drr" and any(self.pose):
             raise ValueError("physics=drr has parallel frontal rays alone; physics=ct2xray takes a pose")
         if not 500 <= self.source_isocentre_mm <= self.source_detector_mm:

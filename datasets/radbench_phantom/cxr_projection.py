@@ -108,6 +108,15 @@ class Projector:
             any_along.clamp(max=1.0), size=self.pixels, mode="bilinear", align_corners=False
         )
 
+    def length(self, mask: Tensor) -> Tensor:
+        """Return the mm of each ray in a mask: float32 ``[1,1,h,w]``."""
+        if self.config.physics == "ct2xray":
+            return project(mask.float()[None, None], self.pose, self.geometry)
+        along = mask.sum(1).float().flip(0)[None, None] * self.spacing_mm[1]
+        if tuple(along.shape[2:]) == self.pixels:
+            return along
+        return torch.nn.functional.interpolate(along, size=self.pixels, mode="bilinear", align_corners=False)
+
 
 def shown(log: Tensor, config: PhantomCxrConfig, middle: float, pixel_mm: float) -> Tensor:
     """Show -ln of an intensity as it is ("log") or through a film's sigmoid ("film"), dense is bright.

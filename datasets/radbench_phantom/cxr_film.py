@@ -1,0 +1,239 @@
+"""From a rendered thorax to a hospital's film of it: view, frame and turn of the detector, then greys and marks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from radbench.xray import ConeBeamGeometry, Pose, project, scale_to_unit, spectrum, ten_energies
+from radbench.xray.intensity import log_intensity
+from radbench.xray.materials import density_from_hu
+from radbench_phantom.cxr_config import PhantomCxrConfig
+from radbench_phantom.cxr_looks import Look, look_of
+from radbench_phantom.cxr_lung_area import hiding, seen_lung
+from radbench_phantom.cxr_marks import with_blades, with_marks
+from radbench_phantom.cxr_processing import Levels, greys, measured
+from radbench_phantom.cxr_projection import CHEST
+from radbench_phantom.cxr_radiograph import Radiograph, bone_of, mineral_of, sixteen_bits
+
+if TYPE_CHECKING:
+    from radbench_phantom.thorax.patient import Thorax, Volume
+
+_NOISE = 64
+_BODY_MM = 100.0
+FIELD = (1.14, 0.9, 1.14)
+"""What is rendered for a film along z, y and x, over the patient's field of view: shoulders, arms and neck as well."""
+
+
+def render_for_film(thorax: Thorax, config: PhantomCxrConfig) -> Volume:
+    """Render a patient as wide as a film may show, without a CT scanner's blur and noise."""
+    fov = thorax.traits.fov_mm
+    z, y, x = (fov * part / n for part, n in zip(FIELD, config.grid, strict=True))
+    return thorax.render(config.grid, (z, y, x), noise=False)
+
+
+def tilted(volume: Volume, degrees: float, view: str) -> Volume:
+    """Return a volume sheared so that a level beam shows what a tilted one would on a detector that stays level.
+
+    A point at depth y (from the middle, towards posterior) moves along z by ``tan(degrees) * y`` against the tube: seen
+    from a source in height h at distance D it falls where ``z - h y / D`` would from the middle.
+
+    Args:
+        volume: the patient.
+        degrees: how far the tube stands above the middle.
+        view: "PA" (tube behind the patient) or "AP".
+    """
+    if not degrees:
+        return volume
+    count, depth, _ = volume.hu.shape
+    dz, dy, _ = volume.spacing_mm
+    y = (torch.arange(depth) - (depth - 1) / 2) * dy
+    shift = (y if view == "PA" else -y) * math.tan(math.radians(degrees)) / dz
+    whole = torch.floor(shift)
+
+    def moved(values: Tensor, by: Tensor) -> Tensor:
+        at = (torch.arange(count)[:, None] + by.long()[None]).clamp(0, count - 1)
+        return values.gather(0, at[:, :, None].expand(values.shape))
+
+    part = (shift - whole)[None, :, None]
+    near = torch.floor(shift + 0.5)
+    return replace(
+        volume,
+        hu=moved(volume.hu, whole) * (1 - part) + moved(volume.hu, whole + 1) * part,
+        labels=moved(volume.labels, near),
+        finding_masks={k: moved(v, near) for k, v in volume.finding_masks.items()},
+    )
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Where the image's pixels lie, in mm at the isocentre from the central ray (down, towards the patient's left).
+
+    Attributes:
+        middle: of the image.
+        height, width: of the image.
+        turn_deg: clockwise.
+        size: pixels along each side.
+    """
+
+    middle: tuple[float, float]
+    height: float
+    width: float
+    turn_deg: float
+    size: int
+
+    @property
+    def spacing_mm(self) -> tuple[float, float]:
+        return self.height / self.size, self.width / self.size
+
+    def places(self) -> tuple[Tensor, Tensor]:
+        """Return how far down and to the left side each pixel lies: float64 ``[S,S]``."""
+        at = (torch.arange(self.size, dtype=torch.float64) + 0.5) / self.size - 0.5
+        down, across = at[:, None] * self.height, at[None] * self.width
+        c, s = math.cos(math.radians(self.turn_deg)), math.sin(math.radians(self.turn_deg))
+        return self.middle[0] + c * down + s * across, self.middle[1] + c * across - s * down
+
+
+class _Detector:
+    """The rays of one film, sampled where the frame's pixels are."""
+
+    def __init__(self, volume: Volume, look: Look, frame: _Frame) -> None:
+        down, across = frame.places()
+        self.pixel = min(frame.spacing_mm)
+        rows, columns = (2 * math.ceil(float(v.abs().max()) / self.pixel + 2) for v in (down, across))
+        self.geometry = geometry(volume, look, (rows, columns), self.pixel)
+        self.pose = Pose(180.0 if look.view == "AP" else 0.0)
+        self.at = torch.stack([across / (columns * self.pixel / 2), down / (rows * self.pixel / 2)], dim=-1)[None]
+        self.depth_mm = volume.spacing_mm[1]
+
+    def sum(self, field: Tensor) -> Tensor:
+        """Return a field's sum along each ray of the detector: ``[1,1,h,w]`` in its unit times mm."""
+        if not bool(field.any()):
+            return torch.zeros((1, 1, *self.geometry.detector_shape))
+        seen = project(field.float()[None, None], self.pose, self.geometry)
+        return seen.flip(-1) if self.pose.azimuth_deg else seen
+
+    def look_up(self, image: Tensor, mode: str) -> Tensor:
+        """Return an image of the detector at the frame's pixels."""
+        return grid_sample(image, self.at.to(image), mode=mode, padding_mode="border", align_corners=False)
+
+    def image(self, field: Tensor) -> Tensor:
+        """Return a field's ray sums in cm times its unit at the frame's pixels: float64 ``[1,1,S,S]``."""
+        return self.look_up(self.sum(field), "bicubic").clamp_min(0.0).double() / 10
+
+    def length(self, mask: Tensor) -> Tensor:
+        """Return the mm of the rays in a mask, at the frame's pixels."""
+        return self.look_up(self.sum(mask), "bilinear")
+
+    def mask(self, mask: Tensor, *, small: bool = False) -> Tensor:
+        """Return the pixels that rays through the mask cover by half, of a small mask the most covered at least."""
+        depth = self.sum(mask) / self.depth_mm
+        through = (depth >= min(0.5, float(depth.max()) or 1.0) if small else depth >= 0.5).float()
+        covered = self.look_up(through, "bilinear")
+        return covered >= (min(0.5, float(covered.max()) or 1.0) if small else 0.5)
+
+
+def geometry(volume: Volume, look: Look, pixels: tuple[int, int], pixel_mm: float) -> ConeBeamGeometry:
+    """Return source and detector of a look, with pixels of ``pixel_mm`` at the isocentre."""
+    larger = pixel_mm * look.source_detector_mm / look.source_isocentre_mm
+    return ConeBeamGeometry(
+        look.source_detector_mm, look.source_isocentre_mm, pixels, (larger, larger), volume.spacing_mm
+    )
+
+
+def film_of(volume: Volume, config: PhantomCxrConfig, index: int) -> Radiograph:
+    """Make a patient's film and targets by the look that is drawn for it.
+
+    Args:
+        volume: the patient, as :func:`render_for_film` gives it.
+        config: with ``look`` other than "plain".
+        index: number of the patient.
+
+    Returns:
+        Images and masks that all lie under the same rays and the same turn of the detector. Scatter, noise, blur, edges
+        and marks are in the image alone; ``soft_tissue_image`` has the image's processing and curve.
+    """
+    look = look_of(config, index)
+    volume = tilted(volume, look.tilt_deg, look.view)
+    frame = _framed(volume, look, config)
+    rays = _Detector(volume, look, frame)
+    bone, lung, mineral = bone_of(volume, config), volume.lung_mask, mineral_of(volume)
+    density = density_from_hu(volume.hu)
+    none = torch.zeros(())
+    hard, tissue, bony = (rays.image(torch.where(m, density, none)) for m in (mineral, ~mineral, bone))
+    spared = rays.image(bone) * float(density_from_hu(torch.tensor(config.soft_tissue_fill_hu)))
+    in_lung = [rays.image(torch.where(m & lung, density, none)) for m in (mineral, ~mineral)]
+    masks = {
+        "lung_mask": rays.mask(lung),
+        "bone_mask": rays.mask(volume.bone_mask),
+        "heart_mask": rays.mask(volume.heart_mask),
+        "nodule_mask": rays.mask(volume.nodule_mask, small=True),
+    }
+    masks["lung_mask"] = masks["lung_mask"] | masks["nodule_mask"]
+    whole, soft = _log(hard, tissue, config), _log((hard - bony).clamp_min(0.0), tissue + spared, config)
+    parts = {
+        "lung_image": _log(in_lung[0], in_lung[1], config) * masks["lung_mask"],
+        "bone_image": _log(bony, torch.zeros_like(bony), config) * masks["bone_mask"],
+    }
+    pictures = {name: scale_to_unit(1 - torch.exp(-log)) for name, log in parts.items()}
+    deep = rays.length(lung)
+    levels = Levels((deep >= 0.5 * deep.max()) & ~masks["heart_mask"], masks["heart_mask"])
+    pixel = math.sqrt(frame.spacing_mm[0] * frame.spacing_mm[1])
+    noise = int(np.random.default_rng((_NOISE, config.seed, index)).integers(2**62))
+    image, pictures["soft_tissue_image"] = greys(
+        [measured(whole, look, pixel, noise), soft], levels, look, config, pixel
+    )
+    steps = 2**look.bits - 1
+    pictures["image"] = (with_marks(with_blades(image, look.blades), look.marks).clamp(0, 1) * steps).round() / steps
+    masks["lung_mask"] = seen_lung(
+        masks["lung_mask"], [(rays.length(m), least) for m, least in hiding(volume, config.lung_area)]
+    )
+    return Radiograph(
+        {name: sixteen_bits(p) for name, p in pictures.items()},
+        {name: m[0, 0] for name, m in masks.items()},
+        frame.spacing_mm,
+    )
+
+
+def _log(bone: Tensor, tissue: Tensor, config: PhantomCxrConfig) -> Tensor:
+    """Return -ln of the share of the beam that passes these g/cm^2."""
+    beam = spectrum(*zip(*CHEST, strict=True)) if config.spectrum == "chest" else ten_energies()
+    return (math.log(beam.total) - log_intensity(bone, tissue, beam)).clamp_min(0.0)
+
+
+def _framed(volume: Volume, look: Look, config: PhantomCxrConfig) -> _Frame:
+    """Return what the film shows: the lungs with the look's margins, as far as the volume reaches."""
+    dz, _, dx = volume.spacing_mm
+    count, _, columns = volume.hu.shape
+    pixel = min(dz, dx)
+    pixels = (math.ceil(count * dz / pixel), math.ceil(columns * dx / pixel))
+    pose = Pose(180.0 if look.view == "AP" else 0.0)
+    depth = project(volume.lung_mask.float()[None, None], pose, geometry(volume, look, pixels, pixel))[0, 0]
+    depth = depth.flip(-1) if pose.azimuth_deg else depth
+    # What rays pass that leave the volume within the body is not all there.
+    near = look.source_isocentre_mm / (look.source_isocentre_mm + _BODY_MM)
+    reach = (0.5 * count * dz * near, 0.5 * columns * dx * near)
+    seen = (depth >= 0.5 * volume.spacing_mm[1]).nonzero()
+    if config.frame == "volume" or not len(seen):
+        side = 2 * min(reach)
+        return _Frame((0.0, 0.0), side, side, 0.0, config.size)
+    low, high = (
+        [(float(v) + 0.5 - n / 2) * pixel for v, n in zip(corner, pixels, strict=True)]
+        for corner in (seen.amin(0), seen.amax(0))
+    )
+    above, below, right, left = look.margins_mm
+    top, bottom, first, last = low[0] - above, high[0] + below, low[1] - right, high[1] + left
+    height = max(bottom - top, (last - first) / look.aspect)
+    turned = 1 + abs(math.sin(math.radians(look.turn_deg)))
+    height = min(height, 2 * reach[0] / turned, 2 * reach[1] / turned / look.aspect)
+    width = height * look.aspect
+    middle = ((top + bottom) / 2, (first + last) / 2)
+    free = (max(reach[0] - turned * height / 2, 0.0), max(reach[1] - turned * width / 2, 0.0))
+    down, across = (min(max(m, -f), f) for m, f in zip(middle, free, strict=True))
+    return _Frame((down, across), height, width, look.turn_deg, config.size)
