@@ -1,17 +1,22 @@
-"""The shoulder girdle: clavicles, scapulae and upper arms."""
+"""The shoulder girdle of raised arms, as for CT; which girdle a patient has."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from radbench_phantom.thorax.grid import Points
+from radbench_phantom.thorax.hanging import hanging_girdle
 from radbench_phantom.thorax.labels import Anatomy
 from radbench_phantom.thorax.traits import Traits
 from radbench_phantom.thorax.tubes import Tubes, along_curve
 
 
 def girdle_tubes(traits: Traits) -> list[Tubes]:
-    """Return clavicles, scapulae and upper arms, the arms raised."""
+    """Return clavicles, scapulae and upper arms as the patient holds them."""
+    return _raised_girdle(traits) if traits.stance.arms_up else hanging_girdle(traits)
+
+
+def _raised_girdle(traits: Traits) -> list[Tubes]:
     out = []
     for side, clavicle, scapula in (
         (1.0, Anatomy.CLAVICLE_LEFT, Anatomy.SCAPULA_LEFT),

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from radbench_phantom.thorax.findings import Finding, drawn_devices, drawn_findings
 from radbench_phantom.thorax.labels import BONE_LABELS, FINDINGS, LUNG_LABELS, Anatomy
+from radbench_phantom.thorax.stance import drawn_stance
 from radbench_phantom.thorax.traits import Traits, drawn_traits
 
 # Streams of random numbers: what one of them draws never moves another, so findings cannot depend on build or dose.
@@ -53,7 +54,7 @@ class ThoraxConfig:
         devices: share of the patients with each device.
         kernel: reconstruction kernel, one of ``scanner.KERNELS``.
         noise: factor on the scan's noise.
-        upright: whether pleural fluid and air part as in a standing patient, as for a radiograph.
+        upright: whether the patient stands, as for a radiograph: arms hang, pleural fluid and air part.
     """
 
     prevalence: Mapping[str, float] = field(default_factory=lambda: PREVALENCE)
@@ -211,6 +212,9 @@ def thorax_patient(seed: int, index: int, config: ThoraxConfig | None = None) ->
         return np.random.default_rng((stream, seed, index))
 
     traits = drawn_traits(rng(_TRAITS), config.contrast)
+    own = np.random.default_rng((_ANATOMY, seed, index, 40))
+    stance = drawn_stance(own, traits.sex == "male", traits.age, traits.bmi, config.upright)
+    traits = replace(traits, stance=stance)
     if config.upright:
         # Standing, at full breath, the diaphragm is lower.
         traits = replace(traits, breath_mm=traits.breath_mm + 14.0)

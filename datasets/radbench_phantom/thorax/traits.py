@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from radbench_phantom.thorax.grid import Points, Posture
+from radbench_phantom.thorax.stance import Stance
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Traits:
         fov_mm: edge of the field of view that a cubic volume shows.
         offset_mm: centre of the field of view in the patient (z, y, x).
         posture: how the patient lies.
+        stance: how the patient holds arms and shoulders, and how the sides differ.
     """
 
     sex: str
@@ -53,6 +55,7 @@ class Traits:
     fov_mm: float
     offset_mm: tuple[float, float, float]
     posture: Posture
+    stance: Stance = field(default_factory=Stance)
 
     def place(self, points: Points) -> Points:
         """Take points ``[...,3]`` (z, y, x mm) of the reference thorax to this patient's size."""

@@ -1,12 +1,16 @@
-"""The body's outline: skin, fat and muscle of the chest wall, breasts, neck and raised arms."""
+"""The body's outline: skin, fat and muscle of the chest wall, breasts, neck and arms."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from radbench_phantom.thorax.grid import Grid, ellipsoid, interpolated, smooth_min
+from radbench_phantom.thorax.breasts import breast_box, breast_distance
+from radbench_phantom.thorax.grid import Corner, Grid, Points, interpolated, smooth_min
+from radbench_phantom.thorax.muscles import muscles, round_cone
 from radbench_phantom.thorax.traits import Traits
 
 At = tuple[Tensor, Tensor, Tensor]
@@ -33,6 +37,28 @@ _MUSCLE = np.array(
     ],
     dtype=np.float64,
 )
+# The same where the arms hang: no more than the cage's own muscles; shoulders and arms are laid on.
+_TRUNK = np.array(
+    [
+        (-200, 138, -116, 94),
+        (-140, 139, -116, 102),
+        (-85, 139, -115, 107),
+        (-35, 138, -110, 113),
+        (-10, 136, -108, 115),
+        (15, 133, -106, 114),
+        (40, 129, -101, 110),
+        (65, 123, -92, 104),
+        (85, 115, -82, 97),
+        (100, 106, -76, 90),
+        (115, 96, -71, 82),
+        (130, 83, -66, 74),
+        (145, 71, -62, 67),
+        (160, 63, -60, 62),
+        (178, 58, -58, 58),
+        (215, 55, -57, 56),
+    ],
+    dtype=np.float64,
+)
 _EXPONENT = 2.35
 
 
@@ -41,7 +67,8 @@ def muscle_distance(at: At, traits: Traits) -> Tensor:
     x, y, z = at
     sz, sy, sx = traits.scale
     zc = z / sz
-    half, front, back = (interpolated(zc, _MUSCLE[:, 0], _MUSCLE[:, i]) for i in (1, 2, 3))
+    table = _MUSCLE if traits.stance.arms_up else _TRUNK
+    half, front, back = (interpolated(zc, table[:, 0], table[:, i]) for i in (1, 2, 3))
     half, front, back = half * sx, front * sy, back * sy
     middle = front + 0.55 * (back - front)
     dy = y - middle
@@ -49,7 +76,7 @@ def muscle_distance(at: At, traits: Traits) -> Tensor:
     v = (dy.abs() / torch.where(dy < 0, middle - front, back - middle)).clamp(min=1e-4)
     g = (u**_EXPONENT + v**_EXPONENT) ** (1 / _EXPONENT)
     d = (g - 1) * (torch.hypot(x, dy) / g).clamp(min=20.0)
-    slope = (interpolated(zc + 3, _MUSCLE[:, 0], _MUSCLE[:, 1]) * sx - half) / (3 * sz)
+    slope = (interpolated(zc + 3, table[:, 0], table[:, 1]) * sx - half) / (3 * sz)
     # The furrow along the spine.
     furrow = 6.0 * torch.exp(-((x / 14.0) ** 2)) * (dy > 0)
     return (d + furrow) / torch.sqrt(1 + slope**2)
@@ -58,56 +85,80 @@ def muscle_distance(at: At, traits: Traits) -> Tensor:
 def fat_depth(at: At, traits: Traits) -> Tensor:
     """Return the depth of the subcutaneous fat (mm) on the way out from a place."""
     x, y, z = at
+    left, right = traits.stance.fat
     side = (x.abs() / (150.0 * traits.scale[2])).clamp(max=1.0)
     low = torch.sigmoid((-z - 60.0) / 30.0)
     weight = 0.45 + 0.4 * side**2 + 0.35 * low + 0.15 * (y > 40)
-    return traits.fat_mm * weight
+    return weight * (traits.fat_mm * (0.5 * (left + right) + 0.5 * (left - right) * torch.tanh(x / 40.0)))
 
 
-def breast_distance(at: At, traits: Traits, out: float) -> Tensor:
-    """Return the approximate signed distance (mm) to both breasts, widened by ``out`` mm."""
-    x, y, z = at
-    sz, sy, sx = traits.scale
-    stand = traits.breast_mm
-    front = -108.0 * sy - 0.45 * traits.fat_mm
-    centre = np.array([(-2.0 - 0.55 * stand) * sz, front + 0.62 * 46.0 - 0.75 * stand, 0.0])
-    radii = np.array([50.0 + 0.5 * stand, 46.0 + 0.25 * stand, 48.0 + 0.3 * stand]) + out
-    return ellipsoid((x.abs() - 68.0 * sx, y, z), centre, radii)
-
-
-def arm_distance(at: At, traits: Traits) -> Tensor:
+def raised_arm_distance(at: At, traits: Traits) -> Tensor:
     """Return the approximate signed distance (mm) to the raised upper arms' muscle: two round cones a side."""
     x, y, z = at
-    out = None
     joints = traits.place(np.array([(98.0, 6, 112), (150, 4, 158), (196, -2, 180), (330, -12, 214)]))
     radii = np.array([40.0, 46, 42, 36]) * traits.scale[2]
+    out = None
     for a, b, ra, rb in zip(joints[:-1], joints[1:], radii[:-1], radii[1:], strict=True):
-        way = b - a
-        d = (z - float(a[0]), y - float(a[1]), x.abs() - float(a[2]))
-        t = sum(c * float(w) for c, w in zip(d, way, strict=True)) / float(way @ way)
-        assert isinstance(t, Tensor)
-        t = t.clamp(0.0, 1.0)
-        apart = [(c - t * float(w)) ** 2 for c, w in zip(d, way, strict=True)]
-        part = torch.sqrt(apart[0] + apart[1] + apart[2]) - (float(ra) + t * float(rb - ra))
+        part = round_cone((x.abs(), y, z), a, b, float(ra), float(rb))
         out = part if out is None else torch.minimum(out, part)
     assert out is not None
     return out
 
 
-def outline(grid: Grid, traits: Traits) -> tuple[Tensor, Tensor]:
-    """Return signed distances (mm) to the skin and to the muscle under the fat, ``[D,H,W]`` each.
+@dataclass(frozen=True)
+class Outline:
+    """Surfaces of the body on a grid, ``[D,H,W]``.
+
+    Attributes:
+        skin, muscle: signed distances (mm) to the skin and to the muscle under the fat.
+        seams: 0 to 1, planes of fat between muscles.
+    """
+
+    skin: Tensor
+    muscle: Tensor
+    seams: Tensor
+
+
+def outline(grid: Grid, traits: Traits, uneven: Tensor) -> Outline:
+    """Return the body's surfaces.
 
     Args:
         grid: the grid.
         traits: the patient.
+        uneven: mm ``[D,H,W]`` by which the muscle's surface lies further in.
     """
     at = (grid.X, grid.Y, grid.Z)
-    muscle = muscle_distance(at, traits)
-    shoulders = int((grid.axes[0] < 40.0 * traits.scale[0]).sum())
-    if shoulders < grid.shape[0]:
-        upper = (grid.X[shoulders:], grid.Y[shoulders:], grid.Z[shoulders:])
-        muscle[shoulders:] = smooth_min(muscle[shoulders:], arm_distance(upper, traits), 18.0)
+    muscle = muscle_distance(at, traits) + uneven
+    if traits.stance.arms_up:
+        shoulders = int((grid.axes[0] < 40.0 * traits.scale[0]).sum())
+        if shoulders < grid.shape[0]:
+            upper = (grid.X[shoulders:], grid.Y[shoulders:], grid.Z[shoulders:])
+            muscle[shoulders:] = smooth_min(muscle[shoulders:], raised_arm_distance(upper, traits), 18.0)
+    seams = torch.zeros(grid.shape, device=grid.device)
+    width = 1.1 + 0.05 * traits.fat_mm
+    fat = []
+    for part in muscles(traits):
+        box = grid.box(_corner(part.low), _corner(part.high))
+        if box is None:
+            continue
+        d = part.distance(grid.at(box))
+        if part.fat:
+            fat.append((box, d, part.fillet))
+            continue
+        d += uneven[box]
+        if part.seam:
+            seams[box] = torch.maximum(seams[box], torch.exp(-(((d - width) / width) ** 2)))
+        muscle[box] = smooth_min(muscle[box], d, part.fillet)
     skin = muscle - fat_depth(at, traits) - 2.0
+    for box, d, fillet in fat:
+        skin[box] = smooth_min(skin[box], d, fillet)
     if traits.breast_mm > 0:
-        skin = smooth_min(skin, breast_distance(at, traits, 2.0), 22.0)
-    return skin, muscle
+        for k in (0, 1):
+            box = breast_box(grid, traits, k)
+            if box is not None:
+                skin[box] = smooth_min(skin[box], breast_distance(grid.at(box), traits, k, 2.0), 14.0)
+    return Outline(skin, muscle, seams)
+
+
+def _corner(point: Points) -> Corner:
+    return float(point[0]), float(point[1]), float(point[2])
