@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from radbench_phantom.thorax.canvas import Canvas
-from radbench_phantom.thorax.grid import ellipsoid
+from radbench_phantom.thorax.grid import ellipsoid, smooth_min
+from radbench_phantom.thorax.heart import WALL, chambers, envelope, from_heart, heart_frame, millimetres
 from radbench_phantom.thorax.labels import Anatomy
 from radbench_phantom.thorax.lungs import diaphragm_distance
-from radbench_phantom.thorax.mediastinum import CHAMBERS, chamber_distance, great_vessels, heart_distance, nodes
+from radbench_phantom.thorax.mediastinum import great_vessels, nodes
 from radbench_phantom.thorax.tubes import joined, stamp
 
 if TYPE_CHECKING:
@@ -28,22 +29,7 @@ def paint_mediastinum(thorax: Thorax, canvas: Canvas) -> None:
         canvas: with wall, abdomen and lungs painted.
     """
     traits, grid = thorax.traits, canvas.grid
-    size = float(np.prod(traits.scale)) ** (1 / 3) * traits.heart
-    box = grid.box((-130 * size, -130, -90 * size), (70 * size, 70, 130 * size))
-    if box is not None:
-        at = grid.at(box)
-        # The heart rests on the diaphragm.
-        floor = diaphragm_distance(at, traits)
-        heart = torch.maximum(heart_distance(at, traits), floor + 1.0)
-        canvas.paint(box, heart, traits.muscle_hu - 6.0 + (45.0 if traits.contrast else 0.0), Anatomy.HEART)
-        grooves = (
-            chamber_distance(at, traits, "left ventricle") - chamber_distance(at, traits, "right ventricle")
-        ).abs()
-        fat = torch.maximum(grooves - 4.0, (heart + 3.5).abs() - 3.5)
-        canvas.paint(box, torch.maximum(fat, heart), -70.0, None)
-        for name, (_, _, _, wall) in CHAMBERS.items():
-            d = torch.maximum(chamber_distance(at, traits, name) + wall, heart + 2.0)
-            canvas.paint(box, d, traits.blood_hu * (0.95 if "left" in name else 1.05), None)
+    _paint_heart(thorax, canvas)
     for centre, radius, hu in nodes(traits, thorax.anatomy_rng(5)):
         b = grid.box(tuple(centre - 9), tuple(centre + 9))
         if b is not None:
@@ -51,8 +37,8 @@ def paint_mediastinum(thorax: Thorax, canvas: Canvas) -> None:
     vessels = great_vessels(traits)
     for name, hu, wall in (
         ("gullet", 28.0, 0.0),
-        ("veins", traits.blood_hu, 0.0),
-        ("pulmonary", traits.blood_hu, 0.0),
+        ("veins", traits.blood_right_hu, 0.0),
+        ("pulmonary", 0.5 * (traits.blood_hu + traits.blood_right_hu), 0.0),
         ("aorta", traits.blood_hu, 0.0),
         ("airway", 10.0, 1.3),
     ):
@@ -66,3 +52,36 @@ def paint_mediastinum(thorax: Thorax, canvas: Canvas) -> None:
             plaques = grid.texture(thorax.scan_seed(24), 7.0) - 1.9 + 0.02 * (traits.age - 55)
             part = plaques.clamp(0.0, 1.0) * (1 - (distance.abs() - 0.5).clamp(min=0.0) / grid.h).clamp(min=0.0)
             canvas.hu += part * (700.0 - canvas.hu)
+
+
+def _paint_heart(thorax: Thorax, canvas: Canvas) -> None:
+    traits, grid = thorax.traits, canvas.grid
+    low, high = from_heart([(-70.0, -95.0, -52.0), (40.0, 30.0, 88.0)], traits)
+    tilt = 25.0 + 0.5 * max(0.0, -low[0] - 60.0)
+    box = grid.box((low[0] - tilt - 30.0, low[1], low[2] - tilt), (high[0] + tilt, high[1], high[2] + tilt))
+    if box is None:
+        return
+    at, mm = grid.at(box), millimetres(traits)
+    parts = chambers(heart_frame(at, traits))
+    # The heart rests on the diaphragm.
+    floor = diaphragm_distance(at, traits) + 1.0
+    whole = torch.maximum(envelope(parts) * mm, floor)
+    canvas.paint(box, whole, -88.0, Anatomy.HEART)
+    muscle = traits.muscle_hu - 6.0 + (0.22 * traits.blood_hu if traits.contrast else 0.0)
+    deep = torch.maximum(whole + 1.5, floor + 2.0)
+    right, left = traits.blood_right_hu, traits.blood_hu
+    ventricle = parts["left ventricle"]
+    for names, wall, blood in (
+        (("right ventricle", "outflow"), WALL["right ventricle"], 0.5 * (right + left)),
+        (("right atrium", "right auricle"), 2.5, right),
+        (("left atrium", "left auricle"), 2.5, left),
+        (("left ventricle",), WALL["left ventricle"], left),
+    ):
+        d = parts[names[0]]
+        for other in names[1:]:
+            d = smooth_min(d, parts[other], 8.0)
+        canvas.paint(box, torch.maximum(d * mm, deep), muscle, None)
+        inner = torch.maximum((d + wall) * mm, deep + wall)
+        if names[0] == "right ventricle":
+            inner = torch.maximum(inner, (2.0 - ventricle) * mm)
+        canvas.paint(box, inner, blood, None)

@@ -1,158 +1,182 @@
-"""The mediastinum: heart chambers, great vessels, gullet, windpipe and the fat that holds them."""
+"""The mediastinum: great vessels, gullet, windpipe, nodes and the fat that holds them."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from radbench_phantom.thorax.cage import spine_front, sternum_depth
 from radbench_phantom.thorax.grid import ellipsoid, interpolated, smooth_min
+from radbench_phantom.thorax.heart import coarsely, from_heart, heart_frame, millimetres
+from radbench_phantom.thorax.heart import heart_distance as heart_distance
 from radbench_phantom.thorax.labels import Anatomy
 from radbench_phantom.thorax.traits import Traits
 from radbench_phantom.thorax.tubes import Tubes, along_curve
 
 At = tuple[Tensor, Tensor, Tensor]
 
-_AXIS = np.array([-0.42, -0.50, 0.76])  # from the heart's base to its apex (z, y, x)
-_SIDE = np.cross(_AXIS, [1.0, 0.0, 0.0])
-_TURN = np.stack([_AXIS, _SIDE / np.linalg.norm(_SIDE), np.cross(_AXIS, _SIDE / np.linalg.norm(_SIDE))])
-_PIVOT = np.array([-20.0, -25.0, 8.0])
-
-# Centre (z, y, x), semi-axes, whether turned into the heart's axis, wall (mm).
-CHAMBERS = {
-    "left ventricle": ((-30.0, -34.0, 38.0), (48.0, 33.0, 34.0), True, 10.0),
-    "right ventricle": ((-30.0, -56.0, 12.0), (46.0, 25.0, 33.0), True, 4.0),
-    "right atrium": ((-16.0, -30.0, -18.0), (34.0, 27.0, 22.0), False, 3.0),
-    "left atrium": ((4.0, 4.0, 5.0), (24.0, 20.0, 35.0), False, 3.0),
-}
-
-
-def chamber_distance(at: At, traits: Traits, name: str) -> Tensor:
-    """Return the approximate signed distance (mm) to a chamber with its wall."""
-    centre, radii, turned, _ = CHAMBERS[name]
-    size = traits.heart * float(np.prod(traits.scale)) ** (1 / 3)
-    # An enlarged heart grows to the left and downwards from its base; it follows the diaphragm's stand.
-    c = traits.place(np.asarray(centre)) + traits.heart_shift(np.asarray(centre) - _PIVOT)
-    return ellipsoid(at, c, np.asarray(radii) * size, _TURN if turned else None)
-
-
-def heart_distance(at: At, traits: Traits) -> Tensor:
-    """Return the approximate signed distance (mm) to the whole heart."""
-    parts = [chamber_distance(at, traits, name) for name in CHAMBERS]
-    out = parts[0]
-    for p in parts[1:]:
-        out = smooth_min(out, p, 14.0)
-    return out
-
-
-# Height, half width, middle and half depth of the mediastinum beside heart and spine.
-_MIDDLE = np.array(
+# Height; right edge, left edge, middle and half depth of what lies before and beside the windpipe: the great veins, the
+# arch and its branches; behind it lungs reach in towards windpipe and gullet, which have a narrower band.
+_VESSELS = np.array(
     [
-        (-140, 20, 20, 40),
-        (-60, 20, 20, 42),
-        (-20, 21, 16, 44),
-        (10, 25, 10, 44),
-        (40, 25, 2, 44),
-        (70, 26, -8, 42),
-        (100, 26, -16, 36),
-        (120, 28, -22, 34),
-        (134, 34, -26, 34),
+        (-140, -20, 20, 0, 20),
+        (-30, -22, 22, -20, 22),
+        (0, -28, 26, -30, 26),
+        (20, -33, 28, -32, 28),
+        (40, -35, 31, -30, 30),
+        (60, -35, 32, -30, 29),
+        (75, -34, 31, -30, 27),
+        (90, -34, 28, -32, 23),
+        (105, -36, 30, -30, 22),
+        (120, -42, 40, -26, 22),
+        (134, -48, 48, -22, 24),
     ],
     dtype=np.float64,
 )
+_MIDDLE = np.array(
+    [
+        (-140, -20, 24, 20, 40),
+        (-60, -18, 24, 22, 38),
+        (-20, -17, 26, 22, 36),
+        (20, -16, 26, 22, 32),
+        (45, -16, 25, 18, 30),
+        (60, -14, 24, 14, 29),
+        (75, -14, 20, 10, 28),
+        (90, -13, 15, 6, 27),
+        (110, -13, 14, -4, 26),
+        (134, -17, 18, -12, 26),
+    ],
+    dtype=np.float64,
+)
+
+
+def _band(at: At, table: NDArray[np.float64], traits: Traits, fat: float) -> Tensor:
+    x, y, z = at
+    sz, sy, sx = traits.scale
+    right, left, middle, depth = (interpolated(z / sz, table[:, 0], table[:, i]) for i in (1, 2, 3, 4))
+    half, across = (left - right) / 2 * sx + fat, (left + right) / 2 * sx
+    middle, depth = middle * sy, depth * sy + fat
+    u, v = (x - across) / half, (y - middle) / depth
+    e = torch.sqrt(u * u + v * v + 1e-6)
+    return (e - 1) * e / torch.sqrt((u / half) ** 2 + (v / depth) ** 2 + 1e-8)
+
+
+def _pads(at: At, traits: Traits) -> Tensor:
+    """Return the distance (mm) to the fat in the angles between heart and diaphragm."""
+    frame, fat = heart_frame(at, traits), 1 + 0.08 * traits.mediastinal_fat_mm
+    left = ellipsoid(frame, np.array([-62.0, -62.0, 60.0]), np.array([26.0, 20.0, 21.0]) * fat)
+    right = ellipsoid(frame, np.array([-56.0, -60.0, -26.0]), np.array([22.0, 22.0, 19.0]) * fat)
+    return torch.minimum(left, right) * millimetres(traits)
 
 
 def midline_distance(at: At, traits: Traits) -> Tensor:
     """Return the approximate signed distance (mm) to what lies between the lungs besides the heart."""
     x, y, z = at
     sz, sy, sx = traits.scale
-    zc = z / sz
-    half, middle, depth = (interpolated(zc, _MIDDLE[:, 0], _MIDDLE[:, i]) for i in (1, 2, 3))
-    half, middle, depth = half * sx, middle * sy, depth * sy
-    u, v = (x - 2.0) / half, (y - middle) / depth
-    e = torch.sqrt(u * u + v * v + 1e-6)
-    core = (e - 1) * e / torch.sqrt((u / half) ** 2 + (v / depth) ** 2 + 1e-8)
-    front = torch.from_numpy(np.asarray(spine_front(zc.cpu().numpy().astype(np.float64)), dtype=np.float32)).to(
-        z.device
-    )
-    front = front * sy
-    breadth = interpolated(zc, np.array([-190.0, -10, 80, 130]), np.array([24.0, 17.5, 16.0, 17.0])) * sx
-    spine = torch.hypot(x, (y - front - breadth * 0.95).clamp(max=0.0)) - breadth - 2.5
-    widening = (y - front - breadth * 1.5).clamp(min=0.0) * 0.9
-    spine = spine - widening
-    sternum = torch.from_numpy(np.asarray(sternum_depth(zc.cpu().numpy()), dtype=np.float32)).to(z.device) * sy
+
+    def solid(places: At) -> Tensor:
+        x, y, z = places
+        zc, fat = z / sz, traits.mediastinal_fat_mm
+        core = smooth_min(_band(places, _VESSELS, traits, fat), _band(places, _MIDDLE, traits, 0.4 * fat), 10.0)
+        front = torch.from_numpy(np.asarray(spine_front(zc.cpu().numpy().astype(np.float64)), dtype=np.float32)).to(
+            z.device
+        )
+        front = front * sy
+        breadth = interpolated(zc, np.array([-190.0, -10, 80, 130]), np.array([24.0, 17.5, 16.0, 17.0])) * sx
+        spine = torch.hypot(x, (y - front - breadth * 0.95).clamp(max=0.0)) - breadth - 2.5
+        spine = spine - (y - front - breadth * 1.5).clamp(min=0.0) * 0.9
+        return smooth_min(torch.minimum(core, _pads(places, traits)), spine, 6.0)
+
+    middle = interpolated(z / sz, _VESSELS[:, 0], _VESSELS[:, 3]) * sy
+    sternum = torch.from_numpy(np.asarray(sternum_depth((z / sz).cpu().numpy()), dtype=np.float32)).to(z.device) * sy
     septum = torch.maximum((x - 3.0).abs() - 0.6, y - middle)
-    behind_sternum = torch.hypot(x, (y - sternum - 2.0).clamp(min=0.0)) - 14.0
-    return smooth_min(smooth_min(core, spine, 6.0), smooth_min(septum, behind_sternum, 8.0), 8.0)
+    behind_sternum = torch.hypot(x, (y - sternum - 2.0).clamp(min=0.0)) - 14.0 - traits.mediastinal_fat_mm
+    return smooth_min(coarsely(at, solid), smooth_min(septum, behind_sternum, 8.0), 8.0)
 
 
 def great_vessels(traits: Traits) -> dict[str, list[Tubes]]:
     """Return aorta, pulmonary arteries, caval and brachiocephalic vessels, gullet and airways as tubes."""
     w = traits.aorta
-    reach = (w - 1.0) * 26.0  # an old aorta is longer and swings out
+    reach = (w - 1.0) * 20.0 + traits.unfolded_mm  # an old aorta is longer and swings out
     a, size = Anatomy, traits.scale[2]
 
     def tube(
-        points: list[tuple[float, float, float]], radius: list[float], label: int, flat: list[float] | None = None
+        points: list[tuple[float, float, float]],
+        radius: list[float],
+        label: int,
+        flat: list[float] | None = None,
+        *,
+        first: int = 0,
+        last: int = 0,
     ) -> Tubes:
+        """Return a tube whose ``first`` or ``last`` points go with the heart."""
         f = None if flat is None else np.asarray(flat) * size
-        return along_curve(
-            traits.place(np.asarray(points)), np.asarray(radius) * size, label, flat=f, across=(0.2, 1.0, 0.0)
-        )
+        line = traits.place(np.asarray(points))
+        line[:first] = from_heart(points[:first], traits) if first else line[:first]
+        line[len(line) - last :] = from_heart(points[len(points) - last :], traits) if last else line[len(line) :]
+        return along_curve(line, np.asarray(radius) * size, label, flat=f, across=(0.2, 1.0, 0.0))
 
-    arch = 71.0 + 0.7 * reach
+    arch = 70.0 + 0.5 * reach
     aorta = tube(
         [
-            (2, -24, 10),
-            (22, -32, -2),
-            (48, -28 - 0.2 * reach, -11 - 0.6 * reach),
-            (arch - 8, -10, -3),
-            (arch, 8, 10),
-            (arch - 4, 26, 20 + 0.5 * reach),
-            (arch - 22, 38, 25 + 0.6 * reach),
-            (20, 42, 23 + 0.6 * reach),
-            (-20, 40, 20 + 0.5 * reach),
-            (-62, 34, 12),
+            (-4, -30, 10),
+            (20, -36, -4),
+            (48, -30 - 0.2 * reach, -12 - 0.4 * reach),
+            (arch - 8, -12, -4),
+            (arch, 7, 9),
+            (arch - 4, 25, 20 + 0.4 * reach),
+            (arch - 22, 36, 25 + 0.8 * reach),
+            (20, 40, 22 + 0.9 * reach),
+            (-20, 38, 19 + 0.7 * reach),
+            (-62, 32, 12 + 0.3 * reach),
             (-105, 16, 5),
             (-150, -8, 4),
             (-200, -24, 4),
         ],
-        [15.5 * w, 15 * w, 15 * w, 13.5 * w, 13 * w, 12.5 * w, 12 * w, 11.5 * w, 11 * w, 10.5 * w, 10 * w, 9 * w, 8],
+        [14 * w, 15 * w, 14.5 * w, 13 * w, 12 * w, 11.5 * w, 11 * w, 10.5 * w, 10 * w, 9.5 * w, 9 * w, 8 * w, 7.5],
         a.AORTA,
+        first=2,
     )
     branches = [
         tube(
             [(arch - 3, -8, -2), (88, -22, -10), (104, -24, -18), (130, -20, -22), (175, -20, -22)],
             [6.5, 6, 5, 3.6, 3.4],
-            a.AORTA,
+            a.ARTERY,
         ),
-        tube([(104, -24, -18), (118, -18, -40), (124, -2, -70), (132, 8, -105)], [4.6, 4.4, 4.2, 4], a.AORTA),
-        tube([(arch - 1, 4, 8), (100, -12, 14), (130, -14, 20), (175, -18, 22)], [4, 3.8, 3.5, 3.4], a.AORTA),
+        tube([(104, -24, -18), (118, -18, -40), (124, -2, -70), (132, 8, -105)], [4.6, 4.4, 4.2, 4], a.ARTERY),
+        tube([(arch - 1, 4, 8), (100, -12, 14), (130, -14, 20), (175, -18, 22)], [4, 3.8, 3.5, 3.4], a.ARTERY),
         tube(
             [(arch - 2, 16, 16), (104, 8, 26), (122, 0, 46), (126, 2, 74), (132, 8, 105)],
             [5, 4.8, 4.5, 4.2, 4],
-            a.AORTA,
+            a.ARTERY,
         ),
     ]
     pulmonary = [
-        tube([(6, -48, 20), (24, -40, 26), (38, -22, 24), (40, -6, 20)], [13.5, 13.5, 13, 11.5], a.PULMONARY_ARTERY),
+        tube(
+            [(2, -54, 22), (22, -44, 28), (38, -24, 27), (40, -6, 20)],
+            [13.5, 14, 13.5, 11.5],
+            a.PULMONARY_ARTERY,
+            first=2,
+        ),
         tube([(38, -14, 22), (30, -6, 2), (27, -2, -16), (22, 4, -34)], [11.5, 10.5, 10, 8], a.PULMONARY_ARTERY),
         tube([(39, -12, 22), (40, 6, 30), (32, 16, 38), (22, 20, 40)], [11.5, 10.5, 9.5, 8], a.PULMONARY_ARTERY),
     ]
     veins = [
-        tube([(92, -34, -20), (62, -30, -24), (30, -24, -24), (6, -24, -22)], [7.5, 9, 9.5, 10], a.VENA_CAVA),
-        tube([(128, -24, -34), (110, -30, -26), (92, -34, -21)], [6, 6.5, 7], a.VENA_CAVA),
-        tube([(126, -26, 42), (110, -38, 24), (98, -42, 2), (90, -36, -18)], [6, 6, 6, 6.5], a.VENA_CAVA),
+        tube([(92, -36, -24), (62, -34, -27), (30, -27, -27), (4, -26, -20)], [8, 9, 9.5, 10], a.VENA_CAVA, last=1),
+        tube([(128, -26, -38), (110, -34, -32), (92, -36, -25)], [6, 6.5, 7], a.VENA_CAVA),
+        tube([(126, -26, 42), (110, -38, 24), (98, -46, 2), (90, -38, -20)], [6, 6, 6, 6.5], a.VENA_CAVA),
         tube(
             [(-22, -22, -20), (-48, -16, -20), (-90, -8, -18), (-140, -10, -16), (-200, -14, -14)],
             [12, 12, 12, 11, 10],
             a.VENA_CAVA,
+            first=1,
         ),
-        tube([(6, 8, -26), (8, 8, -34), (12, 6, -42)], [8, 7, 6], a.VEIN),
-        tube([(-6, 14, -24), (-10, 18, -34)], [8, 6.5], a.VEIN),
-        tube([(10, 6, 32), (14, 4, 42), (18, 2, 50)], [8, 7, 6], a.VEIN),
-        tube([(-4, 16, 30), (-8, 20, 40)], [8, 6.5], a.VEIN),
+        tube([(6, 8, -26), (8, 8, -34), (12, 6, -42)], [8, 7, 6], a.VEIN, first=1),
+        tube([(-6, 14, -24), (-10, 18, -34)], [8, 6.5], a.VEIN, first=1),
+        tube([(10, 6, 32), (14, 4, 42), (18, 2, 50)], [8, 7, 6], a.VEIN, first=1),
+        tube([(-4, 16, 30), (-8, 20, 40)], [8, 6.5], a.VEIN, first=1),
     ]
     gullet = tube(
         [(190, -8, 2), (140, 2, 4), (104, 14, 6), (70, 30, 6), (30, 30, 4), (-10, 26, 6), (-50, 14, 10), (-78, 0, 18)],
@@ -162,10 +186,10 @@ def great_vessels(traits: Traits) -> dict[str, list[Tubes]]:
     )
     airway = [
         tube(
-            [(200, -32, 0), (150, -26, 0), (118, -12, -1), (84, 4, -3), (46, 18, -3)],
-            [7.8, 7.8, 8, 8, 8.4],
+            [(200, -32, 0), (150, -26, 0), (118, -12, -1), (82, 4, -5), (64, 11, -5), (46, 18, -2)],
+            [8.2, 8.2, 8.4, 8.4, 8.6, 9.0],
             a.TRACHEA,
-            [7.6, 7.6, 7.4, 7.2, 7.2],
+            [8.2, 8.2, 8, 7.8, 7.6, 7.4],
         ),
         tube([(50, 17, -4), (34, 19, -18), (24, 18, -31), (8, 20, -38)], [7.6, 7, 6.4, 5.2], a.BRONCHUS),
         tube([(50, 17, -2), (30, 22, 20), (18, 22, 36), (4, 25, 43)], [7, 6.3, 5.8, 4.6], a.BRONCHUS),

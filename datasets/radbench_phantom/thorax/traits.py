@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -32,6 +32,12 @@ class Traits:
         offset_mm: centre of the field of view in the patient (z, y, x).
         posture: how the patient lies.
         stance: how the patient holds arms and shoulders, and how the sides differ.
+        heart_tilt: how far the heart hangs, a turn in the frontal plane (rad); below 0 it lies across.
+        heart_wide: width of the heart relative to its length.
+        unfolded_mm: how far an aged aorta swings out.
+        mediastinal_fat_mm: thickness of the mediastinum's fat beyond the reference's; less than 0 in the lean.
+        blood_right_hu: density of the blood before it has passed the lungs.
+        spleen_hu: density of the spleen.
     """
 
     sex: str
@@ -56,6 +62,12 @@ class Traits:
     offset_mm: tuple[float, float, float]
     posture: Posture
     stance: Stance = field(default_factory=Stance)
+    heart_tilt: float = 0.0
+    heart_wide: float = 1.0
+    unfolded_mm: float = 0.0
+    mediastinal_fat_mm: float = 0.0
+    blood_right_hu: float = 41.0
+    spleen_hu: float = 50.0
 
     def place(self, points: Points) -> Points:
         """Take points ``[...,3]`` (z, y, x mm) of the reference thorax to this patient's size."""
@@ -64,7 +76,7 @@ class Traits:
     def heart_shift(self, from_pivot: Points) -> Points:
         """Return how far (z, y, x mm) a heart's part moves with the heart's size and the diaphragm's stand."""
         grown = (self.heart - 1.0) * np.asarray(from_pivot)
-        return grown + np.array([-0.35 * self.breath_mm, 0.0, 14.0 * (self.heart - 1.0)])
+        return grown + np.array([-0.3 * self.breath_mm, 0.0, 10.0 * (self.heart - 1.0)])
 
 
 def drawn_traits(rng: np.random.Generator, contrast_share: float) -> Traits:
@@ -82,7 +94,7 @@ def drawn_traits(rng: np.random.Generator, contrast_share: float) -> Traits:
     deep = tall * (1 + 0.007 * (bmi - 25) + 0.0012 * (age - 58)) * float(np.exp(rng.normal(0, 0.035)))
     contrast = bool(rng.random() < contrast_share)
     old = float(np.clip((age - 35) / 50, 0, 1))
-    return Traits(
+    traits = Traits(
         sex="male" if male else "female",
         age=age,
         bmi=bmi,
@@ -94,7 +106,7 @@ def drawn_traits(rng: np.random.Generator, contrast_share: float) -> Traits:
         heart=float(np.exp(rng.normal(0, 0.05))),
         aorta=float(1 + 0.28 * old + rng.normal(0, 0.05)),
         contrast=contrast,
-        blood_hu=float(rng.uniform(150, 330)) if contrast else float(rng.normal(41, 4)),
+        blood_hu=float(rng.uniform(150, 460)) if contrast else float(rng.normal(41, 4)),
         lung_hu=float(np.clip(rng.normal(-888, 18), -920, -830)),
         marrow_hu=float(np.clip(rng.normal(255 - 2.1 * (age - 30), 35), 70, 330)),
         cortex_hu=float(np.clip(rng.normal(1250 - 3.5 * (age - 30), 90), 800, 1500)),
@@ -110,4 +122,15 @@ def drawn_traits(rng: np.random.Generator, contrast_share: float) -> Traits:
             lean=float(rng.normal(0, 0.012)),
             kyphosis_mm=float(rng.normal(6 * old - 2, 3)),
         ),
+    )
+    heavy = bmi - 26.0
+    phase = float(rng.uniform(0.75, 1.45))
+    return replace(
+        traits,
+        heart_tilt=float(np.clip(rng.normal(-0.012 * heavy, 0.07), -0.25, 0.25)),
+        heart_wide=float(np.clip(rng.normal(0.98 + 0.006 * heavy + 0.001 * (age - 55), 0.03), 0.86, 1.12)),
+        unfolded_mm=float(np.clip(20.0 * old**2 * rng.normal(0.6, 0.5), 0.0, 26.0)),
+        mediastinal_fat_mm=float(np.clip(rng.normal(0.45 * heavy, 1.2), -4.0, 8.0)),
+        blood_right_hu=traits.blood_hu * phase if contrast else traits.blood_hu,
+        spleen_hu=float(rng.normal(traits.blood_hu**0.5 * 7.6, 14)) if contrast else float(rng.normal(50, 5)),
     )
