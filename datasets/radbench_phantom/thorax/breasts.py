@@ -1,8 +1,7 @@
-"""Breasts: the skin's bulge and the gland within, each side by itself."""
+"""Breasts: how they thicken the chest wall and where their glands lie, each side by itself."""
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,48 +11,42 @@ from radbench_phantom.thorax.traits import Traits
 At = tuple[Tensor, Tensor, Tensor]
 
 
-def breast_distance(at: At, traits: Traits, k: int, out: float) -> Tensor:
-    """Return the approximate signed distance (mm) to a breast, widened by ``out`` mm.
+def breast_depth(at: At, traits: Traits, k: int) -> tuple[Tensor, Tensor]:
+    """Return how thick a breast is on the chest wall (mm), and the distance (mm) to its gland's border seen from the front.
 
-    It is steep below and runs out slowly above and to the side; when the patient stands it hangs, and the chest stand
-    presses it flat.
+    It is steep below and runs out slowly above and towards the armpit. When the patient stands it hangs, and the chest
+    stand spreads it.
 
     Args:
         at: x, y, z (mm).
         traits: the patient.
         k: 0 left, 1 right.
-        out: by how much to widen it (mm).
     """
     x, y, z = at
     sz, sy, sx = traits.scale
     stance = traits.stance
     stand = traits.breast_mm * stance.breast[k]
     hangs = 0.0 if stance.arms_up else 1.0
-    drop = hangs * (stance.breast_drop_mm[k] * min(1.0, stand / 22.0) + 0.35 * stand)
-    front = -108.0 * sy - 0.45 * traits.fat_mm
-    middle = (
-        (-2.0 - 0.55 * stand - 14.0 * hangs) * sz - drop,
-        front + 28.0 - (0.75 - 0.2 * hangs) * stand,
-        (72.0 + 0.25 * stand) * sx,
-    )
-    below, above = 46.0 + 0.34 * stand, 52.0 + 0.4 * stand + 1.1 * drop
-    inner, outer = 48.0 + 0.3 * stand, 50.0 + (0.3 + 0.25 * hangs) * stand
-    deep = 46.0 + 0.25 * stand
-    dz = z - middle[0]
-    dx = (x if k == 0 else -x) - middle[2]
-    dy = y - middle[1]
-    rz = torch.where(dz > 0, above + out, below + out)
-    rx = torch.where(dx > 0, outer + out, inner + out)
-    square = (dz / rz) ** 2 + (dx / rx) ** 2 + (dy / (deep + out)) ** 2
-    steep = (dz / rz**2) ** 2 + (dx / rx**2) ** 2 + (dy / (deep + out) ** 2) ** 2
-    e = torch.sqrt(square + 1e-6)
-    return (e - 1) * e / torch.sqrt(steep + 1e-6 / deep**2)
+    drop = hangs * (10.0 + 0.3 * stand + stance.breast_drop_mm[k] * min(1.0, stand / 22.0))
+    height, aside = (-12.0 - 0.4 * stand) * sz - drop, (74.0 + 0.25 * stand) * sx
+    below, above = 46.0 + 0.35 * stand, 62.0 + 0.7 * stand + 1.2 * drop
+    inner, outer = 50.0 + 0.35 * stand, 56.0 + 0.6 * stand
+    dz, dx = z - height, (x if k == 0 else -x) - aside
+    # The upper slope leans towards the armpit.
+    dx = dx - 0.25 * dz.clamp(min=0.0)
+    up = torch.sigmoid(dz / 8.0)
+    square = (dz / torch.where(dz > 0, above, below)) ** 2 + (dx / torch.where(dx > 0, outer, inner)) ** 2
+    profile = (1.0 - square).clamp(min=1e-4) ** (0.75 + 0.8 * up)
+    front = torch.sigmoid((-18.0 * sy - y) / 12.0)
+    depth = (6.0 + 1.05 * stand) * profile * front
+    return depth, (torch.sqrt(square) - 0.8) * (40.0 + 0.3 * stand)
 
 
 def breast_box(grid: Grid, traits: Traits, k: int) -> Box | None:
     """Return the part of the grid that holds a breast."""
-    low = np.array([-270.0, -270.0, -30.0])
-    high = np.array([150.0, -30.0, 235.0])
+    reach = 64.0 + 1.1 * traits.breast_mm
+    low, high = 10.0, 74.0 * traits.scale[2] + reach + 60.0
     if k:
-        low[2], high[2] = -high[2], -low[2]
-    return grid.box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+        low, high = -high, -low
+    bottom = (-12.0 - 0.4 * traits.breast_mm) * traits.scale[0] - 110.0 - 0.7 * traits.breast_mm
+    return grid.box((bottom, -230.0, low), (130.0, 20.0, high))

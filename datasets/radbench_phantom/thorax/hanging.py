@@ -62,9 +62,9 @@ def _scapula(s: Shoulder, label: int, size: float) -> list[Tubes]:
         s.at(np.stack([(medial + lateral) / 2, v, bend], axis=1)),
         (lateral - medial) / 2 * 1.04 * size,
         label,
-        flat=1.5 * size,
+        flat=1.9 * size,
         across=s.w,
-        step=6.0,
+        step=4.0,
     )
     border: list[Tubes] = [
         tube(

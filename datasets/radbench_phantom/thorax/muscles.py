@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from radbench_phantom.thorax.grid import Points, ellipsoid
+from radbench_phantom.thorax.grid import Points
 from radbench_phantom.thorax.shoulder import Shoulder, shoulders
 from radbench_phantom.thorax.traits import Traits
 
@@ -69,25 +69,31 @@ def _hanging(traits: Traits, s: Shoulder, bulk: float) -> list[Part]:
     insertion = s.head + 0.22 * arm
     return [
         # Trapezius and levator from the neck, and what covers the upper border of the scapula.
-        _cones([on(178, 22, 34), on(140, 34, 66), acromion], np.array([26.0, 27, 11]) * thick, fillet=16.0),
+        _cones([on(182, 20, 34), on(144, 30, 70), acromion], np.array([27.0, 27, 17]) * thick, fillet=16.0),
         _sheet(on(100, 60, 50), blade, socket, 19.0 * thick, fillet=16.0),
         # Subscapularis and infraspinatus, teres and latissimus.
         _sheet(blade, socket, tip, 14.0 * thick),
-        _sheet(tip, on(-70, 40, 118), s.head + 0.2 * arm, 9.5 * thick, fillet=12.0),
+        _cones([on(-95, 36, 122), on(-20, 40, 124), tip, insertion], np.array([8.0, 14, 15, 12]) * thick, fillet=16.0),
+        _sheet(tip, on(-75, 30, 122), insertion, 10.0 * thick, fillet=14.0),
         # Pectoralis major: from clavicle and sternum to the humerus.
-        _sheet(on(92, -58, 40), on(6, -86, 62), insertion, 12.0 * thick * (0.75 + 0.25 * bulk), fillet=10.0),
+        _sheet(on(92, -58, 40), on(-22, -91, 70), insertion, 12.0 * thick * (0.75 + 0.25 * bulk), fillet=14.0),
         # Deltoid and upper arm.
         _cones(
             [s.head - 4.0 * aside, s.head + 7.0 * aside + 0.12 * arm, s.head + 0.5 * arm, s.elbow],
             np.array([42.0, 43, 39, 36]) * thick,
             fillet=14.0,
         ),
-        _lump(0.5 * (s.head + 0.1 * arm) + 0.5 * on(70, 2, 108), np.array([46.0, 40, 40]) * size),
+        # The armpit's fat runs out along the chest wall.
+        replace(
+            _cones(
+                [0.5 * (s.head + 0.1 * arm) + 0.5 * on(72, 2, 108), on(6, 6, 127), on(-70, 10, 125)],
+                np.array([42.0, 28, 12]) * size,
+                fillet=20.0,
+            ),
+            seam=False,
+            fat=True,
+        ),
     ]
-
-
-def _lump(centre: Points, radii: Points) -> Part:
-    return Part(centre - radii - 24, centre + radii + 24, lambda at: ellipsoid(at, centre, radii), 22.0, False, True)
 
 
 def _cones(line: list[Points], radii: Points, fillet: float) -> Part:

@@ -66,7 +66,11 @@ def paint_bones(thorax: Thorax, canvas: Canvas) -> dict[str, Tensor]:
         elif bone >= Anatomy.RIB_LEFT_1:
             cortex[bone], marrow[bone] = 0.8, -20.0
     cortex[int(Anatomy.STERNUM)], marrow[int(Anatomy.STERNUM)] = 0.5, -95.0
-    cortex[int(Anatomy.HUMERUS)], marrow[int(Anatomy.HUMERUS)] = 2.5, -150.0
+    for bone in (Anatomy.CLAVICLE_LEFT, Anatomy.CLAVICLE_RIGHT):
+        cortex[int(bone)] = 1.7
+    for bone in (Anatomy.SCAPULA_LEFT, Anatomy.SCAPULA_RIGHT):
+        cortex[int(bone)] = 1.2
+    cortex[int(Anatomy.HUMERUS)], marrow[int(Anatomy.HUMERUS)] = 3.2, -120.0
     index = labels.long()
     thickness = cortex.to(grid.device)[index]
     spongy = traits.marrow_hu + marrow.to(grid.device)[index]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radbench_phantom.thorax.breasts import breast_box, breast_distance
+from radbench_phantom.thorax.breasts import breast_box, breast_depth
 from radbench_phantom.thorax.grid import Corner, Grid, Points, interpolated, smooth_min
 from radbench_phantom.thorax.muscles import muscles, round_cone
 from radbench_phantom.thorax.traits import Traits
@@ -156,7 +156,7 @@ def outline(grid: Grid, traits: Traits, uneven: Tensor) -> Outline:
         for k in (0, 1):
             box = breast_box(grid, traits, k)
             if box is not None:
-                skin[box] = smooth_min(skin[box], breast_distance(grid.at(box), traits, k, 2.0), 14.0)
+                skin[box] -= breast_depth(grid.at(box), traits, k)[0]
     return Outline(skin, muscle, seams)
 
 

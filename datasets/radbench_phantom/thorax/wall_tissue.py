@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radbench_phantom.thorax.breasts import breast_box, breast_distance
+from radbench_phantom.thorax.breasts import breast_box, breast_depth
 from radbench_phantom.thorax.canvas import Canvas
 from radbench_phantom.thorax.grid import Grid, ellipsoid
 from radbench_phantom.thorax.labels import Anatomy
@@ -40,8 +40,10 @@ def paint_wall(thorax: Thorax, canvas: Canvas, cage: Tensor) -> None:
             box = breast_box(grid, traits, k)
             if box is not None:
                 lumps = grid.texture(thorax.scan_seed(21), 11.0, box)
-                gland = breast_distance(grid.at(box), traits, k, -10.0) + 9.0 * lumps + 10.0 * (traits.age - 35) / 50
-                canvas.paint(box, torch.maximum(gland, skin[box] + 6.0), 10.0, Anatomy.BREAST)
+                depth, border = breast_depth(grid.at(box), traits, k)
+                gland = border + 9.0 * lumps + 10.0 * (traits.age - 35) / 50
+                gland = torch.maximum(torch.maximum(gland, 4.0 - depth), skin[box] + 6.0)
+                canvas.paint(box, gland, 10.0, Anatomy.BREAST)
     solid = torch.maximum(muscle, -cage - 2.0)
     canvas.paint(whole, solid, traits.muscle_hu + 6.0 * streaks, Anatomy.MUSCLE)
     # Fat between two layers of muscle, in the armpits and along the ribs.
