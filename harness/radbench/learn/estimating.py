@@ -1,0 +1,126 @@
+"""Estimating: how long a training will take, from a few timed steps on a copy of its network."""
+
+from __future__ import annotations
+
+import copy
+import math
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from radbench.learn.augment import Augment
+from radbench.learn.batch import Samples
+from radbench.learn.fitting import Training
+from radbench.learn.losses import Loss
+from radbench.learn.options import FitOptions
+from radbench.learn.precision import reproducible
+from radbench.learn.shortage import random_states, restore_random_states
+from radbench.learn.telling import duration
+
+if TYPE_CHECKING:
+    from radbench.contracts.enhancement import FitContext
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a training will take, at most: an early stop shortens it.
+
+    Attributes:
+        seconds_per_step: of an optimiser step, augmentation included.
+        seconds_per_validation: of scoring the validation set once.
+        steps: optimiser steps in all.
+        seconds: in all.
+        images_per_second: training samples per second.
+        flops_per_image: floating-point operations (a multiplication and an addition are two) of one sample forward
+            and backward; for throughput as a share of a card's peak.
+    """
+
+    seconds_per_step: float
+    seconds_per_validation: float
+    steps: int
+    seconds: float
+    images_per_second: float
+    flops_per_image: float
+
+    def __str__(self) -> str:
+        return f"about {duration(self.seconds)} ({self.steps} steps of {self.seconds_per_step:.3g} s)"
+
+
+def estimate(
+    network: nn.Module,
+    train: Samples,
+    loss: Loss,
+    options: FitOptions,
+    context: FitContext,
+    *,
+    validation: Samples | None = None,
+    score: Loss | None = None,
+    augment: Augment | None = None,
+    timed_steps: int = 3,
+) -> Estimate:
+    """Time a few steps after one that warms up; the network, its device and all random states stay as they are.
+
+    Args: as :func:`radbench.learn.fit` takes them; and ``timed_steps``, how many steps to time, the median of which
+        counts.
+
+    Raises:
+        TrainingError: one sample alone is too large for the memory.
+    """
+    device = torch.device(context.device)
+    states = random_states(device)
+    with tempfile.TemporaryDirectory() as folder, reproducible(context.precision):
+        trial = replace(context, workdir=Path(folder), progress=lambda done, total, text: None)
+        training = Training(
+            copy.deepcopy(network), train, loss, options, trial, validation=validation, score=score, augment=augment
+        )
+        training.network.train()
+        size = options.batch_size
+        places = [i % len(train) for i in range(size)]
+        _timed(training, places, device)
+        seconds = sorted(_timed(training, places, device) for _ in range(timed_steps))
+        validating = _timed_validation(training, size, device)
+        flops = _flops(training, places[:1])
+    restore_random_states(device, states)
+    step = seconds[len(seconds) // 2]
+    steps = options.epochs * math.ceil(len(train) / size)
+    total = steps * step + options.epochs * validating
+    return Estimate(step, validating, steps, total, size / step, flops)
+
+
+def _timed(training: Training, places: list[int], device: torch.device) -> float:
+    _wait(device)
+    started = time.perf_counter()
+    training.step(places, training.options.learning_rate)
+    _wait(device)
+    return time.perf_counter() - started
+
+
+def _timed_validation(training: Training, size: int, device: torch.device) -> float:
+    if training.validation is None:
+        return 0.0
+    few = list(range(min(size, len(training.validation))))
+    training.network.eval()
+    started = time.perf_counter()
+    with torch.no_grad():
+        training.scores(training.validation, few, training.at.micro_batch)
+    _wait(device)
+    return (time.perf_counter() - started) * len(training.validation) / len(few)
+
+
+def _flops(training: Training, places: list[int]) -> float:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    with counter:
+        training.gradients(places, 1)
+    return float(counter.get_total_flops())
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
