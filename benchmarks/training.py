@@ -1,0 +1,163 @@
+"""Training: seconds per step and per enhanced image of radbench.learn against a plain PyTorch loop, in one process.
+
+Run ``python benchmarks/training.py [--size 128] [--filters 8] [--batch 8] [--steps 6] [--repeats 5] [--device cpu]
+[--precision float32]``. The same network learns from the same samples with the same optimiser and memory layout, once
+through :func:`radbench.learn.fit` (seeded order, learning-rate schedule, progress, memory guard, curve, best weights
+and final checkpoint included) and once through the loop that one would write by hand. The contestants take turns, and
+who begins alternates. The target is 5 %.
+
+An enhanced image is one call of the network at a batch of 1 against the network's layers called in a row by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from machine import describe_machine
+from torch import Tensor
+from torch.nn import functional
+
+from radbench.contracts import FitContext
+from radbench.learn import L1, FitOptions, TensorSamples, UNet, UNetConfig, estimate, fit
+
+
+def made_up_samples(n: int, size: int) -> TensorSamples:
+    """Smooth random images and their negatives."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(n, 1, 8, 8, generator=generator)
+    images = functional.interpolate(coarse, size=(size, size), mode="bilinear")
+    return TensorSamples(images, {"negative": 1 - images})
+
+
+def plain_loop(
+    network: UNet, samples: TensorSamples, options: FitOptions, device: str, half: torch.dtype | None
+) -> None:
+    """Train as one would write it in a notebook; the same layout, optimiser, order of work and short type."""
+    network.to(device, memory_format=torch.channels_last).train()
+    optimiser = torch.optim.Adam(network.parameters(), lr=options.learning_rate)
+    for _ in range(options.epochs):
+        order = torch.randperm(len(samples))
+        for start in range(0, len(samples), options.batch_size):
+            places = order[start : start + options.batch_size].to(samples.source.device)
+            source = samples.source[places].to(device).contiguous(memory_format=torch.channels_last)
+            target = samples.targets["negative"][places].to(device)
+            optimiser.zero_grad(set_to_none=True)
+            with torch.autocast(torch.device(device).type, half, enabled=half is not None):
+                prediction = network(source)
+            loss = (prediction - target).abs().mean()
+            loss.backward()
+            optimiser.step()
+
+
+def by_hand(network: UNet, image: Tensor) -> Tensor:
+    """The network's layers in a row, without its padding and cropping."""
+    x, skips = image, []
+    for level in network.encoder:
+        x = level(x)
+        skips.append(x)
+        x = functional.max_pool2d(x, 2)
+    x = network.bottleneck(x)
+    for i in reversed(range(len(skips))):
+        x = network.decoder[i](torch.cat([skips[i], network.up[i](x)], dim=1))
+    return torch.tanh(network.head(x))
+
+
+def timed(work: Callable[[], object], device: str) -> tuple[float, float]:
+    """Return wall and processor seconds."""
+    started, processor = time.perf_counter(), time.process_time()
+    work()
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started, time.process_time() - processor
+
+
+def in_turns(ours: Callable[[], object], theirs: Callable[[], object], repeats: int, device: str) -> dict[str, float]:
+    """Time both in turns, the other one first every second time; return medians and the median of their ratios."""
+    ours(), theirs()
+    times: dict[str, list[tuple[float, float]]] = {"ours": [], "theirs": []}
+    for i in range(repeats):
+        for name in ("ours", "theirs") if i % 2 else ("theirs", "ours"):
+            times[name].append(timed(ours if name == "ours" else theirs, device))
+    row = {}
+    for what, kind in ((0, "seconds"), (1, "processor_seconds")):
+        row[f"ours_{kind}"] = statistics.median(t[what] for t in times["ours"])
+        row[f"plain_{kind}"] = statistics.median(t[what] for t in times["theirs"])
+        pairs = zip(times["ours"], times["theirs"], strict=True)
+        row[f"{kind}_ratio"] = statistics.median(a[what] / b[what] for a, b in pairs)
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--filters", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="float32", choices=("float32", "mixed"))
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    config = UNetConfig(first_filters=given.filters, dilated_levels=(3, 4), dilate_decoder=True, head="tanh")
+    options = FitOptions(epochs=1, batch_size=given.batch, learning_rate=1e-4)
+    samples = made_up_samples(given.batch * given.steps, given.size).to(given.device)
+    half = torch.bfloat16 if given.precision == "mixed" else None
+
+    def context(folder: str) -> FitContext:
+        return FitContext(given.device, 0, Path(folder), lambda done, total, text: None, (), given.precision)
+
+    def ours() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            fit(UNet(config), samples, L1("negative"), options, context(folder))
+
+    def plain() -> None:
+        plain_loop(UNet(config), samples, options, given.device, half)
+
+    network = UNet(config).to(given.device, memory_format=torch.channels_last).eval()
+    image = samples.source[:1].contiguous(memory_format=torch.channels_last)
+    with tempfile.TemporaryDirectory() as folder:
+        found = estimate(UNet(config), samples, L1("negative"), options, context(folder))
+    training = in_turns(ours, plain, given.repeats, given.device)
+    with torch.no_grad():
+        repeats = 4 * given.repeats
+        enhancing = in_turns(lambda: network(image), lambda: by_hand(network, image), repeats, given.device)
+
+    device = "" if given.device == "cpu" else f" on {torch.cuda.get_device_name(given.device)}"
+    print(f"{describe_machine()}, {given.threads} torch threads{device}\n")
+    what = f"{given.size}^2, {given.filters} filters, batch {given.batch}, {given.precision}, {given.device}"
+    step = training["ours_seconds"] / given.steps
+    flops = found.flops_per_image * given.batch / step
+    print(f"| {what} | radbench | plain loop | ratio (wall; processor) |\n|---|---|---|---|")
+    for name, row, n in (("a training step", training, given.steps), ("an enhanced image", enhancing, 1)):
+        a, b = row["ours_seconds"] / n * 1e3, row["plain_seconds"] / n * 1e3
+        ratios = f"{row['seconds_ratio']:.3f}; {row['processor_seconds_ratio']:.3f}"
+        print(f"| {name} | {a:.1f} ms | {b:.1f} ms | {ratios} |")
+    print(f"\n{given.batch / step:.1f} images per second in training, {flops / 1e12:.3f} TFLOP/s")
+
+    file = Path(__file__).parent / "results" / "training.json"
+    kept = json.loads(file.read_text()) if file.is_file() else {}
+    kept[what] = {
+        "machine": describe_machine() + device,
+        "threads": given.threads,
+        "load_average": os.getloadavg() if hasattr(os, "getloadavg") else None,
+        "steps": given.steps,
+        "repeats": given.repeats,
+        "training": training,
+        "enhancing": enhancing,
+        "images_per_second": given.batch / step,
+        "flops_per_image": found.flops_per_image,
+    }
+    file.write_text(json.dumps(kept, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
