@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from radbench_phantom.thorax.build import drawn_build
 from radbench_phantom.thorax.findings import Finding, drawn_devices, drawn_findings
 from radbench_phantom.thorax.labels import BONE_LABELS, FINDINGS, LUNG_LABELS, Anatomy
 from radbench_phantom.thorax.stance import drawn_stance
@@ -215,6 +216,8 @@ def thorax_patient(seed: int, index: int, config: ThoraxConfig | None = None) ->
     own = np.random.default_rng((_ANATOMY, seed, index, 40))
     stance = drawn_stance(own, traits.sex == "male", traits.age, traits.bmi, config.upright)
     traits = replace(traits, stance=stance)
+    shape, scale, fov = drawn_build(np.random.default_rng((_ANATOMY, seed, index, 50)), traits)
+    traits = replace(traits, shape=shape, scale=scale, fov_mm=fov)
     if config.upright:
         # Standing, at full breath, the diaphragm is lower.
         traits = replace(traits, breath_mm=traits.breath_mm + 14.0)

@@ -4,76 +4,127 @@ from __future__ import annotations
 
 import numpy as np
 
-from radbench_phantom.thorax.cage import cage_middle, cage_point, spine_front, sternum_depth
+from radbench_phantom.thorax.build import CageShape
+from radbench_phantom.thorax.cage import cage_middle, cage_normal, cage_point, cage_radius, spine_front, sternum_depth
 from radbench_phantom.thorax.findings import Finding
 from radbench_phantom.thorax.grid import Points
 from radbench_phantom.thorax.labels import Anatomy
 from radbench_phantom.thorax.traits import Traits
 from radbench_phantom.thorax.tubes import Tubes, along_curve, joined
 
-# Per rib: height of head, lateral bend and front end; half-distance and depth of the front end from the midline.
+# The left ribs' middle lines (z, y, x mm) in the reference, from the tubercle to the front end; the shares of the way.
+_WAY = np.array([0.075, 0.2, 0.35, 0.5, 0.65, 0.825, 1.0])
 _RIBS = np.array(
     [
-        (127, 112, 95, 34, -62),
-        (123, 101, 75, 41, -74),
-        (111, 80, 48, 56, -78),
-        (97, 58, 15, 62, -86),
-        (77, 39, -14, 75, -88),
-        (54, 12, -46, 88, -83),
-        (28, -12, -72, 103, -72),
-        (0, -38, -97, 114, -56),
-        (-27, -62, -118, 120, -36),
-        (-52, -84, -137, 123, -12),
-        (-82, -112, -152, 118, 24),
-        (-108, -122, -138, 66, 68),
+        ((129, 12, 38), (125, 3, 50), (118, -9, 57), (112, -22, 57), (107, -34, 53), (100, -48, 47), (94, -60, 39)),
+        ((126, 27, 46), (122, 21, 66), (112, 7, 80), (102, -14, 84), (92, -35, 78), (84, -58, 63), (77, -71, 45)),
+        ((117, 46, 48), (114, 36, 73), (102, 16, 91), (87, -8, 99), (74, -33, 96), (60, -59, 80), (49, -76, 58)),
+        ((102, 61, 52), (98, 46, 78), (86, 22, 98), (68, -6, 106), (50, -35, 104), (30, -65, 89), (15, -85, 64)),
+        ((81, 73, 53), (79, 57, 79), (67, 29, 98), (49, -1, 108), (28, -30, 110), (3, -62, 101), (-16, -85, 76)),
+        ((57, 83, 53), (54, 66, 80), (44, 36, 98), (26, 6, 108), (4, -24, 111), (-21, -58, 106), (-46, -83, 88)),
+        ((31, 91, 52), (29, 75, 80), (20, 44, 98), (4, 13, 110), (-17, -16, 116), (-45, -49, 117), (-73, -75, 107)),
+        ((3, 93, 51), (-1, 80, 79), (-9, 52, 98), (-24, 23, 112), (-44, -4, 121), (-71, -33, 124), (-100, -56, 116)),
+        (
+            (-25, 91, 50),
+            (-31, 83, 76),
+            (-39, 63, 99),
+            (-52, 39, 114),
+            (-69, 14, 124),
+            (-91, -14, 127),
+            (-116, -37, 121),
+        ),
+        (
+            (-51, 86, 47),
+            (-60, 83, 70),
+            (-71, 71, 92),
+            (-85, 54, 109),
+            (-100, 34, 121),
+            (-119, 9, 128),
+            (-137, -16, 128),
+        ),
+        (
+            (-82, 78, 42),
+            (-91, 79, 60),
+            (-103, 75, 77),
+            (-115, 65, 91),
+            (-127, 53, 104),
+            (-141, 37, 118),
+            (-152, 19, 124),
+        ),
+        (
+            (-110, 66, 38),
+            (-118, 67, 46),
+            (-126, 67, 54),
+            (-132, 66, 63),
+            (-138, 66, 71),
+            (-145, 63, 80),
+            (-152, 61, 89),
+        ),
     ],
     dtype=np.float64,
 )
+# Half height (mm) of each rib, and how height and thickness change on the way.
+_TALL = np.array([6.3, 5.8, 6.0, 6.3, 6.5, 6.8, 7.0, 7.0, 6.7, 6.2, 5.4, 4.2])
+_ALONG = np.array([0.0, 0.1, 0.25, 0.4, 0.6, 0.8, 0.93, 1.0])
+_HEIGHT = np.array([0.66, 0.8, 1.06, 1.06, 0.98, 0.92, 1.0, 1.06])
+_DEPTH = np.array([1.1, 1.12, 1.16, 1.02, 0.95, 0.9, 1.0, 1.05])
+# From the cage's inner surface to a rib's middle line (mm): the lung bulges between ribs as far as that.
+_OFF_LUNG = 1.9
 
 
-def rib_line(k: int) -> Points:
-    """Return the centre line ``[24,3]`` of the left rib k (0..11) in the reference, from its head to its front end."""
-    head, bend, end, x_end, y_end = _RIBS[k]
-    last = float(np.arctan2(x_end, y_end - cage_middle(end)))
-    s = np.linspace(0, 1, 22)
-    power = np.log(max((head - bend) / (head - end), 0.03)) / np.log(0.52)
-    first = 0.40 if k < 10 else 0.34
-    z = head - (head - end) * s ** np.clip(power, 1.1, 2.4) + 3.0 * np.sin(np.pi * np.clip(s / 0.22, 0, 1))
-    on_cage = cage_point(first + (last - first) * s**0.95, z, 5.0)
-    body = float(spine_front(head))
-    neck = np.array([[head - 1.0, body + 25.0, 17.0 - (2.0 if k < 3 else 0.0)]])
-    return np.concatenate([neck, on_cage])
+def rib_line(k: int, side: float, shape: CageShape) -> tuple[Points, Points]:
+    """Return the centre line and outward normals ``[25,3]`` of rib k (0..11) at reference size, head to front end.
+
+    Args:
+        k: 0 for the first rib.
+        side: 1 left, -1 right.
+        shape: the cage's.
+    """
+    from scipy.interpolate import CubicSpline
+
+    knots = _RIBS[k]
+    axis = cage_middle(knots[:, 0])
+    angle = np.arctan2(knots[:, 2], knots[:, 1] - axis)
+    steep = shape.steep_mm * (0.35, 0.6)[k] if k < 2 else shape.steep_mm
+    drop = np.maximum(steep, -10.0) * ((1 - np.cos(angle)) / 2) ** 1.2
+    s = np.linspace(_WAY[0], 1, 24)
+    out: Points | float = _OFF_LUNG
+    if k < 2:
+        # The first two arch over the apex, away from the cage's inner surface in front.
+        own = np.hypot(knots[:, 2], knots[:, 1] - axis)
+        out = np.interp(s, _WAY, np.maximum(own - cage_radius(angle, knots[:, 0], CageShape()), _OFF_LUNG))
+    z = CubicSpline(_WAY, knots[:, 0] - drop)(s)
+    around = CubicSpline(_WAY, angle)(s) * side
+    body = float(spine_front(knots[0, 0]))
+    head = np.array([[knots[0, 0] - 2.0, body + 25.0, side * (17.0 - (2.0 if k < 3 else 0.0))]])
+    normal = cage_normal(around, z, shape)
+    return np.concatenate([head, cage_point(around, z, out, shape)]), np.concatenate([normal[:1], normal])
 
 
 def rib_tubes(traits: Traits, rng: np.random.Generator) -> list[Tubes]:
     """Return the twelve pairs of ribs, left first; each rib is one Tubes."""
-    thick = 3.1 * (traits.scale[2] * (1.05 if traits.sex == "male" else 0.95))
+    size = traits.scale[2] ** 0.7 * (1.02 if traits.sex == "male" else 0.96)
     out = []
     jitter = rng.normal(0, 1.0, (12, 2))
+    sway = rng.normal(0, 0.9, (12, 4))
     for side in (1.0, -1.0):
         for k in range(12):
-            line = rib_line(k)
+            line, outward = rib_line(k, side, traits.shape)
             line[:, 0] += jitter[k, 0] + 0.4 * rng.normal()
-            line[:, 2] *= side
-            if k > 9:
-                keep = int(len(line) * (1 - 0.12 * abs(jitter[k, 1])))
-                line = line[: max(keep, 10)]
-            points = traits.place(line)
-            s = np.linspace(0, 1, len(points))
-            outward = points.copy()
-            outward[:, 0] *= 0.0
-            outward[:, 1] -= 8.0
-            if k < 2:
-                outward[:, 0] = np.linalg.norm(outward[:, 1:], axis=1) * (2.2 if k == 0 else 0.7)
-            tall = np.array([5.6, 5.6, 5.9, 6.2, 6.6, 6.9, 7.0, 6.8, 6.4, 6.0, 5.2, 4.0][k]) * thick / 3.35
-            wax = (
-                0.82
-                + 0.18 * np.minimum(s / 0.25, 1)
-                + (0.12 * np.clip((s - 0.8) / 0.2, 0, 1) if k < 10 else -0.45 * s**3)
+            # No rib stands out from the lung as far as its neighbours, nor equally far on all its way.
+            own = np.interp(
+                np.linspace(0, 1, len(line)), np.linspace(0, 1, 6), [0, *(sway[k] + rng.normal(0, 0.5, 4)), 0]
             )
-            slim = thick * (1.12 - 0.22 * s) * (1.0 if k < 10 else 0.85)
+            line += own[:, None] * outward
+            keep = len(line)
+            if k > 9:
+                keep = max(int(keep * (1 - 0.12 * abs(jitter[k, 1]))), 10)
+            s = np.linspace(0, 1, keep)
+            tall = _TALL[k] * np.interp(s, _ALONG, _HEIGHT) * (1.0 if k < 10 else 1 - 0.45 * s**3)
+            slim = 3.0 * np.interp(s, _ALONG, _DEPTH) * (1.0 if k < 10 else 0.85)
             label = (Anatomy.RIB_LEFT_1 if side > 0 else Anatomy.RIB_RIGHT_1) + k
-            out.append(along_curve(points, tall * wax, label, flat=slim, across=outward))
+            points = traits.place(line[:keep])
+            out.append(along_curve(points, size * tall, label, flat=size * slim, across=outward[:keep]))
     return out
 
 
@@ -84,7 +135,8 @@ def cartilage_tubes(traits: Traits) -> Tubes:
     for side in (1.0, -1.0):
         previous = None
         for k in range(10):
-            end = rib_line(k)[-1]
+            end = rib_line(k, side, traits.shape)[0][-1]
+            end[2] *= side
             if k < 7:
                 z = float(joints[k])
                 goal = np.array([z, float(sternum_depth(z)) + 1.0, 21.0 if k == 0 else 17.0])

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from radbench_phantom.thorax.build import CageShape
 from radbench_phantom.thorax.grid import Points, Posture
 from radbench_phantom.thorax.stance import Stance
 
@@ -32,6 +33,7 @@ class Traits:
         offset_mm: centre of the field of view in the patient (z, y, x).
         posture: how the patient lies.
         stance: how the patient holds arms and shoulders, and how the sides differ.
+        shape: how the cage differs from the reference beside its size.
         heart_tilt: how far the heart hangs, a turn in the frontal plane (rad); below 0 it lies across.
         heart_wide: width of the heart relative to its length.
         unfolded_mm: how far an aged aorta swings out.
@@ -62,6 +64,7 @@ class Traits:
     offset_mm: tuple[float, float, float]
     posture: Posture
     stance: Stance = field(default_factory=Stance)
+    shape: CageShape = field(default_factory=CageShape)
     heart_tilt: float = 0.0
     heart_wide: float = 1.0
     unfolded_mm: float = 0.0

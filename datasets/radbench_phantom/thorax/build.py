@@ -1,0 +1,63 @@
+"""A patient's build of chest: long and narrow or broad, barrel or flat, steep or level ribs, one side wider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from radbench_phantom.thorax.traits import Traits
+
+
+@dataclass(frozen=True)
+class CageShape:
+    """How a cage differs from the reference beside its size; shares of the radius unless told.
+
+    Attributes:
+        flare: how much wider it is below than above.
+        barrel: how much wider it is in the middle.
+        corner: how much it stands out between front, side and back: positive is square, negative oval.
+        skew: how much wider the left side is than the mean of both.
+        steep_mm: how much lower the ribs' front ends stand.
+        bulge_mm: how far the lung stands out between ribs.
+        calcified: 0 to 1, of the costal cartilages.
+    """
+
+    flare: float = 0.0
+    barrel: float = 0.0
+    corner: float = 0.0
+    skew: float = 0.0
+    steep_mm: float = 0.0
+    bulge_mm: float = 0.5
+    calcified: float = 0.0
+
+
+def drawn_build(rng: np.random.Generator, traits: Traits) -> tuple[CageShape, tuple[float, float, float], float]:
+    """Draw a cage.
+
+    Args:
+        rng: source of everything here.
+        traits: the patient so far.
+
+    Returns:
+        The cage's shape, the patient's scale (z, y, x) and field of view (mm) with it.
+    """
+    normal = np.clip(rng.normal(0, 1, 8), -2.2, 2.2)
+    # Asthenic, long and narrow, above 0; hypersthenic, short and broad, below.
+    habitus = 0.85 * normal[0] - 0.08 * (traits.bmi - 26)
+    old = float(np.clip((traits.age - 35) / 50, 0, 1))
+    grown = np.exp(np.array([0.026, -0.024, -0.034]) * float(np.clip(habitus, -2, 2)) + [0, 0.02 * (old - 0.4), 0])
+    scale = np.asarray(traits.scale) * grown
+    wider = float(max(scale[0], scale[2]) / max(traits.scale[0], traits.scale[2]))
+    shape = CageShape(
+        flare=float(0.034 * normal[1] - 0.01 * habitus),
+        barrel=float(0.016 * normal[2] + 0.01 * (old - 0.4)),
+        corner=float(0.022 * normal[3]),
+        skew=float(0.013 * normal[4]),
+        steep_mm=float(6.0 * normal[5] + 5.0 * habitus - 5.0 * (old - 0.4)),
+        bulge_mm=float(0.7 + 0.35 * normal[6]),
+        calcified=float(np.clip(0.15 + 0.8 * old + 0.25 * normal[7], 0, 1)),
+    )
+    return shape, (float(scale[0]), float(scale[1]), float(scale[2])), traits.fov_mm * wider
