@@ -9,7 +9,7 @@ from torch import Tensor
 
 from radbench_phantom.thorax.canvas import Canvas
 from radbench_phantom.thorax.disease import paint_opacities
-from radbench_phantom.thorax.lungs import lobe_of, major_fissure, minor_fissure
+from radbench_phantom.thorax.lungs import fissure_sheets, lobe_of
 from radbench_phantom.thorax.tubes import joined, stamp
 from radbench_phantom.thorax.vasculature import lobar_trees, pieces, vessel_parts
 
@@ -37,20 +37,21 @@ def paint_lungs(thorax: Thorax, canvas: Canvas, lungs: Tensor) -> dict[str, Tens
     at = grid.at(box)
     inside = lungs[box]
     lobe = lobe_of(at, traits)
-    dependent = at[1] / (90.0 * traits.scale[1])
-    hu = traits.lung_hu + 26.0 * dependent + 14.0 * (-at[2] / 100.0)
-    for scale, strength, part in ((16.0, 10.0, 1), (7.0, 14.0, 2), (4.0, 20.0, 3)):
-        hu = hu + strength * grid.texture(thorax.scan_seed(part), scale, box)
+    # Blood and weight make the lung denser towards where it hangs: the bases of who stands, the back of who lies.
+    back, base = at[1] / (90.0 * traits.scale[1]), at[2] / (-100.0 * traits.scale[0])
+    upright = thorax.config.upright
+    hu = traits.lung_hu + (6.0 * back + 24.0 * base if upright else 26.0 * back + 10.0 * base)
+    for scale, strength, part in ((42.0, 7.0, 1), (9.0, 7.0, 2), (3.6, 18.0, 3)):
+        # What is finer than a voxel averages out within it.
+        seen = scale / (scale + 0.6 * max(grid.h - 0.7, 0.0))
+        hu = hu + strength * seen * grid.texture(thorax.scan_seed(part), scale, box)
     canvas.paint(box, inside, hu, lobe)
-    edge = grid.soft(inside + 1.0)
-    sheets = torch.minimum(
-        major_fissure(at, traits).abs(),
-        torch.maximum(minor_fissure(at, traits).abs(), torch.maximum(at[0], -major_fissure(at, traits))),
-    )
-    thin = (0.9 / grid.h) * (1 - sheets / grid.h).clamp(min=0.0) if grid.h > 0.9 else grid.soft(sheets - 0.45)
-    canvas.cover(box, thin * edge, -100.0, None)
+    sheets, gone = fissure_sheets(at, traits, thorax.anatomy_rng(60))
+    thick = 0.45 * grid.soft(inside + 1.0) * gone
+    thin = (thick / grid.h) * (1 - sheets / grid.h).clamp(min=0.0)
+    canvas.cover(box, thin.clamp(max=1.0), 0.0, None)
     masks = paint_opacities(canvas, thorax.findings, traits, lungs)
-    trees = lobar_trees(traits, thorax.anatomy_rng(3))
+    trees = lobar_trees(traits, thorax.anatomy_rng(3), upright)
     blood = traits.blood_hu
     whole = canvas.whole
     deep = grid.soft(lungs)

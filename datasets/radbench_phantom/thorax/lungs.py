@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,15 +19,19 @@ def diaphragm_height(x: Tensor, y: Tensor, traits: Traits) -> Tensor:
     """Return the height (mm) of the diaphragm's upper surface above (x, y)."""
     sz, sy, sx = traits.scale
     xc, yc = x / sx, y / sy
-    right = xc < 0
-    top = -24.0 - traits.breath_mm - torch.where(right, 0.0, traits.dome_mm)
-    lateral = xc.abs() - 58.0
+    # Each side has its own dome; they go over into one another in the central tendon under the heart.
+    left = torch.sigmoid(xc / 7.0)
+    top = -24.0 - traits.breath_mm - traits.dome_mm * left
+    lateral = torch.sqrt(xc**2 + 100.0) - 60.0
     front = yc + 6.0
-    q = (lateral / torch.where(lateral > 0, 63.0, 72.0)) ** 2 + (front / torch.where(front < 0, 94.0, 97.0)) ** 2
+    side = lateral / torch.where(lateral > 0, 62.5, 84.0)
+    q = torch.sqrt(side**2 + (front / torch.where(front < 0, 95.0, 96.0)) ** 2).clamp(max=0.999)
     # Recesses reach far lower behind than in front.
-    wall = -70.0 - 44.0 * torch.sigmoid((yc + 14.0) / 22.0) - 26.0 * torch.sigmoid((yc - 45.0) / 14.0)
-    wall = wall - 0.35 * traits.breath_mm
-    fall = 1 - torch.sqrt((1 - 0.96 * q).clamp(min=0.02))
+    wall = -72.0 - 40.0 * torch.sigmoid((yc + 18.0) / 20.0) - 26.0 * torch.sigmoid((yc - 45.0) / 14.0)
+    wall = wall - 0.3 * traits.breath_mm
+    # A full breath flattens the dome, which then falls off all the more steeply at its rim.
+    round_ = 1.95 + 0.012 * (traits.breath_mm + 12.0 * left).clamp(-10.0, 40.0)
+    fall = 1 - (1 - q**round_) ** (1 / round_)
     return (top - (top - wall) * fall) * sz
 
 
@@ -49,7 +54,11 @@ def lung_distance(at: At, traits: Traits, cage: Tensor | None = None) -> Tensor:
     """Return the approximate signed distance (mm) to both lungs."""
     cage = cage_distance(at, traits) if cage is None else cage
     space = torch.maximum(cage, diaphragm_distance(at, traits))
-    middle = smooth_min(midline_distance(at, traits), heart_distance(at, traits) - 2.5, 8.0)
+    x, y, z = at
+    # The heart lies on the diaphragm with fat about it: no lung comes in between.
+    widest = -32.0 * traits.scale[0] + float(traits.heart_shift(np.zeros(3))[0])
+    held = torch.where(z < widest, widest + 0.25 * (z - widest), z)
+    middle = smooth_min(midline_distance(at, traits), heart_distance((x, y, held), traits) - 2.5, 8.0)
     return torch.maximum(space, -middle)
 
 
@@ -65,6 +74,30 @@ def minor_fissure(at: At, traits: Traits) -> Tensor:
     """Return the signed distance (mm) to the right lung's minor fissure, negative in the middle lobe."""
     x, y, z = (c / s for c, s in zip(at, traits.scale[::-1], strict=True))
     return z - 9.0 + 0.10 * (y + 40.0) + 5.0 * torch.cos((x + 70.0) / 34.0) - 3.0
+
+
+def fissure_sheets(at: At, traits: Traits, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Return the distance (mm) to the nearest fissure, and its relative thickness, 0 where lobes have fused.
+
+    Args:
+        at: x, y, z (mm).
+        traits: the patient.
+        rng: source of where fissures end; most do not part the lobes down to the hilum.
+    """
+    x, y, z = at
+    major, minor = major_fissure(at, traits), minor_fissure(at, traits)
+    only_right = torch.maximum(minor.abs(), torch.maximum(x, -major))
+    sheets = torch.minimum(major.abs(), only_right)
+    # Lobes fuse from the hilum outwards, each fissure by its own share.
+    hilum = torch.hypot(torch.hypot(x.abs() - 38.0, y - 10.0), z - 8.0)
+    ends = rng.uniform(5.0, 62.0, 3)
+    k = rng.uniform(0.03, 0.06, 3)
+    phase = rng.uniform(0, 6.3, 3)
+    ragged = 9.0 * torch.sin(float(k[0]) * y + float(phase[0])) + 9.0 * torch.sin(float(k[1]) * z + float(phase[1]))
+    end = torch.where(x > 0, float(ends[0]), torch.where(minor.abs() < major.abs(), float(ends[1]), float(ends[2])))
+    there = torch.sigmoid((hilum - end - ragged) / 3.0)
+    uneven = 1.0 + 0.35 * torch.sin(float(k[2]) * (x.abs() + y) + float(phase[2]))
+    return sheets, there * uneven
 
 
 def lobe_of(at: At, traits: Traits) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,21 +12,53 @@ from radbench_phantom.thorax.grid import Grid, Points
 from radbench_phantom.thorax.labels import Anatomy
 from radbench_phantom.thorax.lungs import lobe_of, lung_distance
 from radbench_phantom.thorax.traits import Traits
-from radbench_phantom.thorax.trees import Tree, curved, grown
+from radbench_phantom.thorax.trees import Tree, curved, grown_along
 from radbench_phantom.thorax.tubes import Tubes, splat, stamp
 
 _A = Anatomy
 ENDS = 512
 """Ends of the middle lobe's trees; the other lobes have twice as many."""
 
-# Lobe: where its artery and bronchus enter, where its vein leaves (reference mm), artery's trunk (mm), share of ends.
-_HILA: dict[int, tuple[tuple[float, float, float], tuple[float, float, float], float, int]] = {
-    int(_A.LUNG_UPPER_RIGHT): ((26, 8, -32), (12, 2, -42), 5.0, 2),
-    int(_A.LUNG_MIDDLE_RIGHT): ((8, 6, -38), (8, -2, -42), 3.4, 1),
-    int(_A.LUNG_LOWER_RIGHT): ((10, 16, -38), (-8, 20, -36), 5.6, 2),
-    int(_A.LUNG_UPPER_LEFT): ((30, 12, 40), (18, 0, 50), 5.2, 2),
-    int(_A.LUNG_LOWER_LEFT): ((10, 24, 42), (-8, 22, 42), 5.2, 2),
+Course = tuple[tuple[float, float, float], ...]
+
+# Lobe: course of its artery and of its vein from the hilum (reference z, y, x mm), radius of the artery's trunk (mm),
+# share of the ends. Upper lobes' veins run before their arteries, lower lobes' veins below and behind them.
+_HILA: dict[int, tuple[Course, Course, float, int]] = {
+    int(_A.LUNG_UPPER_RIGHT): (
+        ((27, 0, -26), (37, 2, -39), (49, 3, -47), (66, 2, -53)),
+        ((9, 6, -30), (22, -4, -42), (35, -11, -49), (52, -14, -54)),
+        3.8,
+        2,
+    ),
+    int(_A.LUNG_MIDDLE_RIGHT): (
+        ((6, 8, -41), (-2, -6, -50), (-9, -20, -57), (-16, -34, -63)),
+        ((7, 2, -34), (0, -10, -43), (-7, -24, -50), (-14, -40, -56)),
+        2.5,
+        1,
+    ),
+    int(_A.LUNG_LOWER_RIGHT): (
+        ((25, 2, -31), (10, 10, -43), (-12, 17, -49), (-40, 22, -55)),
+        ((-7, 16, -26), (-13, 25, -40), (-24, 33, -51), (-42, 39, -60)),
+        4.7,
+        2,
+    ),
+    int(_A.LUNG_UPPER_LEFT): (
+        ((38, 10, 34), (46, 4, 45), (55, -1, 52), (70, -4, 57)),
+        ((14, 2, 42), (28, -8, 52), (41, -14, 56), (56, -18, 60)),
+        3.7,
+        2,
+    ),
+    int(_A.LUNG_LOWER_LEFT): (
+        ((36, 12, 36), (20, 24, 46), (-6, 28, 51), (-34, 29, 56)),
+        ((-6, 18, 32), (-13, 28, 45), (-24, 35, 54), (-42, 40, 61)),
+        4.6,
+        2,
+    ),
 }
+_STEM = 0.8
+"""How much wider than its own tree demands a lobe's vessel is where it enters the lung."""
+_PIECES = 8
+"""Segments of a lobe's tree that leave its course one after the other."""
 
 
 @dataclass(frozen=True)
@@ -42,28 +74,54 @@ class Lobes:
     bronchi: dict[int, Tree]
 
 
-def lobar_trees(traits: Traits, rng: np.random.Generator) -> Lobes:
-    """Grow arteries, veins and bronchi of all lobes."""
-    candidates = rng.uniform([-150, -115, -135], [140, 110, 135], (40000, 3))
+def lobar_trees(traits: Traits, rng: np.random.Generator, upright: bool = False) -> Lobes:
+    """Grow arteries, veins and bronchi of all lobes.
+
+    Args:
+        traits: the patient.
+        rng: source of ends, flows and wobble.
+        upright: whether more blood flows to the bases, instead of to the back.
+    """
+    candidates = rng.uniform([-170, -115, -135], [140, 110, 135], (40000, 3))
+    rank = rng.random(len(candidates))
     placed = traits.place(candidates)
     x, y, z = (torch.from_numpy(placed[:, i].astype(np.float32)) for i in (2, 1, 0))
     depth = -lung_distance((x, y, z), traits).numpy()
     lobe = lobe_of((x, y, z), traits).numpy()
+    size = 0.84 * float(np.prod(traits.scale)) ** (1 / 3)
+    low = candidates[:, 0] / -100.0 if upright else candidates[:, 1] / 90.0
+    perfusion = np.exp(0.35 * low)
     arteries, veins, bronchi = {}, {}, {}
-    for label, (enter, leave, trunk, share) in _HILA.items():
+    for label, (artery, vein, trunk, share) in _HILA.items():
         n = ENDS * share
-        inside = placed[(lobe == label) & (depth > 3.0)]
-        if len(inside) < 2 * n:
-            inside = inside[rng.integers(0, max(len(inside), 1), 2 * n)] + rng.normal(0, 1.0, (2 * n, 3))
-        size = 0.84 * float(np.prod(traits.scale)) ** (1 / 3)
-        first, second = traits.place(np.array(enter)), traits.place(np.array(leave))
-        arteries[label] = grown(first, inside[:n], trunk * size, rng)
-        veins[label] = grown(second, inside[n : 2 * n], 0.95 * trunk * size, rng)
+        # Ends lie mostly in the outer lung: what is drawn near the hilum is on its way there.
+        far = np.linalg.norm(candidates - np.array(artery[1]), axis=1) / 100.0
+        own = np.nonzero((lobe == label) & (depth > 4.0) & (rank < far**2))[0]
+        if len(own) < 2 * n:
+            own = np.resize(own if len(own) else np.nonzero(lobe == label)[0], 2 * n)
+        wobble = rng.normal(0, 3.0, (2, 3))
+        trees = []
+        for course, ends, width in ((artery, own[:n], 1.0), (vein, own[n : 2 * n], 0.95)):
+            way = np.array(course) + wobble[len(trees)] * np.linspace(0, 1, len(course))[:, None]
+            flow = perfusion[ends] * np.exp(rng.normal(0, 0.6, n))
+            trees.append(grown_along(_resampled(traits.place(way)), placed[ends], flow, width * trunk * size, rng))
+        arteries[label], veins[label] = trees
         a = arteries[label]
         beside = np.array([1.0, 1.5, 0.6])[None] * (a.radius * 1.15 + 0.4)[:, None]
-        # A bronchus goes with its artery and is about as wide; the trunk's start stays at the hilum.
-        bronchi[label] = Tree(a.start + beside, a.end + beside, a.radius * 0.95, a.parent, a.depth)
+        # A bronchus goes with its artery and is about as wide.
+        bronchi[label] = Tree(
+            a.start + beside, a.end + beside, np.minimum(a.radius * 0.95, 1.2 + 0.6 * a.radius), a.parent, a.depth
+        )
     return Lobes(arteries, veins, bronchi)
+
+
+def _resampled(course: Points) -> Points:
+    from scipy.interpolate import PchipInterpolator
+
+    s = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(course, axis=0), axis=1))])
+    # Segments leave the outer three quarters: the hilum itself is one stem.
+    t = np.concatenate([[0.0], np.linspace(0.25, 1.0, _PIECES)]) * s[-1]
+    return np.asarray(PchipInterpolator(s, course, axis=0)(t))
 
 
 def vessel_parts(grid: Grid, trees: dict[int, Tree], seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -78,7 +136,11 @@ def vessel_parts(grid: Grid, trees: dict[int, Tree], seed: int) -> tuple[torch.T
     rng = np.random.default_rng(seed)
     starts, ends, radii = [], [], []
     for label in sorted(trees):
-        s, e, r = curved(trees[label], rng)
+        tree = trees[label]
+        # Near the hilum a stem also carries what leaves for the neighbouring segments.
+        trunk = np.arange(len(tree.radius)) < _PIECES - 1
+        wider = np.where(trunk, 1.0 + _STEM * (1 - tree.depth / (_PIECES - 1)), 1.0)
+        s, e, r = curved(replace(tree, radius=tree.radius * wider), rng, thin_end=0.7)
         starts.append(s)
         ends.append(e)
         radii.append(r)
