@@ -138,16 +138,16 @@ def _beam(draw: np.random.Generator, bedside: bool) -> dict[str, Any]:
     return {
         "scatter": _between(draw, 0.4, 1.6) if bedside else _between(draw, 0.15, 0.6),
         "scatter_mm": float(draw.uniform(25, 60)),
-        "photons": _between(draw, 2e4, 4e5) if bedside else _between(draw, 6e4, 2e6),
+        "photons": _between(draw, 2e5, 4e6) if bedside else _between(draw, 5e5, 1e7),
         "blur_mm": float(draw.uniform(0.15, 0.7)),
     }
 
 
 def _processing(draw: np.random.Generator, style: str) -> dict[str, Any]:
     flattening, gain, lung, heart = {
-        "flat": ((0.3, 0.65), (1.0, 2.4), (0.35, 0.02), (0.10, 0.025)),
-        "film": ((0.0, 0.3), (0.8, 1.8), (0.27, 0.05), (0.40, 0.10)),
-        "detailed": ((0.35, 0.75), (1.4, 3.6), (0.48, 0.05), (0.19, 0.035)),
+        "flat": ((0.2, 0.55), (1.4, 3.2), (0.345, 0.02), (0.125, 0.025)),
+        "film": ((0.0, 0.3), (1.0, 2.4), (0.28, 0.05), (0.40, 0.10)),
+        "detailed": ((0.35, 0.7), (2.2, 5.0), (0.48, 0.05), (0.17, 0.035)),
     }[style]
     whole = _between(draw, *gain)
     fine, middle, broad = np.exp(draw.normal(0, (0.25, 0.15, 0.15)))
@@ -158,8 +158,8 @@ def _processing(draw: np.random.Generator, style: str) -> dict[str, Any]:
     return {
         "flattening": float(draw.uniform(*flattening)),
         "coarse_mm": float(draw.uniform(25, 50)),
-        "gains": (float(whole * fine), float(whole * middle), float(1 + (whole - 1) * 0.6 * broad)),
-        "knee": _between(draw, 0.15, 0.6),
+        "gains": (float(whole * fine), float(whole * middle), float(1 + (whole - 1) * 0.7 * broad)),
+        "knee": _between(draw, 0.3, 1.2),
         "curve": curve,
         "gamma": _between(draw, 0.7, 1.5),
         "lung_grey": lung_grey,

@@ -12,9 +12,12 @@ from radbench_phantom.thorax.labels import Anatomy
 if TYPE_CHECKING:
     from radbench_phantom.thorax.patient import Volume
 
-SPINE_MM = 24.0
+SPINE_MM = 18.0
 DOME_MM = 8.0
-"""Lengths of a ray in spine and abdomen from which on readers see these alone."""
+HEART_MM = 12.0
+"""Lengths of a ray in spine, abdomen, heart and great vessels from which on readers see these alone."""
+
+_CHINK_MM = 16.0
 
 _SPINE = (int(Anatomy.VERTEBRA_C5), int(Anatomy.VERTEBRA_C5) + 17)
 _ABDOMEN = (int(Anatomy.DIAPHRAGM), int(Anatomy.ABDOMEN))
@@ -38,18 +41,21 @@ def hiding(volume: Volume, area: str) -> list[tuple[Tensor, float]]:
 
     hidden = [(within(_SPINE) | (labels == int(Anatomy.DISC)), SPINE_MM), (within(_ABDOMEN), DOME_MM)]
     if area == "clear":
-        hidden.append((volume.heart_mask | within(_VESSELS), 4.0))
+        hidden.append((volume.heart_mask | within(_VESSELS), HEART_MM))
     return hidden
 
 
-def seen_lung(lung: Tensor, lengths: list[tuple[Tensor, float]]) -> Tensor:
+def seen_lung(lung: Tensor, lengths: list[tuple[Tensor, float]], pixel_mm: float) -> Tensor:
     """Return the lungs' shadow less what hides it.
 
     Args:
         lung: bool ``[1,1,h,w]``.
         lengths: mm of each ray in what hides the lungs, float ``[1,1,h,w]``, and from how many on it does.
+        pixel_mm: distance between pixels.
     """
-    hidden = torch.zeros_like(lung)
+    reach = 2 * round(_CHINK_MM / 2 / pixel_mm) + 1
     for length, least in lengths:
-        hidden = hidden | (length >= least)
-    return lung & ~hidden
+        # Readers draw one line: chinks between neighbouring structures are closed.
+        over = torch.nn.functional.max_pool2d((length >= least).float(), reach, 1, reach // 2)
+        lung = lung & ~(-torch.nn.functional.max_pool2d(-over, reach, 1, reach // 2) > 0.5)
+    return lung

@@ -96,7 +96,7 @@ def radiograph_of(volume: Volume, config: PhantomCxrConfig, index: int) -> Radio
     images = {name: sixteen_bits(scale_to_unit(p)) for name, p in pictures.items()}
     if config.lung_area != "any":
         hidden = [(field.log(rays.length(m)), least) for m, least in hiding(volume, config.lung_area)]
-        masks["lung_mask"] = seen_lung(masks["lung_mask"], hidden)
+        masks["lung_mask"] = seen_lung(masks["lung_mask"], hidden, field.spacing_mm[0])
     return Radiograph(images, {name: m[0, 0] for name, m in masks.items()}, field.spacing_mm)
 
 

@@ -178,13 +178,29 @@ def test_a_film_without_turn_or_tilt_shows_what_the_projector_of_radbench_shows(
     look = replace(look_of(config_of("stand"), 1), tilt_deg=0.0)
     side = 64
     frame = cxr_film._Frame((0.0, 0.0), side * 4.0, side * 4.0, 0.0, side)
-    ours = cxr_film._Detector(volume, look, frame).image(volume.hu + 1000)[0, 0]
+    ours = cxr_film._Detector(volume, look, frame).length(volume.hu + 1000)[0, 0]
     larger = 4.0 * look.source_detector_mm / look.source_isocentre_mm
     there = ConeBeamGeometry(
         look.source_detector_mm, look.source_isocentre_mm, (side, side), (larger, larger), volume.spacing_mm
     )
-    theirs = project((volume.hu + 1000)[None, None], Pose(0, 0), there)[0, 0].double() / 10
+    theirs = project((volume.hu + 1000)[None, None], Pose(0, 0), there)[0, 0]
     assert (ours - theirs).abs().max() < 2e-3 * theirs.max()
+
+
+def test_the_voxels_blur_is_undone_in_part():
+    look = replace(look_of(config_of("stand"), 1), tilt_deg=0.0)
+    frame = cxr_film._Frame((0.0, 0.0), 96.0, 96.0, 0.0, 48)
+    z, y, x = torch.meshgrid(*[(torch.arange(96) - 47.5)] * 3, indexing="ij")
+    # Partial volume: each coarse voxel is the mean of 64 fine ones.
+    fine = (z**2 + y**2 + x**2 <= 30**2).float()
+    coarse = torch.nn.functional.avg_pool3d(fine[None, None], 4)[0, 0]
+    films = []
+    for field, spacing in ((fine, 1.0), (coarse, 4.0)):
+        body = Volume(field, torch.zeros_like(field, dtype=torch.uint8), (spacing,) * 3, {}, {}, {})
+        rays = cxr_film._Detector(body, look, frame)
+        films.append((rays.image(field), rays.length(field).double() / 10))
+    true = films[0][1]
+    assert (films[1][0] - true).abs().mean() < 0.7 * (films[1][1] - true).abs().mean()
 
 
 def test_noise_is_poissons_and_scatter_adds_its_share():
@@ -218,8 +234,8 @@ def test_lung_areas_lie_within_one_another(volume):
     whole, field, clear = (m["lung_mask"] for m in found)
     assert not (field & ~whole).any()
     assert not (clear & ~field).any()
-    assert not (clear & found[0]["heart_mask"]).any()
-    assert (field & found[0]["heart_mask"]).any()
+    heart = found[0]["heart_mask"]
+    assert (clear & heart).sum() < 0.1 * (field & heart).sum()
     assert 0.3 < clear.sum() / whole.sum() < field.sum() / whole.sum() < 0.95
 
 
