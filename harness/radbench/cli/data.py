@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radbench.cli.options import Jobs, Plugins, Profile, names_of, open_registry
-from radbench.contracts.errors import RadbenchError, UsageError
+from radbench.contracts.errors import CaseError, RadbenchError, UsageError
 
 if TYPE_CHECKING:
     from radbench.contracts.dataset import CaseEntry
@@ -99,6 +99,9 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
             continue
         try:
             case = validate_case(planned.dataset.load(entry.case_id))
+            found = case.targets["findings"].tolist() if "findings" in case.targets else []
+            if found and len(found) != len(names):
+                raise CaseError(f"findings has {len(found)} values, and the data set names {len(names)} findings")
         except Exception as e:
             faults.append({"case": entry.case_id, "fault": str(e) if isinstance(e, RadbenchError) else repr(e)})
             continue
@@ -106,8 +109,7 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
         targets.update(case.targets.keys())
         marked.update(t for t in case.targets if t in MASK_TARGETS and bool(case.targets[t].any()))
         sources[_how_read(case.source)] += 1
-        if "findings" in case.targets:
-            present.update(n for n, there in zip(names, case.targets["findings"].tolist(), strict=True) if there)
+        present.update(n for n, there in zip(names, found, strict=False) if there)
     per_split = {s: _counts(es) for s, es in planned.entries.items()}
     return {
         "dataset": planned.resolved.label,

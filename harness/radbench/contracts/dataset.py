@@ -52,6 +52,9 @@ class Dataset(Protocol):
     Attributes:
         modality: "ct", "cxr" or "any".
         targets: the names of the targets that its cases carry.
+
+    One whose cases carry ``findings`` also has an attribute ``findings``, their K names in order; one whose cases take
+    long to make has the method of :class:`KeepsCases`.
     """
 
     modality: str
