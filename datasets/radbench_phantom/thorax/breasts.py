@@ -11,8 +11,25 @@ from radbench_phantom.thorax.traits import Traits
 At = tuple[Tensor, Tensor, Tensor]
 
 
+def nipple_place(traits: Traits, k: int) -> tuple[float, float]:
+    """Return the height z and the distance from the midline (mm) of a nipple."""
+    if not traits.breast_mm:
+        return 2.0 * traits.scale[0], 98.0 * traits.scale[2]
+    middle, aside = _middle(traits, k)[:2]
+    return middle - 4.0, aside + 4.0
+
+
+def _middle(traits: Traits, k: int) -> tuple[float, float, float, float]:
+    """Return a breast's height z, distance from the midline, drop, and how far it stands out (mm)."""
+    stance = traits.stance
+    stand = traits.breast_mm * stance.breast[k]
+    hangs = 0.0 if stance.arms_up else 1.0
+    drop = hangs * (10.0 + 0.3 * stand + stance.breast_drop_mm[k] * min(1.0, stand / 22.0))
+    return (-12.0 - 0.4 * stand) * traits.scale[0] - drop, (74.0 + 0.25 * stand) * traits.scale[2], drop, stand
+
+
 def breast_depth(at: At, traits: Traits, k: int) -> tuple[Tensor, Tensor]:
-    """Return how thick a breast is on the chest wall (mm), and the distance (mm) to its gland's border seen from the front.
+    """Return how thick a breast is on the chest wall and how far outside its gland a place is, from the front (mm).
 
     It is steep below and runs out slowly above and towards the armpit. When the patient stands it hangs, and the chest
     stand spreads it.
@@ -23,12 +40,7 @@ def breast_depth(at: At, traits: Traits, k: int) -> tuple[Tensor, Tensor]:
         k: 0 left, 1 right.
     """
     x, y, z = at
-    sz, sy, sx = traits.scale
-    stance = traits.stance
-    stand = traits.breast_mm * stance.breast[k]
-    hangs = 0.0 if stance.arms_up else 1.0
-    drop = hangs * (10.0 + 0.3 * stand + stance.breast_drop_mm[k] * min(1.0, stand / 22.0))
-    height, aside = (-12.0 - 0.4 * stand) * sz - drop, (74.0 + 0.25 * stand) * sx
+    height, aside, drop, stand = _middle(traits, k)
     below, above = 46.0 + 0.35 * stand, 62.0 + 0.7 * stand + 1.2 * drop
     inner, outer = 50.0 + 0.35 * stand, 56.0 + 0.6 * stand
     dz, dx = z - height, (x if k == 0 else -x) - aside
@@ -37,7 +49,7 @@ def breast_depth(at: At, traits: Traits, k: int) -> tuple[Tensor, Tensor]:
     up = torch.sigmoid(dz / 8.0)
     square = (dz / torch.where(dz > 0, above, below)) ** 2 + (dx / torch.where(dx > 0, outer, inner)) ** 2
     profile = (1.0 - square).clamp(min=1e-4) ** (0.75 + 0.8 * up)
-    front = torch.sigmoid((-18.0 * sy - y) / 12.0)
+    front = torch.sigmoid((-18.0 * traits.scale[1] - y) / 12.0)
     depth = (6.0 + 1.05 * stand) * profile * front
     return depth, (torch.sqrt(square) - 0.8) * (40.0 + 0.3 * stand)
 

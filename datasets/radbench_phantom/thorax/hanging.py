@@ -16,8 +16,8 @@ Profile = list[tuple[float, float, float]]
 # Height in the blade (v), its medial and its lateral border (u, mm).
 _BLADE = np.array(
     [
-        (46, 13, 20),
-        (40, 9, 32),
+        (42, 13, 22),
+        (37, 9, 34),
         (30, 4, 58),
         (20, 2, 80),
         (8, 0, 90),
@@ -68,7 +68,7 @@ def _scapula(s: Shoulder, label: int, size: float) -> list[Tubes]:
     )
     border: list[Tubes] = [
         tube(
-            [(13, 45, 0), (3, 28, 2), (0, 8, 4), (3, -24, 4), (13, -60, 3), (24, -93, 0)],
+            [(13, 41, 0), (3, 28, 2), (0, 8, 4), (3, -24, 4), (13, -60, 3), (24, -93, 0)],
             2.6,
             [2, 2, 2, 1.8, 2, 3],
             s.w,
@@ -79,12 +79,17 @@ def _scapula(s: Shoulder, label: int, size: float) -> list[Tubes]:
             [6, 5, 4.5, 4, 3.6, 3],
             s.w,
         ),
-        tube([(13, 45, 0), (34, 38, 1), (60, 28, 1), (80, 22, 0)], 1.8, 1.6, s.w),
+        tube([(13, 41, 0), (34, 35, 1), (60, 28, 1), (80, 22, 0)], 1.8, 1.6, s.w),
     ]
     spine = [
         # The plate that stands on the blade, and its crest.
-        tube([(2, 8, 4), (25, 13, 8), (50, 18, 11), (75, 23, 13)], 1.7, [2, 6, 10, 11], s.w),
-        tube([(0, 8, 5), (25, 14, 13), (50, 20, 21), (75, 27, 26), (95, 33, 27)], [2.6, 3.4, 3.8, 4.4, 5], 3.0, s.w),
+        tube([(2, 8, 4), (25, 13, 8), (50, 18, 11), (75, 23, 13)], 2.2, [2, 6, 10, 11], s.w),
+        tube(
+            [(0, 8, 5), (25, 14, 13), (50, 20, 21), (75, 27, 26), (95, 33, 27)],
+            [3.2, 4.2, 4.6, 5.2, 6],
+            [2.6, 3.4, 3.6, 3.6, 3.6],
+            s.w,
+        ),
         tube(
             [(93, 33, 28), (107, 36, 22), (117, 37, 8), (116, 36, -6)],
             [7, 11, 12, 7],
@@ -110,8 +115,8 @@ def _clavicle(s: Shoulder, label: int, size: float, bow: float) -> Tubes:
     t = np.array([0.0, 0.08, 0.22, 0.38, 0.54, 0.70, 0.85, 1.0])
     line = s.medial + t[:, None] * (end - s.medial)
     line[:, 1] -= 15.0 * size * np.sin(2 * np.pi * t**0.92) * (1 - 0.2 * t)
-    line[:, 0] += bow * np.sin(np.pi * t) + 2.0 * np.sin(2 * np.pi * t)
-    tall = np.array([11.0, 9.5, 7.2, 6.2, 5.8, 5.8, 5.6, 4.6]) * size
+    line[:, 0] += bow * np.sin(np.pi * t) + 3.5 * np.sin(2 * np.pi * t)
+    tall = np.array([12.0, 10.5, 7.6, 6.1, 5.6, 5.8, 6.2, 5.2]) * size
     deep: NDArray[np.float64] = np.array([10.0, 8.6, 6.6, 6.0, 6.2, 7.4, 9.4, 9.0]) * size
     return along_curve(line, tall, label, flat=deep, across=(0.0, 1.0, 0.0), step=3.5)
 

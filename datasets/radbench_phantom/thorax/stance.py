@@ -27,6 +27,8 @@ class Stance:
         breast_drop_mm: how much lower the breast hangs than the patient's build says.
         breast: size of the breast relative to the patient's build.
         nipple_mm: how far the nipples stand out.
+        fold_mm: thickness of a fold of the back's skin, 0 where there is none.
+        fold_x_mm, fold_tilt: where the fold's edge runs: distance from the midline, and its change by height.
     """
 
     arms_up: bool = True
@@ -41,6 +43,9 @@ class Stance:
     breast_drop_mm: Pair = (0.0, 0.0)
     breast: Pair = (1.0, 1.0)
     nipple_mm: Pair = (0.0, 0.0)
+    fold_mm: Pair = (0.0, 0.0)
+    fold_x_mm: Pair = (90.0, 90.0)
+    fold_tilt: Pair = (0.0, 0.0)
 
 
 def drawn_stance(rng: np.random.Generator, male: bool, age: float, bmi: float, upright: bool) -> Stance:
@@ -65,6 +70,10 @@ def drawn_stance(rng: np.random.Generator, male: bool, age: float, bmi: float, u
     drop = rng.normal(0, 7.0) + 0.45 * max(age - 40.0, 0.0) + rng.normal(0, 5.0, 2)
     breast = np.exp(rng.normal(0, 0.08, 2))
     nipple = np.clip(rng.normal(2.5, 2.0) + rng.normal(0, 0.8, 2), 0.0, 7.0)
+    # Folds arise where the back is pushed against the detector, more often in the old and the lean.
+    folded = rng.random(2) < (0.03 if well else 0.22) + (0.12 if age > 65 and bmi < 24 else 0.0)
+    fold = np.where(folded & upright, rng.uniform(4.0, 12.0, 2), 0.0)
+    fold_x, fold_tilt = rng.uniform(62.0, 108.0, 2), rng.normal(-0.05, 0.16, 2)
 
     def pair(values: np.ndarray, low: float, high: float) -> Pair:
         clipped = np.clip(values, low, high)
@@ -83,4 +92,7 @@ def drawn_stance(rng: np.random.Generator, male: bool, age: float, bmi: float, u
         breast_drop_mm=pair(drop, -12.0, 40.0),
         breast=pair(breast, 0.8, 1.25),
         nipple_mm=pair(nipple, 0.0, 7.0),
+        fold_mm=pair(fold, 0.0, 12.0),
+        fold_x_mm=pair(fold_x, 60.0, 110.0),
+        fold_tilt=pair(fold_tilt, -0.4, 0.4),
     )

@@ -11,6 +11,7 @@ from torch import Tensor
 from radbench_phantom.thorax.breasts import breast_box, breast_depth
 from radbench_phantom.thorax.grid import Corner, Grid, Points, interpolated, smooth_min
 from radbench_phantom.thorax.muscles import muscles, round_cone
+from radbench_phantom.thorax.skin import raise_skin
 from radbench_phantom.thorax.traits import Traits
 
 At = tuple[Tensor, Tensor, Tensor]
@@ -60,6 +61,7 @@ _TRUNK = np.array(
     dtype=np.float64,
 )
 _EXPONENT = 2.35
+_UPON_CAGE = 13.0  # least thickness of ribs and muscles (mm)
 
 
 def muscle_distance(at: At, traits: Traits) -> Tensor:
@@ -119,16 +121,17 @@ class Outline:
     seams: Tensor
 
 
-def outline(grid: Grid, traits: Traits, uneven: Tensor) -> Outline:
+def outline(grid: Grid, traits: Traits, cage: Tensor, uneven: Tensor) -> Outline:
     """Return the body's surfaces.
 
     Args:
         grid: the grid.
         traits: the patient.
+        cage: signed distance to the cage's inner surface ``[D,H,W]`` (mm); ribs and their muscles lie upon it.
         uneven: mm ``[D,H,W]`` by which the muscle's surface lies further in.
     """
     at = (grid.X, grid.Y, grid.Z)
-    muscle = muscle_distance(at, traits) + uneven
+    muscle = smooth_min(muscle_distance(at, traits), cage - _UPON_CAGE, 8.0) + uneven
     if traits.stance.arms_up:
         shoulders = int((grid.axes[0] < 40.0 * traits.scale[0]).sum())
         if shoulders < grid.shape[0]:
@@ -157,6 +160,7 @@ def outline(grid: Grid, traits: Traits, uneven: Tensor) -> Outline:
             box = breast_box(grid, traits, k)
             if box is not None:
                 skin[box] -= breast_depth(grid.at(box), traits, k)[0]
+    raise_skin(grid, traits, skin)
     return Outline(skin, muscle, seams)
 
 

@@ -30,7 +30,7 @@ def paint_wall(thorax: Thorax, canvas: Canvas, cage: Tensor) -> None:
     """
     traits, grid = thorax.traits, canvas.grid
     streaks, islands = grid.texture(thorax.scan_seed(22), 14.0), grid.texture(thorax.scan_seed(23), 30.0)
-    surfaces = outline(grid, traits, 1.4 * islands)
+    surfaces = outline(grid, traits, cage, 1.4 * islands)
     skin, muscle = surfaces.skin, surfaces.muscle
     whole = canvas.whole
     canvas.paint(whole, skin, 15.0, Anatomy.SKIN)
