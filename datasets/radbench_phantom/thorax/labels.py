@@ -83,7 +83,7 @@ FINDINGS = (
 )
 """The order of the data sets' ``findings`` vector."""
 
-DEVICES = ("pacemaker", "line")
+DEVICES = ("pacemaker", "line", "electrodes", "endotracheal tube", "nasogastric tube", "sternotomy", "port")
 """Devices; they are told in ``source``, never in ``findings``."""
 
 

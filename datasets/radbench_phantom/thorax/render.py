@@ -45,7 +45,9 @@ def rendered(
     masks = _paint(thorax, canvas)
     hu = canvas.hu
     if noise:
-        hu = scanned(hu, grid, thorax.config.kernel, thorax.config.noise, thorax.scan_seed(40))
+        # A CT stores no more than 12 bits; a radiograph's beam meets metal as dense as it is.
+        most = 30000.0 if thorax.config.upright else 3071.0
+        hu = scanned(hu, grid, thorax.config.kernel, thorax.config.noise, thorax.scan_seed(40), most)
     # Whole HU, as scanners store them.
     return Volume(hu.round(), canvas.labels, spacing, thorax.present, masks, thorax.facts)
 
@@ -70,7 +72,7 @@ def _paint(thorax: Thorax, canvas: Canvas) -> dict[str, Tensor]:
     masks |= paint_pleura(canvas, thorax.findings, traits, lungs, thorax.config.upright)
     paint_mediastinum(thorax, canvas)
     masks |= paint_bones(thorax, canvas)
-    paint_devices(canvas, thorax.devices, traits)
+    paint_devices(canvas, thorax.devices, traits, thorax.anatomy_rng(71))
     if thorax.present["cardiomegaly"]:
         masks["cardiomegaly"] = canvas.labels == int(Anatomy.HEART)
     return masks

@@ -16,7 +16,7 @@ KERNELS: dict[str, tuple[float, float, float]] = {
 """Point spread (standard deviation, mm), noise cut-off (cycles/mm) and noise at 0.7 mm pixels (HU), by kernel."""
 
 
-def scanned(hu: Tensor, grid: Grid, kernel: str, noise: float, seed: tuple[int, ...]) -> Tensor:
+def scanned(hu: Tensor, grid: Grid, kernel: str, noise: float, seed: tuple[int, ...], most: float = 3071.0) -> Tensor:
     """Return a scan of a volume.
 
     Pixels larger than the point spread average the noise away, as thick reconstructions do: white noise on the fine
@@ -28,6 +28,7 @@ def scanned(hu: Tensor, grid: Grid, kernel: str, noise: float, seed: tuple[int, 
         kernel: one of :data:`KERNELS`.
         noise: factor on the noise.
         seed: seed of the noise.
+        most: greatest HU that is stored.
     """
     spread, cutoff, strength = KERNELS[kernel]
     out = hu
@@ -50,7 +51,7 @@ def scanned(hu: Tensor, grid: Grid, kernel: str, noise: float, seed: tuple[int, 
         field = field / field.std()
         sigma = strength * noise * np.sqrt(min(carried, 2.0) * min(2.5 / grid.spacing[0], 2.0))
         out = out + field * (_attenuation(hu, grid) * float(sigma))
-    return out.clamp(-1024.0, 3071.0)
+    return out.clamp(-1024.0, most)
 
 
 def _blurred(hu: Tensor, sigma_mm: float, spacing: tuple[float, float]) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -92,13 +94,33 @@ def test_fluid_sinks_and_air_rises(upright):
 
 @pytest.mark.parametrize("name", DEVICES)
 def test_devices_are_dense_and_told_in_the_facts(name):
-    for k in range(30):
-        thorax = thorax_patient(5, k, ThoraxConfig(prevalence={}, devices=0.5))
-        if thorax.devices == (name,):
-            break
-    volume = thorax.render(SIDE, noise=False)
-    assert volume.facts["devices"] == [name]
-    assert volume.hu.max() > 300
+    bare = thorax_patient(5, 2, ThoraxConfig(prevalence={}, devices=0.0))
+    wearing = replace(bare, devices=(name,)).render(SIDE, noise=False)
+    assert wearing.facts["devices"] == [name]
+    added = (wearing.hu - bare.render(SIDE, noise=False).hu).clamp(min=0)
+    # As much more than the body as 100 mm^3 of bone.
+    assert float(added.sum()) * float(np.prod(wearing.spacing_mm)) > 100 * 1000
+    assert float(added.max()) > 250
+
+
+def test_each_device_has_its_own_share_and_none_goes_with_another():
+    worn = np.array([[d in t.devices for d in DEVICES] for t in (thorax_patient(3, k) for k in range(1500))], float)
+    share = ThoraxConfig().devices
+    assert np.abs(worn.mean(axis=0) - share).max() < 4 * np.sqrt(share * (1 - share) / 1500)
+    together = np.corrcoef(worn.T) - np.eye(len(DEVICES))
+    assert np.abs(together).max() < 4.5 / np.sqrt(1500)
+
+
+def test_a_pacemakers_can_stops_the_beam_and_keeps_its_size_on_any_grid():
+    bare = thorax_patient(5, 2, ThoraxConfig(prevalence={}, devices=0.0, upright=True))
+    mass = []
+    for side in (72, 120):
+        plain, worn = (replace(bare, devices=d).render((side,) * 3, noise=False) for d in ((), ("pacemaker",)))
+        path = (worn.hu - plain.hu).sum(1) * plain.spacing_mm[1] / 1000
+        # Along the beam the can is worth as much as 8 cm of water, over more than 6 cm^2.
+        assert float((path > 80).sum()) * plain.spacing_mm[0] * plain.spacing_mm[2] > 600
+        mass.append(float(path.sum()) * plain.spacing_mm[0] * plain.spacing_mm[2])
+    assert mass[0] == pytest.approx(mass[1], rel=0.05)
 
 
 def test_an_unknown_finding_is_refused():
