@@ -7,27 +7,13 @@ from functools import lru_cache
 
 import numpy as np
 
+from radbench_phantom.thorax.build import CageShape
+from radbench_phantom.thorax.cage import cage_middle, cage_radius
 from radbench_phantom.thorax.grid import Points
 from radbench_phantom.thorax.traits import Traits
 
 _WIDTH = 99.0  # of the scapula from the root of its spine to the middle of the glenoid
 _LENGTH = 96.0  # from that root down to the inferior angle
-# The cage's back half: height, half width, depth of its widest line and of its back.
-_CAGE = np.array(
-    [
-        (-110, 124, -5, 84),
-        (-60, 120, -1, 88),
-        (-10, 115, 3, 92),
-        (15, 111, 5, 93),
-        (40, 108, 7, 91),
-        (65, 102, 8, 84),
-        (90, 91, 11, 72),
-        (105, 82, 13, 62),
-        (115, 72, 15, 51),
-        (124, 57, 16, 40),
-    ],
-    dtype=np.float64,
-)
 _HEAD = 20.0  # from there to the middle of the humeral head
 _BED = 21.0  # serratus and subscapularis between lung and blade, with the ribs
 
@@ -69,9 +55,9 @@ def shoulders(traits: Traits) -> tuple[Shoulder, Shoulder]:
 def _shoulder(traits: Traits, k: int) -> Shoulder:
     stance, side = traits.stance, (1.0, -1.0)[k]
     roll, z = stance.roll[k], 85.0 + stance.height_mm[k]
-    root = _behind(z, 0.80 + 0.34 * roll)
-    tip = _behind(z - _LENGTH, 0.76 + 0.44 * roll)
-    u = _towards_joint(root, 2.0 - 32.0 * roll)
+    root = _behind(z, side * (0.80 + 0.34 * roll), traits.shape)
+    tip = _behind(z - _LENGTH, side * (0.76 + 0.44 * roll), traits.shape)
+    u = _towards_joint(root, side, 2.0 - 32.0 * roll, traits.shape)
     v = root - tip
     v = v - (v @ u) * u
     v /= np.linalg.norm(v)
@@ -102,35 +88,19 @@ def _shoulder(traits: Traits, k: int) -> Shoulder:
     )
 
 
-def _behind(z: float, angle: float) -> Points:
-    """Return the left point on the scapula's bed at height z and an angle from behind (rad)."""
-    middle, r = _ray(z, angle)
-    r += _BED
-    return np.array([z, middle + r * np.cos(angle), r * np.sin(angle)])
+def _behind(z: float, angle: float, shape: CageShape) -> Points:
+    """Return the point on the scapula's bed at height z and an angle from behind (rad), as if it lay on the left."""
+    r = float(cage_radius(np.array([angle]), np.array([z]), shape)[0]) + _BED
+    return np.array([z, float(cage_middle(z)) + r * np.cos(angle), r * abs(np.sin(angle))])
 
 
-def _ray(z: float, angle: float) -> tuple[float, float]:
-    """Return the depth of the cage's widest line and the cage's radius from it at an angle from behind (mm)."""
-    half, middle, back = (float(np.interp(z, _CAGE[:, 0], _CAGE[:, i])) for i in (1, 2, 3))
-    c = max(float(np.cos(angle)), 0.0)
-    level = (np.sin(angle) / half) ** 2.6 + (c / (back - middle)) ** 2.6
-    return middle, float(level ** (-1 / 2.6))
-
-
-def _towards_joint(root: Points, front: float) -> Points:
+def _towards_joint(root: Points, side: float, front: float, shape: CageShape) -> Points:
     """Return the direction from the root to the glenoid: along the cage, the humeral head no further than ``front``."""
-    best = np.deg2rad(22.0)
-    for phi in np.deg2rad(np.arange(22.0, 60.0, 1.5)):
-        u = np.array([0.0, -np.sin(phi), np.cos(phi)])
-        near = min(_gap(root + s * u) for s in (30.0, 55.0, 80.0)) < _BED - 5.0
-        if near or (root + (_WIDTH + _HEAD) * u)[1] < front:
-            break
-        best = phi
-    return np.array([0.0, -np.sin(best), np.cos(best)])
-
-
-def _gap(point: Points) -> float:
-    """Return how far a point lies outside the reference cage, along the ray from its middle (mm)."""
-    z, y, x = (float(c) for c in point)
-    middle, _ = _ray(z, 0.0)
-    return float(np.hypot(x, y - middle)) - _ray(z, float(np.arctan2(x, y - middle)))[1]
+    phi = np.deg2rad(np.arange(22.0, 60.0, 1.5))
+    u = np.stack([np.zeros_like(phi), -np.sin(phi), np.cos(phi)], axis=1)
+    along = root + np.array([30.0, 55.0, 80.0])[:, None, None] * u
+    dy = along[..., 1] - cage_middle(root[0])
+    on = cage_radius(np.arctan2(side * along[..., 2], dy).ravel(), np.full(dy.size, root[0]), shape)
+    gap = np.hypot(along[..., 2], dy) - on.reshape(dy.shape)
+    far = (gap.min(0) < _BED - 5.0) | (root[1] + (_WIDTH + _HEAD) * u[:, 1] < front)
+    return u[max(int(np.argmax(far)) - 1, 0)] if far.any() else u[-1]
