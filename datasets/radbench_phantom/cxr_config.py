@@ -39,7 +39,7 @@ class PhantomCxrConfig(Config):
         "Whose pictures they look like. plain: what the fields below say, alike for all. stand: PA at a chest stand; "
         "bedside: AP, lying or sitting; hospital: some of each. There view, frame, beam, processing, edges and markers "
         "are drawn by patient, except what is set below to other than its default, and physics=ct2xray, "
-        "spectrum=chest, frame=lungs and display=film unless set.",
+        "spectrum=chest, frame=lungs, display=film and grid=192,96,192 unless set.",
         source="assumed; greys, views and marks after hannover-cxr, covid-cxr-lungs and ChestX-ray14",
     )
     lung_area: Literal["any", "field", "clear"] = param(
@@ -130,7 +130,14 @@ class PhantomCxrConfig(Config):
     @classmethod
     def _as_it_looks(cls, values: Any) -> Any:
         if isinstance(values, Mapping) and values.get("look", "plain") != "plain":
-            return {"physics": "ct2xray", "spectrum": "chest", "frame": "lungs", "display": "film", **values}
+            own = {
+                "physics": "ct2xray",
+                "spectrum": "chest",
+                "frame": "lungs",
+                "display": "film",
+                "grid": (192, 96, 192),
+            }
+            return own | dict(values)
         return values
 
     @field_validator("grid")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,37 +40,31 @@ def render_for_film(thorax: Thorax, config: PhantomCxrConfig) -> Volume:
     return thorax.render(config.grid, (z, y, x), noise=False)
 
 
-def tilted(volume: Volume, degrees: float, view: str) -> Volume:
+def tilted(field: Tensor, degrees: float, view: str, spacing_mm: tuple[float, float, float]) -> Tensor:
     """Return a volume sheared so that a level beam shows what a tilted one would on a detector that stays level.
 
     A point at depth y (from the middle, towards posterior) moves along z by ``tan(degrees) * y`` against the tube: seen
-    from a source in height h at distance D it falls where ``z - h y / D`` would from the middle.
+    from a source in height h at distance D it falls where ``z - h y / D`` would from the middle. What leaves the volume
+    is lost; at the other end its last plane goes on.
 
     Args:
-        volume: the patient.
+        field: float ``[D,H,W]``.
         degrees: how far the tube stands above the middle.
         view: "PA" (tube behind the patient) or "AP".
+        spacing_mm: voxels (dz, dy, dx).
     """
     if not degrees:
-        return volume
-    count, depth, _ = volume.hu.shape
-    dz, dy, _ = volume.spacing_mm
-    y = (torch.arange(depth) - (depth - 1) / 2) * dy
-    shift = (y if view == "PA" else -y) * math.tan(math.radians(degrees)) / dz
-    whole = torch.floor(shift)
-
-    def moved(values: Tensor, by: Tensor) -> Tensor:
-        at = (torch.arange(count)[:, None] + by.long()[None]).clamp(0, count - 1)
-        return values.gather(0, at[:, :, None].expand(values.shape))
-
-    part = (shift - whole)[None, :, None]
-    near = torch.floor(shift + 0.5)
-    return replace(
-        volume,
-        hu=moved(volume.hu, whole) * (1 - part) + moved(volume.hu, whole + 1) * part,
-        labels=moved(volume.labels, near),
-        finding_masks={k: moved(v, near) for k, v in volume.finding_masks.items()},
-    )
+        return field
+    count, depth, _ = field.shape
+    slope = math.tan(math.radians(degrees)) * spacing_mm[1] / spacing_mm[0] * (1 if view == "PA" else -1)
+    out = torch.empty_like(field)
+    for k in range(depth):
+        shift = (k - (depth - 1) / 2) * slope
+        whole = math.floor(shift)
+        at = torch.arange(whole, whole + count + 1).clamp(0, count - 1)
+        plane = field[at, k]
+        out[:, k] = plane[:-1] + (plane[1:] - plane[:-1]) * (shift - whole)
+    return out
 
 
 @dataclass(frozen=True)
@@ -112,37 +106,37 @@ class _Detector:
         self.geometry = geometry(volume, look, (rows, columns), self.pixel)
         self.pose = Pose(180.0 if look.view == "AP" else 0.0)
         self.at = torch.stack([across / (columns * self.pixel / 2), down / (rows * self.pixel / 2)], dim=-1)[None]
-        self.depth_mm = volume.spacing_mm[1]
+        self.look, self.spacing_mm = look, volume.spacing_mm
         self.voxel_mm = math.sqrt(volume.spacing_mm[0] * volume.spacing_mm[2])
 
     def sum(self, field: Tensor) -> Tensor:
         """Return a field's sum along each ray of the detector: ``[1,1,h,w]`` in its unit times mm."""
         if not bool(field.any()):
             return torch.zeros((1, 1, *self.geometry.detector_shape))
-        seen = project(field.float()[None, None], self.pose, self.geometry)
+        level = tilted(field.float(), self.look.tilt_deg, self.look.view, self.spacing_mm)
+        seen = project(level[None, None], self.pose, self.geometry)
         return seen.flip(-1) if self.pose.azimuth_deg else seen
 
     def look_up(self, image: Tensor, mode: str) -> Tensor:
         """Return an image of the detector at the frame's pixels."""
         return grid_sample(image, self.at.to(image), mode=mode, padding_mode="border", align_corners=False)
 
-    def image(self, field: Tensor) -> Tensor:
-        """Return a field's ray sums in cm times its unit at the frame's pixels: float64 ``[1,1,S,S]``."""
-        seen = self.sum(field)
+    def image(self, seen: Tensor) -> Tensor:
+        """Return ray sums at the frame's pixels, in cm times their unit: float64 ``[1,1,S,S]``."""
         sharp = seen
         # Voxels are means over their width, and rays run between them linearly: a blur of known width, undone here
         # (Van Cittert) as far as it can be without ringing.
-        for _ in range(_SHARPENED):
+        for _ in range(_SHARPENED if bool(seen.any()) else 0):
             sharp = sharp + (seen - spread(sharp, min(self.voxel_mm / 2 / self.pixel, 1.0)))
         return self.look_up(sharp, "bicubic").clamp_min(0.0).double() / 10
 
-    def length(self, mask: Tensor) -> Tensor:
-        """Return the mm of the rays in a mask, at the frame's pixels."""
-        return self.look_up(self.sum(mask), "bilinear")
+    def length(self, seen: Tensor) -> Tensor:
+        """Return ray sums at the frame's pixels as they are, for a mask the mm of the rays in it."""
+        return self.look_up(seen, "bilinear")
 
-    def mask(self, mask: Tensor, *, small: bool = False) -> Tensor:
+    def mask(self, seen: Tensor, *, small: bool = False) -> Tensor:
         """Return the pixels that rays through the mask cover by half, of a small mask the most covered at least."""
-        depth = self.sum(mask) / self.depth_mm
+        depth = seen / self.spacing_mm[1]
         through = (depth >= min(0.5, float(depth.max()) or 1.0) if small else depth >= 0.5).float()
         covered = self.look_up(through, "bilinear")
         return covered >= (min(0.5, float(covered.max()) or 1.0) if small else 0.5)
@@ -169,21 +163,24 @@ def film_of(volume: Volume, config: PhantomCxrConfig, index: int) -> Radiograph:
         and marks are in the image alone; ``soft_tissue_image`` has the image's processing and curve.
     """
     look = look_of(config, index)
-    volume = tilted(volume, look.tilt_deg, look.view)
     frame = _framed(volume, look, config)
     rays = _Detector(volume, look, frame)
     bone, lung, mineral = bone_of(volume, config), volume.lung_mask, mineral_of(volume)
     density = density_from_hu(volume.hu)
     none = torch.zeros(())
-    hard, tissue, bony = (rays.image(torch.where(m, density, none)) for m in (mineral, ~mineral, bone))
-    spared = rays.image(bone) * float(density_from_hu(torch.tensor(config.soft_tissue_fill_hu)))
-    in_lung = [rays.image(torch.where(m & lung, density, none)) for m in (mineral, ~mineral)]
-    masks = {
-        "lung_mask": rays.mask(lung),
-        "bone_mask": rays.mask(volume.bone_mask),
-        "heart_mask": rays.mask(volume.heart_mask),
-        "nodule_mask": rays.mask(volume.nodule_mask, small=True),
+    hard, tissue, bony, *in_lung = (
+        rays.image(rays.sum(torch.where(m, density, none)))
+        for m in (mineral, ~mineral, bone, mineral & lung, ~mineral & lung)
+    )
+    sums = {
+        "lung_mask": rays.sum(lung),
+        "bone_mask": rays.sum(volume.bone_mask),
+        "heart_mask": rays.sum(volume.heart_mask),
+        "nodule_mask": rays.sum(volume.nodule_mask),
     }
+    masks = {name: rays.mask(seen, small=name == "nodule_mask") for name, seen in sums.items()}
+    filled = sums["bone_mask"] if config.bone == "anatomy" else rays.sum(bone)
+    spared = rays.image(filled) * float(density_from_hu(torch.tensor(config.soft_tissue_fill_hu)))
     masks["lung_mask"] = masks["lung_mask"] | masks["nodule_mask"]
     whole, soft = _log(hard, tissue, config), _log((hard - bony).clamp_min(0.0), tissue + spared, config)
     parts = {
@@ -191,7 +188,7 @@ def film_of(volume: Volume, config: PhantomCxrConfig, index: int) -> Radiograph:
         "bone_image": _log(bony, torch.zeros_like(bony), config) * masks["bone_mask"],
     }
     pictures = {name: scale_to_unit(1 - torch.exp(-log)) for name, log in parts.items()}
-    deep = rays.length(lung)
+    deep = rays.length(sums["lung_mask"])
     levels = Levels((deep >= 0.5 * deep.max()) & ~masks["heart_mask"], masks["heart_mask"])
     pixel = math.sqrt(frame.spacing_mm[0] * frame.spacing_mm[1])
     noise = int(np.random.default_rng((_NOISE, config.seed, index)).integers(2**62))
@@ -201,7 +198,7 @@ def film_of(volume: Volume, config: PhantomCxrConfig, index: int) -> Radiograph:
     steps = 2**look.bits - 1
     pictures["image"] = (with_marks(with_blades(image, look.blades), look.marks).clamp(0, 1) * steps).round() / steps
     masks["lung_mask"] = seen_lung(
-        masks["lung_mask"], [(rays.length(m), least) for m, least in hiding(volume, config.lung_area)], pixel
+        masks["lung_mask"], [(rays.length(rays.sum(m)), least) for m, least in hiding(volume, config.lung_area)], pixel
     )
     return Radiograph(
         {name: sixteen_bits(p) for name, p in pictures.items()},
@@ -223,7 +220,8 @@ def _framed(volume: Volume, look: Look, config: PhantomCxrConfig) -> _Frame:
     pixel = min(dz, dx)
     pixels = (math.ceil(count * dz / pixel), math.ceil(columns * dx / pixel))
     pose = Pose(180.0 if look.view == "AP" else 0.0)
-    depth = project(volume.lung_mask.float()[None, None], pose, geometry(volume, look, pixels, pixel))[0, 0]
+    lung = tilted(volume.lung_mask.float(), look.tilt_deg, look.view, volume.spacing_mm)
+    depth = project(lung[None, None], pose, geometry(volume, look, pixels, pixel))[0, 0]
     depth = depth.flip(-1) if pose.azimuth_deg else depth
     # What rays pass that leave the volume within the body is not all there.
     near = look.source_isocentre_mm / (look.source_isocentre_mm + _BODY_MM)

@@ -127,7 +127,7 @@ def _geometry(draw: np.random.Generator, bedside: bool) -> dict[str, Any]:
     return {
         "source_detector_mm": float(distance),
         "source_isocentre_mm": float(distance - behind),
-        "tilt_deg": _normal(draw, -3.0, 3.5, 1.4) if bedside else _normal(draw, 0.0, 0.5),
+        "tilt_deg": _normal(draw, -3.0, 3.5, 1.4) if bedside else 0.0,
         "turn_deg": _normal(draw, 0.0, 1.6 if bedside else 0.8, 1.9),
         "margins_mm": (max(float(above), -4.0), max(float(below), -20.0), float(right), float(left)),
         "aspect": float(np.exp(_normal(draw, 0.03, 0.05))),
@@ -138,19 +138,19 @@ def _beam(draw: np.random.Generator, bedside: bool) -> dict[str, Any]:
     return {
         "scatter": _between(draw, 0.4, 1.6) if bedside else _between(draw, 0.15, 0.6),
         "scatter_mm": float(draw.uniform(25, 60)),
-        "photons": _between(draw, 2e5, 4e6) if bedside else _between(draw, 5e5, 1e7),
+        "photons": _between(draw, 8e4, 2e6) if bedside else _between(draw, 3e5, 6e6),
         "blur_mm": float(draw.uniform(0.15, 0.7)),
     }
 
 
 def _processing(draw: np.random.Generator, style: str) -> dict[str, Any]:
     flattening, gain, lung, heart = {
-        "flat": ((0.2, 0.55), (1.4, 3.2), (0.345, 0.02), (0.125, 0.025)),
-        "film": ((0.0, 0.3), (1.0, 2.4), (0.28, 0.05), (0.40, 0.10)),
-        "detailed": ((0.35, 0.7), (2.2, 5.0), (0.48, 0.05), (0.17, 0.035)),
+        "flat": ((0.4, 0.7), (1.4, 3.2), (0.32, 0.02), (0.13, 0.025)),
+        "film": ((0.0, 0.3), (0.8, 1.9), (0.25, 0.05), (0.40, 0.10)),
+        "detailed": ((0.35, 0.7), (2.4, 5.0), (0.44, 0.05), (0.19, 0.035)),
     }[style]
     whole = _between(draw, *gain)
-    fine, middle, broad = np.exp(draw.normal(0, (0.25, 0.15, 0.15)))
+    fine, middle, broad = np.exp(draw.normal((0.3, 0, 0), (0.25, 0.15, 0.15)))
     lung_grey = _normal(draw, *lung)
     curve = ("linear", "sigmoid", "power")[
         int(draw.choice(3, p=(0.1, 0.8, 0.1) if style == "film" else (0.5, 0.3, 0.2)))
