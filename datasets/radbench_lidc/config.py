@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import field_validator, model_validator
 
 from radbench.contracts.config import Config, param
+from radbench.xray.chest import ChestBeam
 
 
 class LidcConfig(Config):
@@ -34,11 +35,30 @@ class LidcConfig(Config):
         "stretch: all of it, with pixels that are not square.",
         source="assumed",
     )
-    physics: Literal["drr"] = param("drr", "Parallel projection of mean attenuation.", source="paper: lung U-Net §2.1")
-    beta: float = param(0.02, "Factor in the exponent.", source="paper: lung U-Net §2.1", gt=0.0)
-    mu_water: float = param(0.2, "Attenuation of water in 1/cm.", source="paper: lung U-Net §2.1", gt=0.0)
+    physics: Literal["drr", "ct2xray"] = param(
+        "drr",
+        "drr: parallel projection of mean attenuation. ct2xray: cone beam of ten energies through bone and tissue.",
+        source="paper: lung U-Net §2.1 (drr); XraySyn, Eq. 4-6 (ct2xray)",
+    )
+    beta: float = param(0.02, "drr: factor in the exponent.", source="paper: lung U-Net §2.1", gt=0.0)
+    mu_water: float = param(0.2, "drr: attenuation of water in 1/cm.", source="paper: lung U-Net §2.1", gt=0.0)
     sign: Literal[1, -1] = param(
-        1, "Sign of the exponent. With -1 the image is reversed, so that dense stays bright.", source="paper: Eq. 3"
+        1,
+        "drr: sign of the exponent. With -1 the image is reversed, so that dense stays bright.",
+        source="paper: lung U-Net, Eq. 3",
+    )
+    pose: tuple[float, float] = param(
+        (0.0, 0.0), "ct2xray: azimuth and elevation of the view in degrees.", source="paper: XraySyn, frontal T"
+    )
+    source_detector_mm: float = param(1800.0, "ct2xray: source to detector.", source="assumed: a chest stand", gt=0.0)
+    source_isocentre_mm: float = param(
+        1600.0, "ct2xray: source to the volume's centre.", source="assumed: a chest stand", gt=0.0
+    )
+    spectrum: Literal["paper", "chest"] = param(
+        "paper",
+        "ct2xray: energies. paper: ten from 15 to 87 keV, unweighted. chest: those of a filtered beam of 120 kV, which "
+        "shows less bone.",
+        source="code: XraySyn (paper); assumed (chest)",
     )
     body_only: bool = param(
         False, "Whether what lies outside the body (couch, clothes) becomes air first.", source="assumed"
@@ -48,8 +68,8 @@ class LidcConfig(Config):
     )
     unread: Literal["refuse", "keep"] = param(
         "refuse",
-        "Patients of whom no CT series has a reading. refuse: a fault when loaded; keep: taken, and nodule_mask is "
-        "then no target of the data set.",
+        "Patients of whom no CT series has a reading. refuse: a fault when loaded; keep: taken, and nodule_mask and "
+        "findings are then no targets of the data set.",
         source="assumed",
     )
     nodule_texture_above: float = param(
@@ -120,10 +140,18 @@ class LidcConfig(Config):
         return value
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _consistent(self) -> Self:
+        if self.physics == "drr" and any(self.pose):
+            raise ValueError("physics=drr has parallel frontal rays alone; physics=ct2xray takes a pose")
+        _ = self.beam  # refuses what no chest stand can be
         if self.bone_hu_max is not None and self.bone_hu_max <= self.bone_hu_min:
             raise ValueError(f"bone_hu_max={self.bone_hu_max:g} must be above bone_hu_min={self.bone_hu_min:g}")
         return self
+
+    @property
+    def beam(self) -> ChestBeam:
+        """The beam of physics=ct2xray."""
+        return ChestBeam(self.pose, self.source_detector_mm, self.source_isocentre_mm, self.spectrum)
 
     def of_pixels(self) -> dict[str, Any]:
         """Return the fields that change a case's pixels or targets."""

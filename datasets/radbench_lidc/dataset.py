@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
 from radbench.contracts.case import Case
 from radbench.contracts.dataset import SPLITS, CaseEntry
-from radbench.contracts.errors import CaseError, DatasetError, RadbenchError, did_you_mean
+from radbench.contracts.errors import CaseError, DatasetError, did_you_mean
 from radbench_lidc.config import LidcConfig
 from radbench_lidc.index import index_files
 from radbench_lidc.scans import Scan, find_scans
@@ -23,6 +22,8 @@ _TARGETS = (
     "bone_image",
     "soft_tissue_image",
     "nodule_mask",
+    "findings",
+    "view_pose",
     "volume_hu",
     "bone_volume",
 )
@@ -52,26 +53,31 @@ class LidcIdri:
     """The scans of LIDC-IDRI as it is downloaded from The Cancer Imaging Archive, as simulated radiographs.
 
     Folders may be nested in any way: series and patients are told by the DICOM headers, readings by the series that
-    the XML names. A scan is prepared when it is first loaded, and kept in the cache folder; :meth:`prepare` does so
-    for many at once. Patients go to the splits by a hash of their id, so that a part of the collection is split as
-    the whole.
+    the XML names. A scan is prepared when it is first loaded, and kept in the cache folder. Patients go to the splits
+    by a hash of their id, so that a part of the collection is split as the whole.
 
     Raises (by its methods):
         DatasetError: the folder is missing or is a file, or holds no scan that counts.
         CaseError: a case cannot be used: a missing slice with its place, a damaged file, XML that cannot be read,
             a patient without CT or without reading, no lung.
+
+    Attributes:
+        modality: "cxr".
+        findings: names of the entries of the target ``findings``: whether a nodule that counts is there.
+        config: the configuration it was built from.
     """
 
     Config = LidcConfig
     modality = "cxr"
+    findings = ("nodule",)
 
     def __init__(self, config: LidcConfig) -> None:
         self.config = config
 
     @property
     def targets(self) -> frozenset[str]:
-        """All of them; without ``nodule_mask`` where scans that were not read are taken."""
-        left_out = {"nodule_mask"} if self.config.unread == "keep" else set()
+        """All of them; without ``nodule_mask`` and ``findings`` where scans that were not read are taken."""
+        left_out = {"nodule_mask", "findings"} if self.config.unread == "keep" else set()
         return frozenset(_TARGETS) - left_out
 
     def manifest(self) -> Sequence[CaseEntry]:
@@ -92,6 +98,7 @@ class LidcIdri:
         """
         import torch
 
+        from radbench.xray import Pose
         from radbench_lidc.preparation import prepare_scan
         from radbench_lidc.store import recall, remember
 
@@ -102,6 +109,8 @@ class LidcIdri:
             remember(entry.digest, prepared)
         ready = {name: torch.from_numpy(image)[None] for name, image in prepared.images.items()}
         ready |= {name: torch.from_numpy(mask)[None] for name, mask in prepared.masks.items() if name in self.targets}
+        if "findings" in self.targets:
+            ready["findings"] = torch.tensor([float(any(n["counts"] for n in prepared.source["nodules"]))])
         return Case(
             case_id=case_id,
             patient_id=entry.patient_id,
@@ -109,53 +118,13 @@ class LidcIdri:
             spacing_mm=prepared.spacing_mm,
             source=prepared.source,
             targets=CaseTargets(
-                ready,
+                {**ready, "view_pose": Pose(*self.config.pose)},
                 {
                     "volume_hu": partial(_volume, "volume_hu", scan, self.config),
                     "bone_volume": partial(_volume, "bone_volume", scan, self.config),
                 },
             ),
         )
-
-    def prepare(
-        self,
-        case_ids: Iterable[str] | None = None,
-        *,
-        workers: int | None = None,
-        done: Callable[[str], None] = lambda case_id: None,
-    ) -> dict[str, str]:
-        """Prepare cases side by side, in processes of their own, so that they load at once later.
-
-        Cases that are prepared already are passed over, so that a run which was stopped goes on where it was.
-
-        Args:
-            case_ids: which; all where left out.
-            workers: how many processes; one per core where left out. Each needs some 2 GB for a scan of thin slices.
-            done: called with each case id as it is done.
-
-        Returns:
-            What is wrong, by case id; empty where all are fine.
-        """
-        import multiprocessing
-        from concurrent.futures import ProcessPoolExecutor, as_completed
-
-        from radbench_lidc.store import recall
-
-        wanted = list(self._entries) if case_ids is None else list(case_ids)
-        todo = [c for c in wanted if self._scan(c).faults or recall(self._entries[c].digest) is None]
-        for case_id in set(wanted) - set(todo):
-            done(case_id)
-        faults = {}
-        # Spawned: a fork of a process that holds torch's threads may hang.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=context) as pool:
-            jobs = {pool.submit(_prepare, self._scan(c), self.config, self._entries[c].digest): c for c in sorted(todo)}
-            for job in as_completed(jobs):
-                fault = job.result()
-                if fault is not None:
-                    faults[jobs[job]] = fault
-                done(jobs[job])
-        return dict(sorted(faults.items()))
 
     def unprepared(self, case_ids: Iterable[str]) -> list[str]:
         """Return the cases that are not prepared; those with a known fault, which never will be, are left out.
@@ -222,18 +191,3 @@ def _volume(name: str, scan: Scan, config: LidcConfig) -> Any:
     from radbench_lidc import volume
 
     return getattr(volume, name)(scan, config)
-
-
-def _prepare(scan: Scan, config: LidcConfig, digest: str) -> str | None:
-    """Prepare a case in a process of its own; return what is wrong."""
-    import torch
-
-    from radbench_lidc.preparation import prepare_scan
-    from radbench_lidc.store import remember
-
-    torch.set_num_threads(1)
-    try:
-        remember(digest, prepare_scan(scan, config))
-    except RadbenchError as error:
-        return str(error)
-    return None

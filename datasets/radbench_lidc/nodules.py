@@ -84,10 +84,9 @@ class Nodule:
 def rasterise(contours: Sequence[Contour], shape: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return a reader's contours in one slice as pixels.
 
-    An outline is the first ring of pixels outside the nodule: "the outline itself did not overlap pixels belonging
-    to the nodule" (Armato et al. 2011, §II.B), so that what it runs through is not nodule. This holds for
-    outlines of exclusion just as well (the collection's authors on pylidc's pull request 16): what they enclose and
-    what they run through is not nodule.
+    An outline is the first ring of pixels outside the nodule (Armato et al., Medical Physics 38, 2011), so that what
+    it runs through is not nodule. This holds for outlines of exclusion just as well, as that paper's first author
+    confirmed (pylidc's pull request 16): what they enclose and what they run through is not nodule.
 
     Args:
         contours: all of the slice; joined up from last point to first.

@@ -22,6 +22,8 @@ def radbench_datasets() -> list[DatasetSpec]:
                 "bone_image",
                 "soft_tissue_image",
                 "nodule_mask",
+                "findings",
+                "view_pose",
                 "volume_hu",
                 "bone_volume",
             ),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from radbench.contracts.errors import CaseError
 from radbench_lidc.config import LidcConfig
 from radbench_lidc.nodules import Nodule, consensus, counts, group, outlined
+from radbench_lidc.rays import Rays, detector_of, rays_of
 from radbench_lidc.readings import Mark, parse_reading
 from radbench_lidc.scans import Scan
 from radbench_lidc.volume import Volume, bone_in, read_volume_of, volume_spacing
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 PREPARATION = 1
 """Raised whenever the pixels of a case change; it is part of every case's digest."""
 
-_Image = NDArray[np.float64]
+_GENERATORS = {"drr": "parallel DRR", "ct2xray": "CT2Xray"}
+
 _Mask = NDArray[np.bool_]
 
 
@@ -47,10 +49,10 @@ class Prepared:
 def prepare_scan(scan: Scan, config: LidcConfig) -> Prepared:
     """Make a scan's radiograph and targets.
 
-    The image is Eq. 1-3 of the lung U-Net paper; ``lung_image`` is the same of the lungs alone (Eq. 4),
-    ``bone_image`` of the bone alone (bone U-Net §2.2), ``soft_tissue_image`` with soft tissue in the bones' place.
-    Each is scaled to [0,1] by itself. Masks are what
-    any voxel along the ray is in; ``bone_mask`` is that of ``bone_volume`` at the scan's own voxels, without specks.
+    The image is Eq. 1-3 of the lung U-Net paper, or Eq. 4-6 of XraySyn with ``bone_volume`` for bone; ``lung_image``
+    is the same of the lungs alone (lung U-Net, Eq. 4), ``bone_image`` of the bone alone (bone U-Net §2.2),
+    ``soft_tissue_image`` with soft tissue in the bones' place. Each is scaled to [0,1] by itself. Masks are what any
+    voxel along the ray is in; ``bone_mask`` is that of ``bone_volume`` at the scan's own voxels, without specks.
 
     Raises:
         CaseError: what is wrong with the scan, its slices or its reading.
@@ -80,24 +82,23 @@ def prepare_scan(scan: Scan, config: LidcConfig) -> Prepared:
     bone = hu >= config.bone_hu_min
     if config.bone_hu_max is not None:
         bone &= hu <= config.bone_hu_max
-    frame = _Frame(volume, config)
-    images = {
-        "image": frame.radiograph(_mean_hu(hu)),
-        "lung_image": frame.radiograph(_mean_hu(hu, lung, config.lung_fill_hu)),
-        "bone_image": frame.radiograph(_mean_hu(hu, bone, config.bone_fill_hu)),
-        "soft_tissue_image": frame.radiograph(_mean_hu(hu, ~bone, config.soft_tissue_fill_hu)),
-    }
-    least = config.bone_piece_ml / _voxel_ml(volume)
     dense = bone_in(torch.from_numpy(np.ascontiguousarray(hu)), volume.spacing_mm, config).numpy()
-    masks = {
-        "lung_mask": frame.mask(np.any(lung, axis=1)),
-        "bone_mask": frame.mask(np.any(_without_specks(dense, least), axis=1)),
+    rays = rays_of(volume, config)
+    frame = _Frame(volume, rays, config)
+    least = config.bone_piece_ml / _voxel_ml(volume)
+    masks = {"lung_mask": frame.mask(lung), "bone_mask": frame.mask(_without_specks(dense, least))}
+    # Between tube and patient there is air, which a cone of rays crosses more of towards its edge.
+    only = masks["lung_mask"] if config.physics == "ct2xray" else None
+    images = {
+        "image": frame.picture(rays.seen(hu, dense)),
+        "lung_image": frame.picture(rays.seen(hu, dense, lung, config.lung_fill_hu), only),
+        "bone_image": frame.picture(rays.seen(hu, bone, bone, config.bone_fill_hu)),
+        "soft_tissue_image": frame.picture(rays.seen(hu, dense, ~bone, config.soft_tissue_fill_hu)),
     }
     listed = [_listed(n, config, volume) for n in nodules]
     if scan.reading is not None:
         chosen = [n for n, facts in zip(nodules, listed, strict=True) if facts["counts"]]
-        shadows = (_shadow(n, volume, config.nodule_agreement) for n in chosen)
-        masks["nodule_mask"] = frame.small_masks(shadows)
+        masks["nodule_mask"] = frame.small_masks(_voxels(n, volume, config.nodule_agreement) for n in chosen)
     kinds = Counter(m.kind for m in marks)
     source = {
         "format": "DICOM series",
@@ -106,7 +107,7 @@ def prepare_scan(scan: Scan, config: LidcConfig) -> Prepared:
         "slices": volume.source["slices"],
         "spacing_of_scan_mm": list(volume.spacing_mm),
         "turned_axes": list(volume.reversed_axes),
-        "generator": f"parallel DRR, lidc {PREPARATION}",
+        "generator": f"{_GENERATORS[config.physics]}, lidc {PREPARATION}",
         "polarity": "dense is bright",
         "frame": config.frame,
         "volume_spacing_mm": volume_spacing(volume.hu.shape, volume.spacing_mm, config.volume_mm),
@@ -136,15 +137,6 @@ def _voxel_ml(volume: Volume) -> float:
     return a * b * c / 1000.0
 
 
-def _mean_hu(hu: NDArray[np.float32], keep: _Mask | None = None, fill: float = 0.0) -> _Image:
-    """Average along y in float64: the printed beta leaves float32 too few grey levels. HU + 1000 is clamped at 0."""
-    out = np.empty((hu.shape[0], hu.shape[2]))
-    for z, plane in enumerate(hu):
-        values = plane if keep is None else np.where(keep[z], plane, np.float32(fill))
-        out[z] = np.maximum(values, np.float32(-1000.0)).mean(axis=0, dtype=np.float64)
-    return out
-
-
 def _without_specks(mask: _Mask, least: float) -> _Mask:
     """Drop 6-connected pieces below so many voxels: noise in the shadow of the shoulders lies above any bone."""
     from scipy import ndimage
@@ -165,15 +157,11 @@ def _add(nodules: Iterable[Nodule], lung: _Mask, volume: Volume, agreement: floa
         as_filed[at] |= voxels
 
 
-def _shadow(nodule: Nodule, volume: Volume, agreement: float) -> _Mask:
-    """Return where a nodule is along y: bool ``[D,W]`` in the patient's axes."""
-    depth, _, columns = volume.hu.shape
-    shadow = np.zeros((depth, columns), dtype=bool)
-    # A view in the files' axes, of which the middle one is projected away.
-    as_filed = np.flip(shadow[:, None], volume.reversed_axes)[:, 0]
-    voxels, (at_depth, _, at_columns) = consensus(nodule, volume.hu.shape, agreement)
-    as_filed[at_depth, at_columns] = voxels.any(axis=1)
-    return shadow
+def _voxels(nodule: Nodule, volume: Volume, agreement: float) -> _Mask:
+    """Return a nodule's voxels: bool ``[D,H,W]`` in the patient's axes."""
+    mask = np.zeros(volume.hu.shape, dtype=bool)
+    _add([nodule], mask, volume, agreement)
+    return mask
 
 
 def _listed(nodule: Nodule, config: LidcConfig, volume: Volume) -> dict[str, Any]:
@@ -192,71 +180,51 @@ def _listed(nodule: Nodule, config: LidcConfig, volume: Volume) -> dict[str, Any
 
 
 class _Frame:
-    """The way from projections ``[D,W]`` to the image: square pixels, a square field, the configured size."""
+    """The way from the detector ``[1,1,h,w]`` to the image: a square field, the configured size."""
 
-    def __init__(self, volume: Volume, config: LidcConfig) -> None:
-        self._volume, self._config = volume, config
-        depth, _, columns = volume.hu.shape
-        pixel = min(volume.spacing_mm[0], volume.spacing_mm[2])
-        extents = (depth * volume.spacing_mm[0], columns * volume.spacing_mm[2])
-        self._shape = tuple(max(1, round(e / pixel)) for e in extents)
-        sides = list(self._shape)
+    def __init__(self, volume: Volume, rays: Rays, config: LidcConfig) -> None:
+        self._rays, self._config = rays, config
+        shape = detector_of(volume)
+        extents = (volume.hu.shape[0] * volume.spacing_mm[0], volume.hu.shape[2] * volume.spacing_mm[2])
+        sides = list(shape)
         if config.frame != "stretch":
             sides = [max(sides) if config.frame == "pad" else min(sides)] * 2
         self._sides = (sides[0], sides[1])
-        spacing = [e / n * s / config.size for e, n, s in zip(extents, self._shape, sides, strict=True)]
+        spacing = [e / n * s / config.size for e, n, s in zip(extents, shape, sides, strict=True)]
         self.spacing_mm = (spacing[0], spacing[1])
 
-    def radiograph(self, mean_hu: _Image) -> NDArray[np.float32]:
-        """Return a radiograph ``[S,S]`` in [0,1] of mean HU ``[D,W]`` along the rays."""
+    def picture(self, seen: Tensor, within: _Mask | None = None) -> NDArray[np.float32]:
+        """Return the picture ``[S,S]`` in [0,1] of what rays show, blank but within a mask ``[S,S]``."""
         import torch
 
-        from radbench.xray.parallel import parallel_drr, scale_to_unit
+        framed = self._framed(seen, self._rays.blank)
+        if within is not None:
+            framed = torch.where(torch.from_numpy(within), framed, framed.new_tensor(self._rays.blank))
+        return self._rays.image(framed)[0, 0].clamp(0.0, 1.0).to(torch.float32).numpy()
 
-        c = self._config
-        # The mean along y is taken already, so that a volume of one row gives the same projection.
-        collapsed = torch.from_numpy(mean_hu)[None, None, :, None, :]
-        drr = parallel_drr(collapsed, self._volume.spacing_mm, "y", c.beta, c.sign, c.mu_water)
-        # Where there is air alone, the exponent is 0.
-        framed = self._resized(self._squared(drr, 1.0))
-        image = scale_to_unit(framed)
-        if c.sign < 0:
-            image = 1.0 - image
-        return image[0, 0].clamp(0.0, 1.0).to(torch.float32).numpy()
+    def mask(self, voxels: _Mask) -> _Mask:
+        """Return a mask ``[S,S]``: pixels that the shadow of ``[D,H,W]`` covers by half or more."""
+        covered: _Mask = self._coverage(voxels) >= 0.5
+        return covered
 
-    def mask(self, along: _Mask) -> _Mask:
-        """Return a mask ``[S,S]``: pixels that ``[D,W]`` covers by half or more."""
-        return self._coverage(along) >= 0.5
-
-    def small_masks(self, shadows: Iterable[_Mask]) -> _Mask:
+    def small_masks(self, each: Iterable[_Mask]) -> _Mask:
         """Return the union of small masks, of each at least the pixels that it covers most."""
         union = np.zeros((self._config.size,) * 2, dtype=bool)
-        for shadow in shadows:
-            coverage = self._coverage(shadow)
+        for voxels in each:
+            coverage = self._coverage(voxels)
             most = float(coverage.max())
             if most > 0.0:
                 union |= coverage >= min(0.5, most)
         return union
 
-    def _coverage(self, along: _Mask) -> NDArray[np.float32]:
-        import torch
-
-        from radbench.imaging import resize
-
-        # Rows of a radiograph run from superior to inferior.
-        upright = torch.from_numpy(np.ascontiguousarray(along[::-1]).astype(np.float32))[None, None]
-        square, _ = resize(upright, (self._shape[0], self._shape[1]))
-        covered: NDArray[np.float32] = self._resized(self._squared(square, 0.0))[0, 0].numpy()
+    def _coverage(self, voxels: _Mask) -> NDArray[np.float32]:
+        covered: NDArray[np.float32] = self._framed(self._rays.shadow(voxels), 0.0)[0, 0].numpy()
         return covered
 
-    def _squared(self, image: Tensor, fill: float) -> Tensor:
-        from radbench.imaging import Region, crop
+    def _framed(self, image: Tensor, fill: float) -> Tensor:
+        from radbench.imaging import Region, crop, resize
 
         rows, columns = image.shape[-2:]
         top, left = ((n - side) // 2 for n, side in zip((rows, columns), self._sides, strict=True))
-        return crop(image, Region(top, left, *self._sides), fill=fill)
-
-    def _resized(self, image: Tensor) -> Tensor:
-        from radbench.imaging import resize
-
-        return resize(image, (self._config.size, self._config.size))[0]
+        square = crop(image, Region(top, left, *self._sides), fill=fill)
+        return resize(square, (self._config.size, self._config.size))[0]
