@@ -1,0 +1,1 @@
+"""CT-trained U-Nets for chest radiographs: lung-unet and bone-unet."""

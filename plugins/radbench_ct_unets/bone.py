@@ -1,0 +1,98 @@
+"""bone-unet: extraction of the bone image, and its fusion with the radiograph."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from radbench.contracts.enhancement import Enhancement
+from radbench.learn.appearance import AppearanceOptions
+from radbench.learn.batch import TensorSamples, resized, samples_from_cases
+from radbench.learn.fitting import fit
+from radbench.learn.geometry import GeometryOptions
+from radbench.learn.losses import L1, Loss, Perceptual
+from radbench.learn.vgg import vgg_features
+from radbench_ct_unets.config import BoneUnetConfig
+from radbench_ct_unets.intensity import fused
+from radbench_ct_unets.training import Prepared, augmentation, options, unet
+
+if TYPE_CHECKING:
+    from radbench.contracts.case import Case
+    from radbench.contracts.enhancement import FitContext
+
+_MOVES = GeometryOptions(flip=0.5)
+# Bias and scaling read as of the greys [assumed], like the noise and the sharpening that they are listed with.
+_LOOKS = AppearanceOptions(probability=0.5, exposure=0.2, contrast=0.3, sharpen=0.5, noise=(0.0, 0.05))
+
+
+class BoneUnet(nn.Module):
+    """Bone extraction and enhancement of Gozes & Greenspan 2020.
+
+    Layer: ``bone_image``, the bones alone, in [0,1].
+    """
+
+    Config = BoneUnetConfig
+
+    def __init__(self, config: BoneUnetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.extraction = unet(config, "tanh", seed=0)
+
+    def fingerprint(self) -> str | None:
+        """Return the digest of the file of VGG-16's weights, where one is given."""
+        file = Path(self.config.vgg_weights)
+        wanted = self.config.loss == "perceptual" and self.config.vgg_weights and file.is_file()
+        return hashlib.sha256(file.read_bytes()).hexdigest() if wanted else None
+
+    def fit(self, cases: Sequence[Case], context: FitContext) -> None:
+        """Train the extraction with the perceptual or the L1 loss (§2.3).
+
+        Raises:
+            PretrainedWeightsError: VGG-16's weights are wanted and cannot be had.
+        """
+        config = self.config
+        loss = self._loss(context.device)
+        self.extraction = unet(config, "tanh", seed=context.seed)
+        train = self._samples(cases)
+        validation = self._samples(context.validation) if len(context.validation) else None
+        fit(
+            self.extraction,
+            train,
+            loss,
+            options(config, config.epochs, config.learning_rate),
+            context,
+            validation=replace(validation, source=_centred(validation.source)) if validation else None,
+            augment=Prepared(augmentation(config, _MOVES, _LOOKS), lambda batch: _centred(batch.source)),
+            name="bone extraction",
+        )
+
+    @torch.no_grad()
+    def enhance(self, images: Tensor) -> Enhancement:
+        """Enhance float32 ``[B,1,H,W]`` in [0,1] (§2.4): add the bones, or take them away."""
+        self.eval()
+        height, width = images.shape[2:]
+        small = resized(images, (self.config.size, self.config.size))
+        bones = resized(self.extraction(_centred(small)).clamp(0.0, 1.0), (height, width))
+        weight = self.config.weight if self.config.mode == "enhance" else -self.config.weight
+        return Enhancement(fused(images, bones, weight), {"bone_image": bones})
+
+    def _loss(self, device: str) -> Loss:
+        config = self.config
+        if config.loss == "l1":
+            return L1("bone_image")
+        found = vgg_features(pretrained=config.pretrained, weights=config.vgg_weights or None)
+        return Perceptual("bone_image", found.network.to(device))
+
+    def _samples(self, cases: Sequence[Case]) -> TensorSamples:
+        return samples_from_cases(cases, targets=["bone_image"], size=(self.config.size, self.config.size))
+
+
+def _centred(images: Tensor) -> Tensor:
+    """Take away each image's mean; the paper's "zero mean normalized batches", by image so that no batch matters."""
+    return torch.stack([image - image.mean() for image in images])

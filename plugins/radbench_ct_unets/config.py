@@ -1,0 +1,107 @@
+"""The configurations of lung-unet and bone-unet; the defaults are the papers', the preset quick is for two cores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from radbench.contracts.config import Config, param
+
+_LUNG, _BONE = "paper lung U-Net", "paper bone U-Net"
+
+
+class UnetConfig(Config):
+    """What both share: the network's size and how it is trained."""
+
+    trained_on: str = param(
+        "phantom-cxr", "data set to learn from", source="assumed; the papers have DRRs of LIDC-IDRI: lidc[root=PATH]"
+    )
+    size: int = param(512, "side of the networks' input, in pixels", source=f"{_LUNG} §2.2: 512x512", ge=16, le=2048)
+    first_filters: int = param(32, "channels of the first convolution", source=f"{_LUNG} §2.2", ge=1, le=256)
+    depth: int = param(4, "how often the resolution is halved", source="assumed: as Ronneberger et al.", ge=1, le=6)
+    dilation: int = param(2, "dilation rate", source=f"{_LUNG} §2.2", ge=1, le=8)
+    dilated_levels: int = param(
+        2, "how many of the deepest levels are dilated", source="assumed: the paper does not say where", ge=0, le=7
+    )
+    norm: Literal["none", "batch", "instance", "group"] = param(
+        "none", "after each 3x3 convolution", source=f"{_LUNG} §2.2: no batch normalisation"
+    )
+    batch_size: int = param(8, "radiographs per optimiser step", source=f"{_LUNG} §2.2", ge=1)
+    schedule: Literal["constant", "cosine", "step"] = param(
+        "constant", "of the learning rate", source="assumed: the papers give an initial rate only"
+    )
+    patience: int | None = param(
+        None, "epochs without a better validation before training ends", source="assumed: all epochs"
+    )
+    augmentation: Literal["none", "paper", "broad"] = param(
+        "paper", "broad adds exposure, gamma, polarity, noise, blur, cropping and collimation", source="paper"
+    )
+
+
+class LungUnetConfig(UnetConfig):
+    """Configuration of lung-unet."""
+
+    segmentation: bool = param(
+        True, "normalise the lung area that a segmentation network finds; else the whole image", source=f"{_LUNG} §2.4"
+    )
+    threshold: float = param(0.95, "of the segmentation", source=f"{_LUNG} §3.1", gt=0.0, lt=1.0)
+    lung_std: float = param(0.5, "standard deviation of the normalised area", source=f"{_LUNG} §2.3", gt=0.0)
+    equalise: bool = param(True, "histogram equalisation, then CLAHE", source=f"{_LUNG} §2.3")
+    clahe_kernel: int = param(40, "CLAHE window, in pixels at ``size``", source=f"{_LUNG} §2.3: [40,40]", ge=2)
+    clahe_clip: float = param(0.01, "CLAHE clip limit", source=f"{_LUNG} §2.3", ge=0.0, le=1.0)
+    nodule_weight: float = param(30.0, "w_noduleLoss of Eq. 5; 0 is plain L1", source=f"{_LUNG} §2.3", ge=0.0)
+    weight: float = param(1.0, "w of Eq. 6: how much of the lung image is added", source="assumed", ge=0.0)
+    positive_weight: float = param(
+        1.0, "of lung pixels in the cross-entropy", source="assumed: 'weighted' is all the paper says", gt=0.0
+    )
+    dice_weight: float = param(0.0, "of a soft Dice loss beside the cross-entropy", source="assumed", ge=0.0)
+    segmentation_noise: float = param(0.2, "std of the input noise while training", source=f"{_LUNG} §2.2", ge=0.0)
+    segmentation_epochs: int = param(80, "of the segmentation", source=f"{_LUNG} §2.2", ge=1)
+    extraction_epochs: int = param(200, "of the extraction", source=f"{_LUNG} §2.3", ge=1)
+    segmentation_rate: float = param(1e-4, "learning rate", source=f"{_LUNG} §2.2", gt=0.0)
+    extraction_rate: float = param(1e-4, "learning rate", source=f"{_LUNG} §2.3", gt=0.0)
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "quick": {
+            "size": 128,
+            "first_filters": 8,
+            "clahe_kernel": 10,
+            "schedule": "cosine",
+            "augmentation": "broad",
+            "dice_weight": 1.0,
+            "segmentation_epochs": 40,
+            "extraction_epochs": 60,
+            "segmentation_rate": 2e-3,
+            "extraction_rate": 2e-3,
+        },
+        "paper": {},
+    }
+
+
+class BoneUnetConfig(UnetConfig):
+    """Configuration of bone-unet."""
+
+    mode: Literal["enhance", "suppress"] = param(
+        "enhance", "add the bones, or take them away", source=f"{_BONE} §2.4, §1"
+    )
+    weight: float = param(1.0, "how much of the bone image is added or taken away", source="assumed", ge=0.0)
+    loss: Literal["perceptual", "l1"] = param("perceptual", "what is minimised", source=f"{_BONE} §2.3.1")
+    pretrained: bool = param(
+        True, "perceptual: ImageNet's weights of VGG-16; false takes random features", source=f"{_BONE} §2.3.1"
+    )
+    vgg_weights: str = param("", "perceptual: a file to take VGG-16's weights from", source="assumed")
+    epochs: int = param(100, "of training", source=f"{_BONE} §2.3.2", ge=1)
+    learning_rate: float = param(1e-3, "of Adam", source=f"{_BONE} §2.3.2", gt=0.0)
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "quick": {
+            "size": 128,
+            "first_filters": 8,
+            "schedule": "cosine",
+            "augmentation": "broad",
+            "pretrained": False,
+            "epochs": 60,
+            "learning_rate": 2e-3,
+        },
+        "paper": {},
+    }

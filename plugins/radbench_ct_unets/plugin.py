@@ -1,0 +1,38 @@
+"""What the CT-trained U-Nets offer: the enhancers lung-unet and bone-unet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from radbench.contracts.specs import EnhancerSpec
+from radbench.registry.hookspecs import hookimpl
+
+
+@hookimpl
+def radbench_enhancers() -> Sequence[EnhancerSpec]:
+    """Return the enhancers; both learn from radiographs projected from CT, where the truth is known."""
+    return [
+        EnhancerSpec(
+            name="lung-unet",
+            factory="radbench_ct_unets.lung:LungUnet",
+            summary="Lung structures extracted by a U-Net and added to the radiograph",
+            reference=(
+                "Gozes & Greenspan 2018, Lung Structures Enhancement in Chest Radiographs via CT based FCNN Training"
+            ),
+            modality="cxr",
+            layers=("lung_mask", "lung_image"),
+            trainable=True,
+        ),
+        EnhancerSpec(
+            name="bone-unet",
+            factory="radbench_ct_unets.bone:BoneUnet",
+            summary="Bones extracted by a U-Net and added to the radiograph, or taken from it",
+            reference=(
+                "Gozes & Greenspan 2020, Bone Structures Extraction and Enhancement in Chest Radiographs "
+                "via CNN Trained on Synthetic Data"
+            ),
+            modality="cxr",
+            layers=("bone_image",),
+            trainable=True,
+        ),
+    ]
