@@ -33,7 +33,8 @@ class UNetConfig:
         dilated_levels: levels whose 3x3 convolutions are dilated.
         dilation: their rate.
         dilate_decoder: whether that holds for the decoder's convolutions too, or for encoder and bottleneck alone.
-        norm: after each 3x3 convolution; "batch" makes an image's result depend on its batch while training.
+        norm: after each 3x3 convolution; "batch" makes an image's result depend on its batch while training. "group"
+            has up to eight groups of at least four channels.
         activation: after each 3x3 convolution.
         head: what the last 1x1 convolution is followed by.
         upsampling: a 2x2 transposed convolution, or interpolation and a 3x3 convolution.
@@ -199,7 +200,8 @@ def _norm(kind: str, channels: int) -> list[nn.Module]:
     if kind == "instance":
         return [nn.InstanceNorm2d(channels, affine=True)]
     if kind == "group":
-        return [nn.GroupNorm(next(g for g in (8, 4, 2, 1) if channels % g == 0), channels)]
+        # Four channels or more to a group: one alone would be an instance norm, which forgets how bright an area is.
+        return [nn.GroupNorm(next((g for g in (8, 4, 2) if channels % (4 * g) == 0), 1), channels)]
     return []
 
 
