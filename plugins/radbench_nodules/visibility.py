@@ -18,6 +18,7 @@ from radbench.metrics.contrast import DISPLAY_NOISE, contrast_to_noise, ring_aro
 from radbench.metrics.observer import (
     Channels,
     Hotelling,
+    ball_signal,
     channel_outputs,
     pooled_covariance,
     proportion_correct,
@@ -82,7 +83,8 @@ class NoduleVisibility:
 
     - ``cnr``: contrast-to-noise ratio against the ring round the nodule, mean over a case's nodules.
     - ``cho_auc``: a channelized Hotelling observer, trained on the *enhanced* train split, responds at one place of
-      each test case: a nodule of its own (drawn by seed), or a nodule-free place where it has none.
+      each test case: a nodule of its own (drawn by seed), or a nodule-free place where it has none. It looks for a
+      nodule's known profile, a ball's projection, among backgrounds that it has learnt, unless ``signal=learnt``.
     - ``cho_2afc``: the same observer, all nodules against nodule-free places of their own image and size.
     - ``cho_fpr`` and ``cho_sensitivity``: the observer trained on the *original* train images, with the threshold that
       gave ``specificity`` there, looks at the enhanced test images without being trained anew. Whatever an enhancer
@@ -100,13 +102,20 @@ class NoduleVisibility:
             "the observer's channels; gabor: 3 frequencies x 4 orientations",
             source="assumed; Gallas & Barrett 2003 (laguerre-gauss), Eckstein et al. 2000 (gabor)",
         )
+        signal: Literal["ball", "learnt"] = param(
+            "ball",
+            "what the observer looks for. ball: the projection of a ball of the place's size. learnt: the mean nodule "
+            "of the train split, which wants hundreds of visible ones",
+            source="assumed; Samei et al. 1997 for nodules as balls",
+        )
         channel_count: int = param(5, "Laguerre-Gauss channels", source="assumed", ge=1, le=20)
         channel_width: float = param(
             1.0, "width of the channels in diameters of the nodule", source="assumed", gt=0.0, le=10.0
         )
         shrinkage: float = param(
-            0.1,
-            "share of the covariance that is shrunk to its diagonal, because nodules are few",
+            0.01,
+            "share of the covariance that is shrunk to its diagonal, because places are few; it also keeps the "
+            "observer from undoing a blur in noiseless images",
             source="assumed; Schaefer & Strimmer 2005, target D",
             ge=0.0,
             le=1.0,
@@ -246,7 +255,8 @@ class NoduleVisibility:
                 f"for disks of the nodules' sizes; lower clearance ({self.config.clearance:g})"
             )
         config = self.config
-        observer = train_hotelling(absent, present, config.shrinkage, config.internal_noise)
+        known = ball_signal(self.channels) if config.signal == "ball" else None
+        observer = train_hotelling(absent, present, config.shrinkage, config.internal_noise, known)
         spread = np.sqrt(np.diag(pooled_covariance(absent, present)))
         heard = with_internal_noise(absent, spread, config.internal_noise, seed)
         threshold = float(np.quantile(observer.responses(heard), config.specificity))

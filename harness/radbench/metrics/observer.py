@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -62,12 +63,21 @@ class Channels:
             ``[C,S,S]``, and the row and the column of its first pixel, which may lie outside the image. The values are
             divided by the squared width, so that an output is an average in grey levels whatever the diameter.
         """
-        a, reach = self.width_px(diameter), self.reach_px(diameter)
-        top, left = (math.floor(c + 0.5) - reach for c in centre)
-        side = np.arange(2 * reach + 1, dtype=np.float64)
-        y, x = (side + top - centre[0])[:, None] / a, (side + left - centre[1])[None, :] / a
-        bank = laguerre_gauss(x, y, self.count) if self.kind == "laguerre-gauss" else gabor(x, y)
-        return bank / (a * a), (top, left)
+        row, column = (math.floor(c + 0.5) for c in centre)
+        reach = self.reach_px(diameter)
+        return _bank(self, centre[0] - row, centre[1] - column, diameter), (row - reach, column - reach)
+
+
+@lru_cache(maxsize=32)
+def _bank(channels: Channels, down: float, right: float, diameter: float) -> Array:
+    """Return the channels round a place that lies ``down`` and ``right`` of a pixel's centre, ``[C,S,S]``."""
+    a, reach = channels.width_px(diameter), channels.reach_px(diameter)
+    side = np.arange(-reach, reach + 1, dtype=np.float64)
+    y, x = (side - down)[:, None] / a, (side - right)[None, :] / a
+    bank = laguerre_gauss(x, y, channels.count) if channels.kind == "laguerre-gauss" else gabor(x, y)
+    bank /= a * a
+    bank.flags.writeable = False
+    return bank
 
 
 def laguerre_gauss(x: Array, y: Array, count: int) -> Array:
@@ -168,8 +178,25 @@ class Hotelling:
         return answer
 
 
+def ball_signal(channels: Channels) -> Array:
+    """Return what the channels see of a ball's projection, ``sqrt(1 - (2r/d)^2)`` on nothing: float64 ``[C]``.
+
+    The usual model of a nodule (Samei, Flynn & Eyler 1997, Radiology 202:117-124, is a refinement). It is taken at a
+    diameter of 64 pixels, where sampling no longer matters.
+    """
+    diameter, reach = 64.0, channels.reach_px(64.0)
+    side = np.arange(-reach, reach + 1, dtype=np.float64)
+    squared = (side[:, None] ** 2 + side[None, :] ** 2) * (2.0 / diameter) ** 2
+    profile = np.sqrt(np.clip(1.0 - squared, 0.0, None))
+    return channel_outputs(profile, (float(reach), float(reach)), diameter, channels)
+
+
 def train_hotelling(
-    absent: ArrayLike, present: ArrayLike, shrinkage: float = 0.0, internal_noise: float = 0.0
+    absent: ArrayLike,
+    present: ArrayLike,
+    shrinkage: float = 0.0,
+    internal_noise: float = 0.0,
+    signal: ArrayLike | None = None,
 ) -> Hotelling:
     """Train the channelized Hotelling observer (Barrett & Myers, Foundations of Image Science, 2004, section 13.2.12).
 
@@ -184,6 +211,7 @@ def train_hotelling(
         shrinkage: in [0,1].
         internal_noise: standard deviation of noise in each channel, over that channel's own; it is added to K here and
             has to be added to the outputs (:func:`with_internal_noise`) by the caller.
+        signal: ``[C]`` what the channels see of the signal, where it is known; None: the difference of the means.
 
     Raises:
         ValueError: too few rows, other shapes, or values that are not finite.
@@ -202,15 +230,15 @@ def train_hotelling(
     covariance = pooled_covariance(x0, x1)
     variances = np.diag(covariance).copy()
     varies = variances > 1e-12 * max(float(variances.max()), 1e-300)
-    signal = mean1 - mean0
+    difference = mean1 - mean0 if signal is None else np.asarray(signal, dtype=np.float64)
     shrunk = (1.0 - shrinkage) * covariance + np.diag((shrinkage + internal_noise**2) * variances)
-    template = np.zeros_like(signal)
+    template = np.zeros_like(difference)
     if varies.any():
         # Correlations condition better than covariances, and give the same template.
         scale = np.sqrt(variances[varies])
         correlation = shrunk[np.ix_(varies, varies)] / scale[:, None] / scale[None, :]
-        template[varies] = np.linalg.lstsq(correlation, signal[varies] / scale, rcond=1e-10)[0] / scale
-    squared = float((template * signal).sum())
+        template[varies] = np.linalg.lstsq(correlation, difference[varies] / scale, rcond=1e-10)[0] / scale
+    squared = float((template * difference).sum())
     detectability = math.sqrt(max(squared, 0.0))
     spread = math.sqrt(max(float(template @ shrunk @ template), 0.0))
     if spread > 0.0:
