@@ -35,7 +35,7 @@ CHAMBERS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]
     "right auricle": ((4.0, -50.0, -14.0), (16.0, 13.0, 15.0), False),
     "outflow": ((4.0, -55.0, 20.0), (30.0, 15.0, 16.0), False),
 }
-WALL = {"left ventricle": 10.0, "right ventricle": 4.0}
+WALL = {"left ventricle": 9.5, "right ventricle": 3.5}
 """Thickness of the muscle (mm); the atria's and auricles' is 2.5."""
 
 

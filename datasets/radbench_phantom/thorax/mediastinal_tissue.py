@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,9 +67,11 @@ def _paint_heart(thorax: Thorax, canvas: Canvas) -> None:
     # The heart rests on the diaphragm.
     floor = diaphragm_distance(at, traits) + 1.0
     whole = torch.maximum(envelope(parts) * mm, floor)
-    canvas.paint(box, whole, -88.0, Anatomy.HEART)
+    canvas.paint(box, whole, -88.0, Anatomy.MEDIASTINUM)
+    snug = functools.reduce(torch.minimum, parts.values()) * mm
+    canvas.paint(box, torch.maximum(snug - 0.5, floor), -60.0, Anatomy.HEART)
     muscle = traits.muscle_hu - 6.0 + (0.22 * traits.blood_hu if traits.contrast else 0.0)
-    deep = torch.maximum(whole + 1.5, floor + 2.0)
+    deep = torch.maximum(whole + 1.0, floor + 2.0)
     right, left = traits.blood_right_hu, traits.blood_hu
     ventricle = parts["left ventricle"]
     for names, wall, blood in (

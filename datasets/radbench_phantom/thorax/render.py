@@ -64,7 +64,7 @@ def _paint(thorax: Thorax, canvas: Canvas) -> dict[str, Tensor]:
     above = diaphragm_distance((grid.X, grid.Y, grid.Z), traits)
     paint_wall(thorax, canvas, cage)
     canvas.paint(canvas.whole, torch.maximum(cage, above), -92.0, Anatomy.MEDIASTINUM)
-    paint_abdomen(canvas, traits, cage, above, thorax.anatomy_rng(1))
+    paint_abdomen(thorax, canvas, cage, above)
     low, high = (-175 * sz, -112 * sy, -134 * sx), (138 * sz, 102 * sy, 134 * sx)
     lungs = _within(grid, low, high, lambda b: lung_distance(grid.at(b), traits, cage[b]))
     masks = paint_lungs(thorax, canvas, lungs)

@@ -135,5 +135,5 @@ def drawn_traits(rng: np.random.Generator, contrast_share: float) -> Traits:
         unfolded_mm=float(np.clip(20.0 * old**2 * rng.normal(0.6, 0.5), 0.0, 26.0)),
         mediastinal_fat_mm=float(np.clip(rng.normal(0.45 * heavy, 1.2), -4.0, 8.0)),
         blood_right_hu=traits.blood_hu * phase if contrast else traits.blood_hu,
-        spleen_hu=float(rng.normal(traits.blood_hu**0.5 * 7.6, 14)) if contrast else float(rng.normal(50, 5)),
+        spleen_hu=float(rng.normal(traits.blood_hu**0.5 * 8.3, 14)) if contrast else float(rng.normal(50, 5)),
     )
