@@ -20,7 +20,7 @@ from radbench.learn.losses import L1, Loss, Perceptual
 from radbench.learn.vgg import vgg_features
 from radbench_ct_unets.config import BoneUnetConfig
 from radbench_ct_unets.intensity import fused
-from radbench_ct_unets.training import Prepared, augmentation, options, unet
+from radbench_ct_unets.training import Job, Prepared, augmentation, options, unet
 
 if TYPE_CHECKING:
     from radbench.contracts.case import Case
@@ -56,20 +56,33 @@ class BoneUnet(nn.Module):
         Raises:
             PretrainedWeightsError: VGG-16's weights are wanted and cannot be had.
         """
-        config = self.config
-        loss = self._loss(context.device)
-        self.extraction = unet(config, "tanh", seed=context.seed)
+        job = self._job(context.device)
+        self.extraction = unet(self.config, "tanh", seed=context.seed)
         train = self._samples(cases)
         validation = self._samples(context.validation) if len(context.validation) else None
         fit(
             self.extraction,
             train,
-            loss,
-            options(config, config.epochs, config.learning_rate),
+            job.loss,
+            job.options,
             context,
             validation=replace(validation, source=_centred(validation.source)) if validation else None,
-            augment=Prepared(augmentation(config, _MOVES, _LOOKS), lambda batch: _centred(batch.source)),
+            augment=job.augment,
             name="bone extraction",
+        )
+
+    def estimate(self, cases: Sequence[Case], context: FitContext) -> float:
+        """Return about how many seconds :meth:`fit` will take, from a few timed steps on the first cases."""
+        few = self._samples(cases[: self.config.batch_size])
+        return self._job(context.device).seconds(self.extraction, few, context, len(cases))
+
+    def _job(self, device: str) -> Job:
+        config = self.config
+        moved = augmentation(config, _MOVES, _LOOKS)
+        return Job(
+            self._loss(device),
+            options(config, config.epochs, config.learning_rate),
+            Prepared(moved, lambda batch: _centred(batch.source)),
         )
 
     @torch.no_grad()

@@ -17,7 +17,7 @@ from radbench.learn.geometry import GeometryOptions
 from radbench.learn.losses import L1, WeightedBCE
 from radbench_ct_unets.config import LungUnetConfig
 from radbench_ct_unets.intensity import equalised, fused, normalised
-from radbench_ct_unets.training import Prepared, augmentation, options, unet
+from radbench_ct_unets.training import Job, Prepared, augmentation, options, unet
 
 if TYPE_CHECKING:
     from radbench.contracts.case import Case
@@ -51,31 +51,53 @@ class LungUnet(nn.Module):
         )
         train = self._samples(cases)
         validation = self._samples(context.validation) if len(context.validation) else None
+        job = self._segmentation_job()
         fit(
             self.segmentation,
             train,
-            WeightedBCE("lung_mask", config.positive_weight, config.dice_weight),
-            options(config, config.segmentation_epochs, config.segmentation_rate),
+            job.loss,
+            job.options,
             context,
             validation=validation,
-            augment=Prepared(
-                augmentation(config, _SEGMENTATION_MOVES, AppearanceOptions()),
-                lambda batch: batch.source,
-                config.segmentation_noise,
-            ),
+            augment=job.augment,
             name="lung segmentation",
         )
+        job = self._extraction_job()
         fit(
             self.extraction,
-            # On [0,1]: the air around the lungs, most of the target, lies where the tangent is steep. At its foot, -1,
-            # a network that once gave nothing but air would stay there.
             train,
-            L1("lung_image", "nodule_mask", config.nodule_weight),
-            options(config, config.extraction_epochs, config.extraction_rate),
+            job.loss,
+            job.options,
             context,
             validation=self._as_enhanced(validation) if validation else None,
-            augment=Prepared(augmentation(config, _EXTRACTION_MOVES, AppearanceOptions()), self._normalised_by_truth),
+            augment=job.augment,
             name="lung extraction",
+        )
+
+    def estimate(self, cases: Sequence[Case], context: FitContext) -> float:
+        """Return about how many seconds :meth:`fit` will take, from a few timed steps on the first cases."""
+        few = self._samples(cases[: self.config.batch_size])
+        jobs = ((self.segmentation, self._segmentation_job()), (self.extraction, self._extraction_job()))
+        return sum(job.seconds(network, few, context, len(cases)) for network, job in jobs)
+
+    def _segmentation_job(self) -> Job:
+        config = self.config
+        moved = augmentation(config, _SEGMENTATION_MOVES, AppearanceOptions())
+        return Job(
+            WeightedBCE("lung_mask", config.positive_weight, config.dice_weight),
+            options(config, config.segmentation_epochs, config.segmentation_rate),
+            Prepared(moved, lambda batch: batch.source, config.segmentation_noise),
+        )
+
+    def _extraction_job(self) -> Job:
+        config = self.config
+        moved = augmentation(config, _EXTRACTION_MOVES, AppearanceOptions())
+        # The target is on [0,1]: the air around the lungs, most of it, lies where the tangent is steep. At its foot,
+        # -1, a network that once gave nothing but air would stay there.
+        return Job(
+            L1("lung_image", "nodule_mask", config.nodule_weight),
+            options(config, config.extraction_epochs, config.extraction_rate),
+            Prepared(moved, self._normalised_by_truth),
         )
 
     @torch.no_grad()

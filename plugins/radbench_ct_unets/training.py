@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from radbench.learn.appearance import AppearanceOptions
-from radbench.learn.augment import Augmentation
-from radbench.learn.batch import Batch
+from radbench.learn.augment import Augment, Augmentation
+from radbench.learn.batch import Batch, TensorSamples
+from radbench.learn.estimating import estimate
 from radbench.learn.geometry import GeometryOptions
+from radbench.learn.losses import Loss
 from radbench.learn.options import FitOptions
 from radbench.learn.unet import UNet, UNetConfig
 from radbench_ct_unets.config import UnetConfig
+
+if TYPE_CHECKING:
+    from radbench.contracts.enhancement import FitContext
 
 BROAD_LOOKS = AppearanceOptions(
     probability=0.5,
@@ -74,6 +80,29 @@ class Prepared:
         noisy = AppearanceOptions(noise=(self.noise, self.noise), clamp=False)
         # Another seed: this noise must not repeat the augmentation's.
         return Augmentation(appearance=noisy)(prepared, seed + 1, epoch)
+
+
+@dataclass(frozen=True)
+class Job:
+    """How one network of a system is trained."""
+
+    loss: Loss
+    options: FitOptions
+    augment: Augment
+
+    def seconds(self, network: UNet, few: TensorSamples, context: FitContext, cases: int) -> float:
+        """Return about how many seconds the training will take on so many cases, of which a few are at hand."""
+        return estimate(
+            network,
+            few,
+            self.loss,
+            self.options,
+            context,
+            validation=few,
+            augment=self.augment,
+            train_size=cases,
+            validation_size=len(context.validation),
+        ).seconds
 
 
 def augmentation(config: UnetConfig, paper: GeometryOptions, looks: AppearanceOptions) -> Augmentation:

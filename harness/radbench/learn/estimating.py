@@ -62,11 +62,13 @@ def estimate(
     score: Loss | None = None,
     augment: Augment | None = None,
     timed_steps: int = 3,
+    train_size: int | None = None,
+    validation_size: int | None = None,
 ) -> Estimate:
     """Time a few steps after one that warms up; the network, its device and all random states stay as they are.
 
     Args: as :func:`radbench.learn.fit` takes them; and ``timed_steps``, how many steps to time, the median of which
-        counts.
+        counts; ``train_size`` and ``validation_size``, how many samples there will be where only some are at hand.
 
     Raises:
         TrainingError: one sample alone is too large for the memory.
@@ -83,11 +85,11 @@ def estimate(
         places = [i % len(train) for i in range(size)]
         _timed(training, places, device)
         seconds = sorted(_timed(training, places, device) for _ in range(timed_steps))
-        validating = _timed_validation(training, size, device)
+        validating = _timed_validation(training, size, device, validation_size)
         flops = _flops(training, places[:1])
     restore_random_states(device, states)
     step = seconds[len(seconds) // 2]
-    steps = options.epochs * math.ceil(len(train) / size)
+    steps = options.epochs * math.ceil((train_size or len(train)) / size)
     total = steps * step + options.epochs * validating
     return Estimate(step, validating, steps, total, size / step, flops)
 
@@ -100,16 +102,17 @@ def _timed(training: Training, places: list[int], device: torch.device) -> float
     return time.perf_counter() - started
 
 
-def _timed_validation(training: Training, size: int, device: torch.device) -> float:
+def _timed_validation(training: Training, size: int, device: torch.device, n: int | None) -> float:
     if training.validation is None:
         return 0.0
+    n = len(training.validation) if n is None else n
     few = list(range(min(size, len(training.validation))))
     training.network.eval()
     started = time.perf_counter()
     with torch.no_grad():
         training.scores(training.validation, few, training.at.micro_batch)
     _wait(device)
-    return (time.perf_counter() - started) * len(training.validation) / len(few)
+    return (time.perf_counter() - started) * n / len(few)
 
 
 def _flops(training: Training, places: list[int]) -> float:

@@ -64,7 +64,8 @@ def fit(
             training loss.
         score: ``(prediction, batch) -> [B]``, lower is better, to choose the best epoch by; None is the loss.
         augment: called on every training batch, on the device.
-        name: of the network, for people and for its files ``NAME.checkpoint.safetensors`` and ``NAME.curve.csv``.
+        name: of the network, for people; and, with hyphens, of its files ``NAME.checkpoint.safetensors`` and
+            ``NAME.curve.csv``.
         data: fingerprint of the training data, so that a checkpoint is never taken for another's.
 
     Returns:
@@ -121,8 +122,9 @@ class Training:
         self.steps = math.ceil(len(train) / options.batch_size)
         self.at = Standing(0, math.inf, 0, min(options.micro_batch or options.batch_size, options.batch_size), 0.0, [])
         self.best: dict[str, Tensor] = {}
-        self.checkpoint = context.workdir / f"{name}.checkpoint.safetensors"
-        self.curve = context.workdir / f"{name}.curve.csv"
+        stem = name.replace(" ", "-")
+        self.checkpoint = context.workdir / f"{stem}.checkpoint.safetensors"
+        self.curve = context.workdir / f"{stem}.curve.csv"
         sizes = (len(train), len(self.validation or ()))
         self.identity = identity_of(network, options, context, sizes, (loss, score, augment), data)
 
@@ -255,7 +257,7 @@ class Training:
             states = random_states(self.device)
             try:
                 return work(self.at.micro_batch)
-            except (torch.OutOfMemoryError, RuntimeError, MemoryError) as e:
+            except (torch.cuda.OutOfMemoryError, RuntimeError, MemoryError) as e:
                 if not out_of_memory(e):
                     raise
                 if self.at.micro_batch == 1:

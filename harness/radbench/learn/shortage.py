@@ -10,7 +10,7 @@ from torch import Tensor
 
 def out_of_memory(error: BaseException) -> bool:
     """Tell whether an error says that memory ran out, on the card or on the processor."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+    if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
         return True
     text = str(error).lower()
     return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "out of memory" in text)

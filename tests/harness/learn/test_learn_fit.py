@@ -67,7 +67,7 @@ class ShortOfMemory(UNet):
     def logits(self, images):
         if len(images) > self.room:
             self.refused += 1
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return super().logits(images)
 
 
@@ -243,6 +243,13 @@ def test_an_estimate_changes_nothing(context):
     assert found.steps == 4
     assert found.seconds == pytest.approx(4 * found.seconds_per_step + 2 * found.seconds_per_validation)
     assert not context.workdir.exists()
+
+
+def test_an_estimate_needs_no_more_than_a_batch(context):
+    few = discs(4)
+    found = estimate(UNet(TINY), few, L1("disc"), OPTIONS, context, validation=few, train_size=100, validation_size=40)
+    assert found.steps == 2 * 25
+    assert found.seconds == pytest.approx(50 * found.seconds_per_step + 2 * found.seconds_per_validation)
 
 
 def test_an_estimate_counts_the_operations_of_a_convolution(context):

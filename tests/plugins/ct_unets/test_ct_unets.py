@@ -144,6 +144,15 @@ def test_the_nodule_weight_changes_what_is_learnt(context, tmp_path):
     assert not torch.equal(found[0]["extraction.head.weight"], found[1]["extraction.head.weight"])
 
 
+@pytest.mark.parametrize(("kind", "config"), [(LungUnet, LUNG), (BoneUnet, BONE)])
+def test_an_estimate_comes_before_and_changes_nothing(kind, config, context):
+    enhancer = kind(config)
+    before = {k: v.clone() for k, v in enhancer.state_dict().items()}
+    assert enhancer.estimate(cases(8), context) > 0
+    assert all(torch.equal(before[k], v) for k, v in enhancer.state_dict().items())
+    assert not list(context.workdir.iterdir())
+
+
 def test_training_without_validation_cases_works(context):
     enhancer = BoneUnet(BONE.model_copy(update={"epochs": 1}))
     enhancer.fit(cases(2), replace(context, validation=()))
