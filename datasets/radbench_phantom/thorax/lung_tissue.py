@@ -40,8 +40,8 @@ def paint_lungs(thorax: Thorax, canvas: Canvas, lungs: Tensor) -> dict[str, Tens
     # Blood and weight make the lung denser towards where it hangs: the bases of who stands, the back of who lies.
     back, base = at[1] / (90.0 * traits.scale[1]), at[2] / (-100.0 * traits.scale[0])
     upright = thorax.config.upright
-    hu = traits.lung_hu + (6.0 * back + 24.0 * base if upright else 26.0 * back + 10.0 * base)
-    for scale, strength, part in ((42.0, 7.0, 1), (9.0, 7.0, 2), (3.6, 18.0, 3)):
+    hu = traits.lung_hu - 7.0 + (6.0 * back + 24.0 * base if upright else 26.0 * back + 10.0 * base)
+    for scale, strength, part in ((42.0, 7.0, 1), (9.0, 7.0, 2), (3.6, traits.breath.grain_hu, 3)):
         # What is finer than a voxel averages out within it.
         seen = scale / (scale + 0.6 * max(grid.h - 0.7, 0.0))
         hu = hu + strength * seen * grid.texture(thorax.scan_seed(part), scale, box)

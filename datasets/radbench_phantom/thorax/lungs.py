@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radbench_phantom.thorax.cage import cage_distance
+from radbench_phantom.thorax.cage import cage_distance, cage_middle, cage_radius
 from radbench_phantom.thorax.grid import interpolated, smooth_min
 from radbench_phantom.thorax.labels import Anatomy
 from radbench_phantom.thorax.mediastinum import heart_distance, midline_distance
@@ -18,21 +18,32 @@ At = tuple[Tensor, Tensor, Tensor]
 def diaphragm_height(x: Tensor, y: Tensor, traits: Traits) -> Tensor:
     """Return the height (mm) of the diaphragm's upper surface above (x, y)."""
     sz, sy, sx = traits.scale
+    breath = traits.breath
     xc, yc = x / sx, y / sy
     # Each side has its own dome; they go over into one another in the central tendon under the heart.
     left = torch.sigmoid(xc / 7.0)
-    top = -24.0 - traits.breath_mm - traits.dome_mm * left
+    right_up, left_up = breath.raised
+    low = traits.breath_mm + 16.0 * breath.flat
+    top = -24.0 - low - traits.dome_mm * left + right_up * (1 - left) + left_up * left
+    # The rim is where the cage is.
+    rim = np.array([-95.0])
+    wide = [float(cage_radius(np.array([s * np.pi / 2]), rim, traits.shape)[0]) - 58.5 for s in (-1, 1)]
+    before = float(cage_radius(np.array([np.pi]), rim, traits.shape)[0] - cage_middle(rim)[0]) - 5.0
     lateral = torch.sqrt(xc**2 + 100.0) - 60.0
+    side = lateral / torch.where(lateral > 0, torch.where(xc < 0, wide[0], wide[1]), 84.0)
     front = yc + 6.0
-    side = lateral / torch.where(lateral > 0, 62.5, 84.0)
-    q = torch.sqrt(side**2 + (front / torch.where(front < 0, 95.0, 96.0)) ** 2).clamp(max=0.999)
+    q = torch.sqrt(side**2 + (front / torch.where(front < 0, before, 96.0)) ** 2).clamp(max=0.999)
     # Recesses reach far lower behind than in front.
     wall = -72.0 - 40.0 * torch.sigmoid((yc + 18.0) / 20.0) - 26.0 * torch.sigmoid((yc - 45.0) / 14.0)
-    wall = wall - 0.3 * traits.breath_mm
-    # A full breath flattens the dome, which then falls off all the more steeply at its rim.
-    round_ = 1.95 + 0.012 * (traits.breath_mm + 12.0 * left).clamp(-10.0, 40.0)
-    fall = 1 - (1 - q**round_) ** (1 / round_)
-    return (top - (top - wall) * fall) * sz
+    wall = wall - 0.3 * traits.breath_mm - 0.5 * traits.dome_mm * left - breath.recess + 10.0 * breath.flat
+    wall = torch.minimum(wall, top - 14.0)
+    arch = 1.97 + breath.round_
+    fall = 1 - (1 - q**arch) ** (1 / arch)
+    height = top - (top - wall) * fall
+    for bx, by, up, width in breath.bumps:
+        near = ((xc - bx) ** 2 + (yc - by) ** 2) / width**2
+        height = height + up * torch.exp(-near) * (1 - q)
+    return height * sz
 
 
 def diaphragm_distance(at: At, traits: Traits) -> Tensor:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from radbench_phantom.thorax.breath import drawn_breath
 from radbench_phantom.thorax.build import drawn_build
 from radbench_phantom.thorax.findings import Finding, drawn_devices, drawn_findings
 from radbench_phantom.thorax.labels import BONE_LABELS, FINDINGS, LUNG_LABELS, Anatomy
@@ -218,9 +219,11 @@ def thorax_patient(seed: int, index: int, config: ThoraxConfig | None = None) ->
     traits = replace(traits, stance=stance)
     shape, scale, fov = drawn_build(np.random.default_rng((_ANATOMY, seed, index, 50)), traits)
     traits = replace(traits, shape=shape, scale=scale, fov_mm=fov)
+    breath = drawn_breath(np.random.default_rng((_ANATOMY, seed, index, 61)), traits.age)
+    traits = replace(traits, breath=breath, lung_hu=traits.lung_hu - 16.0 * breath.flat)
     if config.upright:
         # Standing, at full breath, the diaphragm is lower.
-        traits = replace(traits, breath_mm=traits.breath_mm + 14.0)
+        traits = replace(traits, breath_mm=traits.breath_mm + 21.0)
     findings = drawn_findings(rng(_FINDINGS), config.prevalence)
     for f in findings:
         if f.name == "cardiomegaly":

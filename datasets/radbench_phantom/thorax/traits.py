@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from radbench_phantom.thorax.breath import Breath
 from radbench_phantom.thorax.build import CageShape
 from radbench_phantom.thorax.grid import Points, Posture
 from radbench_phantom.thorax.stance import Stance
@@ -40,6 +41,7 @@ class Traits:
         mediastinal_fat_mm: thickness of the mediastinum's fat beyond the reference's; less than 0 in the lean.
         blood_right_hu: density of the blood before it has passed the lungs.
         spleen_hu: density of the spleen.
+        breath: form of the diaphragm, hyperinflation and the lungs' texture.
     """
 
     sex: str
@@ -71,6 +73,7 @@ class Traits:
     mediastinal_fat_mm: float = 0.0
     blood_right_hu: float = 41.0
     spleen_hu: float = 50.0
+    breath: Breath = field(default_factory=Breath)
 
     def place(self, points: Points) -> Points:
         """Take points ``[...,3]`` (z, y, x mm) of the reference thorax to this patient's size."""

@@ -25,37 +25,37 @@ Course = tuple[tuple[float, float, float], ...]
 # share of the ends. Upper lobes' veins run before their arteries, lower lobes' veins below and behind them.
 _HILA: dict[int, tuple[Course, Course, float, int]] = {
     int(_A.LUNG_UPPER_RIGHT): (
-        ((27, 0, -26), (37, 2, -39), (49, 3, -47), (66, 2, -53)),
-        ((9, 6, -30), (22, -4, -42), (35, -11, -49), (52, -14, -54)),
-        3.8,
+        ((27, 0, -26), (37, 2, -41), (49, 3, -51), (66, 2, -58)),
+        ((9, 6, -30), (21, -4, -45), (35, -11, -54), (52, -14, -60)),
+        3.6,
         2,
     ),
     int(_A.LUNG_MIDDLE_RIGHT): (
         ((6, 8, -41), (-2, -6, -50), (-9, -20, -57), (-16, -34, -63)),
         ((7, 2, -34), (0, -10, -43), (-7, -24, -50), (-14, -40, -56)),
-        2.5,
+        2.4,
         1,
     ),
     int(_A.LUNG_LOWER_RIGHT): (
-        ((25, 2, -31), (10, 10, -43), (-12, 17, -49), (-40, 22, -55)),
+        ((25, 2, -31), (12, 9, -46), (-10, 16, -54), (-40, 22, -62)),
         ((-7, 16, -26), (-13, 25, -40), (-24, 33, -51), (-42, 39, -60)),
-        4.7,
+        4.5,
         2,
     ),
     int(_A.LUNG_UPPER_LEFT): (
-        ((38, 10, 34), (46, 4, 45), (55, -1, 52), (70, -4, 57)),
+        ((38, 10, 34), (46, 4, 48), (55, -1, 56), (70, -4, 62)),
         ((14, 2, 42), (28, -8, 52), (41, -14, 56), (56, -18, 60)),
-        3.7,
+        3.5,
         2,
     ),
     int(_A.LUNG_LOWER_LEFT): (
-        ((36, 12, 36), (20, 24, 46), (-6, 28, 51), (-34, 29, 56)),
+        ((36, 12, 36), (22, 23, 49), (-6, 28, 56), (-36, 29, 63)),
         ((-6, 18, 32), (-13, 28, 45), (-24, 35, 54), (-42, 40, 61)),
-        4.6,
+        4.4,
         2,
     ),
 }
-_STEM = 0.8
+_STEM = 1.1
 """How much wider than its own tree demands a lobe's vessel is where it enters the lung."""
 _PIECES = 8
 """Segments of a lobe's tree that leave its course one after the other."""
@@ -100,19 +100,25 @@ def lobar_trees(traits: Traits, rng: np.random.Generator, upright: bool = False)
         if len(own) < 2 * n:
             own = np.resize(own if len(own) else np.nonzero(lobe == label)[0], 2 * n)
         wobble = rng.normal(0, 3.0, (2, 3))
-        trees = []
+        trees: list[Tree] = []
         for course, ends, width in ((artery, own[:n], 1.0), (vein, own[n : 2 * n], 0.95)):
             way = np.array(course) + wobble[len(trees)] * np.linspace(0, 1, len(course))[:, None]
             flow = perfusion[ends] * np.exp(rng.normal(0, 0.6, n))
             trees.append(grown_along(_resampled(traits.place(way)), placed[ends], flow, width * trunk * size, rng))
         arteries[label], veins[label] = trees
         a = arteries[label]
-        beside = np.array([1.0, 1.5, 0.6])[None] * (a.radius * 1.15 + 0.4)[:, None]
-        # A bronchus goes with its artery and is about as wide.
-        bronchi[label] = Tree(
-            a.start + beside, a.end + beside, np.minimum(a.radius * 0.95, 1.2 + 0.6 * a.radius), a.parent, a.depth
-        )
+        # A bronchus goes with its artery, towards the midline and behind it, and is about as wide.
+        lumen = np.minimum(a.radius * 0.95, 1.2 + 0.6 * a.radius)
+        aside = np.array([0.25, 0.55, -float(np.sign(artery[0][2]))])
+        beside = aside / np.linalg.norm(aside) * (_stem_radius(a) + lumen + 0.4)[:, None]
+        bronchi[label] = Tree(a.start + beside, a.end + beside, lumen, a.parent, a.depth)
     return Lobes(arteries, veins, bronchi)
+
+
+def _stem_radius(tree: Tree) -> NDArray[np.float64]:
+    """Return the branches' radii (mm); near the hilum a stem also carries what leaves for neighbouring segments."""
+    along = np.arange(len(tree.radius)) / (_PIECES - 1)
+    return tree.radius * (1.0 + _STEM * (1 - along**2).clip(0.0))
 
 
 def _resampled(course: Points) -> Points:
@@ -137,10 +143,7 @@ def vessel_parts(grid: Grid, trees: dict[int, Tree], seed: int) -> tuple[torch.T
     starts, ends, radii = [], [], []
     for label in sorted(trees):
         tree = trees[label]
-        # Near the hilum a stem also carries what leaves for the neighbouring segments.
-        trunk = np.arange(len(tree.radius)) < _PIECES - 1
-        wider = np.where(trunk, 1.0 + _STEM * (1 - tree.depth / (_PIECES - 1)), 1.0)
-        s, e, r = curved(replace(tree, radius=tree.radius * wider), rng, thin_end=0.7)
+        s, e, r = curved(replace(tree, radius=_stem_radius(tree)), rng, thin_end=0.7)
         starts.append(s)
         ends.append(e)
         radii.append(r)
