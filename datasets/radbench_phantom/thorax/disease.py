@@ -10,7 +10,7 @@ from radbench_phantom.thorax.canvas import Canvas
 from radbench_phantom.thorax.findings import Finding
 from radbench_phantom.thorax.grid import Points
 from radbench_phantom.thorax.labels import Anatomy
-from radbench_phantom.thorax.lungs import lobe_of, lung_distance
+from radbench_phantom.thorax.lungs import diaphragm_height, lobe_of, lung_distance
 from radbench_phantom.thorax.traits import Traits
 from radbench_phantom.thorax.tubes import along_curve, joined, stamp
 
@@ -157,13 +157,16 @@ def paint_pleura(
         upright: whether the patient stands; otherwise lies on the back.
     """
     grid, masks = canvas.grid, {}
-    sz, sy, _ = traits.scale
+    _, sy, sx = traits.scale
     for f in findings:
         side = grid.soft(-f.side * grid.X) * grid.soft(lungs)
         if f.name == "effusion":
             if upright:
                 wall = torch.exp(lungs.clamp(max=0.0) / 9.0)
-                level = -122.0 * sz + 1.5 * f.size + 42.0 * wall * min(f.size / 30, 1.0)
+                # Fluid first fills the angle between diaphragm and chest wall, and creeps up along the wall.
+                angle = [torch.tensor([c]) for c in (f.side * 110.0 * sx, 0.0)]
+                level = float(diaphragm_height(angle[0], angle[1], traits)[0]) - 6.0 + 1.15 * f.size
+                level = level + 42.0 * wall * min(f.size / 30, 1.0)
                 depth = grid.Z - level
             else:
                 wall = torch.exp(lungs.clamp(max=0.0) / 9.0)
@@ -174,11 +177,18 @@ def paint_pleura(
         elif f.name == "pneumothorax":
             up = torch.sigmoid((grid.Z - 35.0) / 22.0) if upright else torch.sigmoid((-grid.Y - 25.0) / 18.0)
             gap = f.size * (0.12 + up) * (0.9 + 0.1 * torch.sin(grid.Z / 30.0))
+            # The hilum holds the lung: it leaves the chest wall more than the mediastinum.
+            gap = gap * (0.3 + 0.7 * torch.sigmoid((grid.X.abs() - 50.0 * sx) / 12.0))
             collapsed = lungs + gap
             part = grid.soft(-collapsed) * side * grid.soft(2.0 - gap)
-            line = (1.2 / grid.h) * (1 - collapsed.abs() / max(grid.h, 1.2)).clamp(min=0.0)
+            line = (1.8 / grid.h) * (1 - collapsed.abs() / max(grid.h, 1.8)).clamp(min=0.0)
+            # What air has left the collapsed lung makes it denser.
+            airy = (
+                (0.018 * min(f.size, 30.0)) * grid.soft(collapsed) * side * torch.sigmoid((-600.0 - canvas.hu) / 60.0)
+            )
+            canvas.hu += airy * (canvas.hu + 1000.0).clamp(min=0.0)
             canvas.cover(canvas.whole, part, -1000.0, Anatomy.PLEURAL_AIR)
-            canvas.cover(canvas.whole, (line * side * grid.soft(2.0 - gap)).clamp(max=0.8), -150.0, None)
+            canvas.cover(canvas.whole, (line * side * grid.soft(2.0 - gap)).clamp(max=0.8), -20.0, None)
             masks[f.name] = _mask(part, 0.5)
     return masks
 
