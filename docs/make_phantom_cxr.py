@@ -2,12 +2,15 @@
 
 ``python docs/make_phantom_cxr.py`` draws the phantom alone, which is what the repository holds.
 ``python docs/make_phantom_cxr.py --beside FILE.png`` draws real radiographs from ``../shared/data`` above the phantom's
-for judging it by eye, and prints how their spectra fall; that picture holds patients and stays out of the repository.
+for judging it by eye, and prints how their spectra fall and what greys they have; that picture holds patients and stays
+out of the repository. ``--patients N`` sets how many phantoms are measured.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -37,7 +40,10 @@ FILM = {
     "scatter": 0.3,
     "blur_mm": 0.25,
 }
-"""What comes nearest to a radiograph of a hospital."""
+"""One film for all patients, which every option is set for."""
+
+HOSPITAL = {"look": "hospital", "lung_area": "field"}
+"""What comes nearest to radiographs of a hospital."""
 
 Grey = NDArray[np.uint8]
 
@@ -65,13 +71,22 @@ def phantom(case_ids: tuple[str, ...], **fields: object) -> list[Case]:
 
 
 def sheet(case_ids: tuple[str, ...]) -> NDArray[np.uint8]:
-    """Return one row per patient: the DRR, its masks, lungs, bones, soft tissue, and what a hospital would see."""
+    """Return one row per patient: the DRR, its masks, lungs, bones, soft tissue, and its film in two looks."""
     rows = []
-    for drr, film in zip(phantom(case_ids), phantom(case_ids, **FILM), strict=True):
+    looks = (phantom(case_ids, **HOSPITAL | {"look": look}) for look in ("stand", "bedside"))
+    for drr, stand, bed in zip(phantom(case_ids), *looks, strict=True):
         plain = [drr.image, drr.targets["lung_image"], drr.targets["bone_image"], drr.targets["soft_tissue_image"]]
-        tiles = [cv2.cvtColor(grey(i), cv2.COLOR_GRAY2BGR) for i in (*plain, film.image)]
-        rows.append(np.hstack([tiles[0], coloured(drr), *tiles[1:]]))
+        tiles = [cv2.cvtColor(grey(i), cv2.COLOR_GRAY2BGR) for i in (*plain, stand.image)]
+        rows.append(np.hstack([tiles[0], coloured(drr), *tiles[1:], coloured(bed)]))
     return np.vstack(rows)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A radiograph of 256 x 256 pixels, with its lungs where they are known."""
+
+    image: Grey
+    lungs: NDArray[np.bool_] | None = None
 
 
 def square(image: Grey) -> Grey:
@@ -83,13 +98,36 @@ def square(image: Grey) -> Grey:
     return np.asarray(cv2.resize(cut, (TILE, TILE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def real() -> dict[str, list[Grey]]:
-    """Return real radiographs, and the DRR of a real CT; stop where there are none."""
-    found: dict[str, list[Grey]] = {}
-    for name in ("hannover-cxr", "nih-cxr"):
-        pictures = [cv2.imread(str(f), cv2.IMREAD_GRAYSCALE) for f in sorted((SHARED / name).glob("*.png"))]
-        if pictures:
-            found[name] = [square(np.asarray(p, dtype=np.uint8)) for p in pictures if p is not None]
+def read(path: Path) -> Grey:
+    """Read a grey tile."""
+    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        raise SystemExit(f"{path.name} is no picture")
+    return square(np.asarray(image, dtype=np.uint8))
+
+
+def views(table: Path, key: str, view: str) -> dict[str, str]:
+    """Return "AP" or "PA" by the name of an image."""
+    with table.open(newline="") as lines:
+        return {row[key].split(".")[0]: row[view][:2].upper() for row in csv.DictReader(lines)}
+
+
+def real() -> dict[str, list[Picture]]:
+    """Return real radiographs by origin and view, and the DRR of a real CT; stop where there are none."""
+    found: dict[str, list[Picture]] = {}
+    hannover, covid = SHARED / "hannover-cxr", SHARED / "covid-cxr-lungs"
+    for path in sorted((SHARED / "nih-cxr").glob("*.png")):
+        found.setdefault("nih-cxr", []).append(Picture(read(path)))
+    if hannover.exists():
+        view = views(hannover / "data.csv", "image_id", "projection")
+        for path in sorted(hannover.glob("*.png")):
+            found.setdefault(f"hannover-cxr, {view[path.stem]}", []).append(Picture(read(path)))
+    if covid.exists():
+        view = views(covid / "metadata.csv", "filename", "view")
+        masks = {path.stem: path for path in (covid / "masks").iterdir()}
+        for path in sorted((covid / "images").iterdir()):
+            picture = Picture(read(path), read(masks[path.stem]) > 127)
+            found.setdefault(f"covid-cxr-lungs, {view[path.stem]}", []).append(picture)
     ct = SHARED / "lidc-0001" / "ct.nii.gz"
     if ct.exists():
         from radbench.imaging import read_volume
@@ -97,7 +135,8 @@ def real() -> dict[str, list[Grey]]:
 
         volume = read_volume(ct)
         mean = volume.hu.clamp(min=-1000).double().mean(1)[None, None, :, None, :]
-        found["DRR of lidc-0001"] = [square(grey(scale_to_unit(parallel_drr(mean, volume.spacing_mm))[0]))]
+        drr = square(grey(scale_to_unit(parallel_drr(mean, volume.spacing_mm))[0]))
+        found["DRR of lidc-0001"] = [Picture(drr)]
     if not found:
         raise SystemExit("--beside needs the real images of ../shared/data: not present")
     return found
@@ -114,31 +153,77 @@ def slope(image: Grey) -> float:
     return float(np.polyfit(*np.array(logs).T, 1)[0])
 
 
-def beside(path: Path) -> None:
-    """Draw real radiographs above the phantom's and print the slopes of their spectra."""
+def between(lungs: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return what lies between the lungs, in the middle half of their height."""
+    out = np.zeros_like(lungs)
+    rows = np.nonzero(lungs.any(axis=1))[0]
+    quarter = (rows[-1] - rows[0]) // 4
+    for row in range(rows[0] + quarter, rows[-1] - quarter):
+        columns = np.nonzero(lungs[row])[0]
+        if len(columns) > 1:
+            widest = int(np.diff(columns).argmax())
+            out[row, columns[widest] + 1 : columns[widest + 1]] = True
+    return out
+
+
+def measures(picture: Picture) -> list[float]:
+    """Return the slope, percentiles 1, 50 and 99 and, where lungs are known, theirs (5, 50, 95) and what is between."""
+    found = [slope(picture.image), *np.percentile(picture.image, (1, 50, 99))]
+    if picture.lungs is not None and picture.lungs.any():
+        middle = picture.image[between(picture.lungs)]
+        found += [
+            *np.percentile(picture.image[picture.lungs], (5, 50, 95)),
+            np.median(middle) if middle.size else np.nan,
+        ]
+    return [float(v) for v in found]
+
+
+def tell(name: str, pictures: list[Picture]) -> None:
+    """Print a line of the table."""
+    found = [measures(p) for p in pictures]
+    whole = [v for v in found if len(v) == max(len(w) for w in found)]
+    mean, spread = np.nanmean(whole, axis=0), np.nanstd(whole, axis=0)
+    cells = [
+        f"{mean[0]:.2f} ± {spread[0]:.2f}",
+        *(f"{m:.0f} ± {s:.0f}" for m, s in zip(mean[1:], spread[1:], strict=True)),
+    ]
+    print(f"| {name} | {len(pictures)} | {' | '.join(cells + [''] * (8 - len(cells)))} |")
+
+
+def beside(path: Path, patients: int) -> None:
+    """Draw real radiographs above the phantom's and print their spectra and greys."""
     shown = real()
-    ids = tuple(f"p{i:04d}" for i in range(6))
-    shown["phantom, film"] = [grey(c.image) for c in phantom(ids, **FILM)]
-    shown["phantom, drr"] = [grey(c.image) for c in phantom(ids)]
+    rows = [
+        [p.image for p in (shown.get("hannover-cxr, AP", [])[::5] + shown.get("nih-cxr", []))[:8]],
+        [p.image for name in ("PA", "AP") for p in shown.get(f"covid-cxr-lungs, {name}", [])[1::4][:4]],
+    ]
+    ids = tuple(f"p{i:04d}" for i in range(patients))
+    films = phantom(ids, **HOSPITAL, patients=patients)
+    for case in films:
+        look = case.source["look"]
+        picture = Picture(grey(case.image), case.targets["lung_mask"][0].numpy())
+        for name in ("hospital", look["view"], look["style"]):
+            shown.setdefault(f"phantom, {name}", []).append(picture)
+    few = ids[:6]
+    shown["phantom, one film for all"] = [Picture(grey(c.image)) for c in phantom(few, **FILM)]
+    shown["phantom, drr"] = [Picture(grey(c.image)) for c in phantom(few)]
+    print("| | images | exponent | 1 % | 50 % | 99 % | lungs 5 % | 50 % | 95 % | between |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for name, pictures in shown.items():
-        slopes = [slope(p) for p in pictures]
-        print(
-            f"{name}: spectrum falls by frequency to the {np.mean(slopes):.2f} +- {np.std(slopes):.2f} ({len(slopes)})"
-        )
-    first = shown.get("hannover-cxr", [])[2::5][:6]
-    second = [*shown.get("nih-cxr", [])[:3], *shown.get("DRR of lidc-0001", []), *shown.get("hannover-cxr", [])[10:12]]
-    rows = [first, second[:6], shown["phantom, film"], shown["phantom, drr"]]
+        tell(name, pictures)
+    rows += [[p.image for p in shown["phantom, hospital"][k : k + 8]] for k in (0, 8)]
     blank = np.zeros((TILE, TILE), np.uint8)
-    cv2.imwrite(str(path), np.vstack([np.hstack([*r, *[blank] * (6 - len(r))]) for r in rows]))
+    cv2.imwrite(str(path), np.vstack([np.hstack([*r, *[blank] * (8 - len(r))]) for r in rows]))
 
 
 def main() -> None:
     """Write the contact sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--beside", type=Path, metavar="FILE.png", help="draw real radiographs above it here instead")
-    path = parser.parse_args().beside
-    if path is not None:
-        beside(path)
+    parser.add_argument("--patients", type=int, default=24, metavar="N", help="how many phantoms it measures")
+    asked = parser.parse_args()
+    if asked.beside is not None:
+        beside(asked.beside, asked.patients)
         return
     OUT.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(OUT), sheet(("p0000", "p0001", "p0004")), [cv2.IMWRITE_JPEG_QUALITY, 82])
