@@ -31,7 +31,8 @@ class LungExtraction:
 
     def score_case(self, sample: Sample, context: TaskContext) -> Mapping[str, float]:
         """Return the twelve scores of one case."""
-        from radbench.metrics import lung_scale_fidelity, mae, mse, psnr, ssim
+        from radbench.metrics import mae, mse, psnr, ssim
+        from radbench.metrics.lung_scale import lung_scale_fidelity
 
         found = sample.layers["lung_image"].detach().cpu()[None]
         truth = sample.case.targets["lung_image"].detach().cpu()[None]

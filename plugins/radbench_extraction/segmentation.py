@@ -34,7 +34,7 @@ class LungSegmentation:
         """Return Dice, Jaccard, precision and recall, and the outlines' distances in pixels."""
         import torch
 
-        from radbench.metrics import assd, dice, hd95, jaccard, precision, recall
+        from radbench.metrics import assd_px, dice, hd95_px, jaccard, precision, recall
 
         # The threshold as float32, so that a layer which holds it exactly is not lost to rounding.
         threshold = torch.tensor(self.config.threshold, dtype=torch.float32)
@@ -45,7 +45,7 @@ class LungSegmentation:
             "jaccard": jaccard,
             "precision": precision,
             "recall": recall,
-            "hd95_px": hd95,
-            "assd_px": assd,
+            "hd95_px": hd95_px,
+            "assd_px": assd_px,
         }
         return {name: float(measure(found, truth)[0]) for name, measure in measures.items()}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from radbench.contracts.config import Config as BaseConfig
 from radbench.contracts.config import param
 from radbench.contracts.errors import DatasetError
-from radbench.contracts.results import Failure, Sample, Status, TaskContext, TaskData, TaskResult
+from radbench.contracts.results import Sample, TaskContext, TaskData, TaskResult
 from radbench.metrics.contrast import DISPLAY_NOISE, contrast_to_noise, ring_around
 from radbench.metrics.observer import (
     Channels,
@@ -91,7 +91,8 @@ class NoduleVisibility:
       makes look like a nodule raises the first; what it wipes out lowers the second.
 
     The observer sees each image standardised to its (true) lung area, mean 0 and standard deviation 1: as a reader
-    adapts, brightness and contrast alone change nothing.
+    adapts, brightness and contrast alone change nothing. Where a blur leaves only coarse noise in the lungs, that noise
+    is all there is to adapt to, and may raise ``cho_fpr``.
     """
 
     class Config(BaseConfig):
@@ -190,17 +191,13 @@ class NoduleVisibility:
         enhanced, original = self._train(train, habitat, context, step)
         scores: dict[str, dict[str, float]] = {}
         predictions: dict[str, dict[str, tuple[float, float]]] = {}
-        failures = []
         for sample in test:
             case_id = sample.case.case_id
-            try:
-                scores[case_id], prediction = self._score(sample, habitat, enhanced, original, context.seed)
-                if prediction is not None:
-                    predictions[case_id] = {"cho_auc": prediction}
-            except ValueError as error:
-                failures.append(Failure(case_id, Status.ERROR, str(error), "score"))
+            scores[case_id], prediction = self._score(sample, habitat, enhanced, original, context.seed)
+            if prediction is not None:
+                predictions[case_id] = {"cho_auc": prediction}
             step("looking for nodules")
-        return TaskResult(scores, predictions, failures)
+        return TaskResult(scores, predictions)
 
     def places(self, sample: Sample, habitat: Habitat, seed: int) -> tuple[list[Nodule], list[list[Place]]]:
         """Return a case's nodules, and for each of them (for the case, where it has none) the nodule-free places."""

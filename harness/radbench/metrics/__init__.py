@@ -18,14 +18,12 @@ from typing import TYPE_CHECKING
 from radbench.on_demand import on_demand
 
 if TYPE_CHECKING:
-    from radbench.metrics.contrast import contrast_to_noise
     from radbench.metrics.fidelity import mae, mse, psnr, rmse
-    from radbench.metrics.lung_scale import lung_scale_fidelity
     from radbench.metrics.natural_scene import brisque
     from radbench.metrics.overlap import dice, jaccard, precision, recall
     from radbench.metrics.phase_coherence import lpc_si
     from radbench.metrics.structure import ms_ssim, ssim
-    from radbench.metrics.surface import assd, hd95
+    from radbench.metrics.surface import assd_px, hd95_px
 
 _ROOMS = {
     "brisque": "natural_scene",
@@ -40,21 +38,17 @@ _ROOMS = {
     "precision": "overlap",
     "recall": "overlap",
     "jaccard": "overlap",
-    "hd95": "surface",
-    "assd": "surface",
-    "contrast_to_noise": "contrast",
-    "lung_scale_fidelity": "lung_scale",
+    "hd95_px": "surface",
+    "assd_px": "surface",
 }
 
 __all__ = [
-    "assd",
+    "assd_px",
     "brisque",
-    "contrast_to_noise",
     "dice",
-    "hd95",
+    "hd95_px",
     "jaccard",
     "lpc_si",
-    "lung_scale_fidelity",
     "mae",
     "ms_ssim",
     "mse",

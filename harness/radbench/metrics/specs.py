@@ -89,10 +89,9 @@ CHO_FPR = MetricSpec("cho_fpr", "lower", empty="NaN for a case whose lungs have 
 
 _OF_IMAGES = (BRISQUE, LPC_SI, PSNR, SSIM, MS_SSIM, MAE, MSE, RMSE)
 _OF_MASKS = (DICE, JACCARD, PRECISION, RECALL, HD95, ASSD)
-_OF_NODULES = (CNR, CHO_AUC, CHO_2AFC, CHO_SENSITIVITY, CHO_FPR)
 
-METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in (*_OF_IMAGES, *_OF_MASKS, *_OF_NODULES)}
-"""All of them by name."""
+METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in (*_OF_IMAGES, *_OF_MASKS)}
+"""Those that are functions of :mod:`radbench.metrics`, by name."""
 
 
 def on_range(spec: MetricSpec, data_range: float) -> MetricSpec:

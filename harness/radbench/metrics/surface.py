@@ -15,7 +15,7 @@ from radbench.metrics.inputs import checked_masks
 Summary = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 
 
-def hd95(prediction: Tensor, truth: Tensor) -> Tensor:
+def hd95_px(prediction: Tensor, truth: Tensor) -> Tensor:
     """95th percentile Hausdorff distance between outlines, pixels; lower is better.
 
     The outline is the pixels of a mask that have a neighbour (of four) outside it; the image's edge counts as outside.
@@ -36,11 +36,11 @@ def hd95(prediction: Tensor, truth: Tensor) -> Tensor:
     def worst(there: NDArray[np.float64], back: NDArray[np.float64]) -> float:
         return float(max(np.percentile(there, 95), np.percentile(back, 95)))
 
-    return _per_image(prediction, truth, "hd95", worst)
+    return _per_image(prediction, truth, "hd95_px", worst)
 
 
-def assd(prediction: Tensor, truth: Tensor) -> Tensor:
-    """Average symmetric surface distance, pixels: the mean over both outlines' pixels; otherwise as :func:`hd95`.
+def assd_px(prediction: Tensor, truth: Tensor) -> Tensor:
+    """Average symmetric surface distance, pixels: the mean over both outlines' pixels; otherwise as :func:`hd95_px`.
 
     Heimann et al., IEEE TMI 28 (2009).
     """
@@ -48,7 +48,7 @@ def assd(prediction: Tensor, truth: Tensor) -> Tensor:
     def average(there: NDArray[np.float64], back: NDArray[np.float64]) -> float:
         return float((there.sum() + back.sum()) / (there.size + back.size))
 
-    return _per_image(prediction, truth, "assd", average)
+    return _per_image(prediction, truth, "assd_px", average)
 
 
 def _per_image(prediction: Tensor, truth: Tensor, metric: str, summary: Summary) -> Tensor:

@@ -9,8 +9,8 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from radbench.metrics import dice, jaccard, lung_scale_fidelity, mae, mse, psnr, rmse, ssim
-from radbench.metrics.lung_scale import LUNG_RANGE
+from radbench.metrics import dice, jaccard, mae, mse, psnr, rmse, ssim
+from radbench.metrics.lung_scale import LUNG_RANGE, lung_scale_fidelity
 from radbench.metrics.specs import MAE, METRICS, in_lungs, on_lung_scale
 
 

@@ -122,7 +122,7 @@ def test_every_metric_has_a_spec_of_its_name() -> None:
 
 def test_errors_are_better_low_and_similarities_high() -> None:
     lower = {name for name, spec in specs.METRICS.items() if spec.direction == "lower"}
-    assert lower == {"brisque", "mae", "mse", "rmse"}
+    assert lower == {"brisque", "mae", "mse", "rmse", "hd95_px", "assd_px"}
 
 
 def test_a_metric_on_another_range_has_another_name() -> None:
