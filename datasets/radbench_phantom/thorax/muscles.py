@@ -98,7 +98,7 @@ def _hanging(traits: Traits, s: Shoulder, bulk: float) -> list[Part]:
 
 def _cones(line: list[Points], radii: Points, fillet: float) -> Part:
     """Return a chain of round cones."""
-    points, margin = np.stack(line), float(radii.max()) + 2 * fillet
+    points, margin = np.stack(line), float(radii.max()) + 0.4 * fillet
 
     def distance(at: At) -> Tensor:
         out = None
@@ -113,7 +113,7 @@ def _cones(line: list[Points], radii: Points, fillet: float) -> Part:
 
 def _sheet(a: Points, b: Points, c: Points, thick: float, fillet: float = 8.0) -> Part:
     """Return a triangle as thick as twice ``thick``, with round borders."""
-    points, margin = np.stack([a, b, c]), thick + 2 * fillet
+    points, margin = np.stack([a, b, c]), thick + 0.4 * fillet
     return Part(points.min(0) - margin, points.max(0) + margin, lambda at: triangle(at, a, b, c) - thick, fillet)
 
 
