@@ -58,7 +58,7 @@ class BoneUnet(nn.Module):
         """
         job = self._job(context.device)
         self.extraction = unet(self.config, "tanh", seed=context.seed)
-        train = self._samples(cases)
+        train = self._samples(cases).to(context.device)
         validation = self._samples(context.validation) if len(context.validation) else None
         fit(
             self.extraction,

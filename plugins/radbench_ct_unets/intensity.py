@@ -42,11 +42,13 @@ def normalised(images: Tensor, area: Tensor | None, std: float) -> Tensor:
         float32 ``[B,1,H,W]``; an area of one grey is only shifted.
     """
     out = []
+    # Image by image: a sum may round otherwise in another batch. Asking for a value would make a card wait.
     for i, image in enumerate(images):
-        inside = image[area[i]] if area is not None and bool(area[i].any()) else image
-        spread = inside.std(correction=0)
-        scale = std / spread if float(spread) > 1e-6 else torch.ones_like(spread)
-        out.append((image - inside.mean()) * scale)
+        inside = torch.ones_like(image) if area is None else (area[i] | ~area[i].any()).float()
+        count = inside.sum()
+        centred = image - (image * inside).sum() / count
+        spread = ((centred.square() * inside).sum() / count).sqrt()
+        out.append(centred * torch.where(spread > 1e-6, std / spread.clamp_min(1e-6), 1.0))
     return torch.stack(out)
 
 

@@ -49,7 +49,7 @@ class LungUnet(nn.Module):
         self.segmentation, self.extraction = (
             unet(config, head, seed=2 * context.seed + i) for i, head in enumerate(("sigmoid", "tanh"))
         )
-        train = self._samples(cases)
+        train = self._samples(cases).to(context.device)
         validation = self._samples(context.validation) if len(context.validation) else None
         job = self._segmentation_job()
         fit(

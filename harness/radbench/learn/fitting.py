@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import is_dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,7 +165,7 @@ class Training:
         if self.validation is not None:
             values = self._validate(self.validation)
         self.at.epoch += 1
-        judged = train_loss if math.isnan(values["validation_score"]) else values["validation_score"]
+        judged = train_loss if self.validation is None else values["validation_score"]
         if not self.best or judged < self.at.best - self.options.least_gain:
             self.at.best, self.at.best_epoch = judged, self.at.epoch
             self.best = {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
@@ -239,6 +239,11 @@ class Training:
             places = list(range(start, min(start + size, len(validation))))
             sums += self._without_running_out(partial(self.scores, validation, places))
         loss, score = (sums / len(validation)).tolist()
+        if not (math.isfinite(loss) and math.isfinite(score)):
+            raise TrainingError(
+                f"{self.name}: after epoch {self.at.epoch + 1} the validation's loss is {loss} and its score {score}: "
+                "look for NaN in the validation data, or lower the learning rate"
+            )
         return {"validation_loss": loss, "validation_score": score}
 
     def scores(self, validation: Samples, places: list[int], micro: int) -> Tensor:
@@ -257,7 +262,7 @@ class Training:
             states = random_states(self.device)
             try:
                 return work(self.at.micro_batch)
-            except (torch.cuda.OutOfMemoryError, RuntimeError, MemoryError) as e:
+            except (RuntimeError, MemoryError) as e:
                 if not out_of_memory(e):
                     raise
                 if self.at.micro_batch == 1:
@@ -305,7 +310,7 @@ def identity_of(
         "precision": context.precision,
         "samples": sizes,
         # The address in a function's representation changes with every run.
-        "parts": [repr(p) if is_dataclass(p) else getattr(p, "__qualname__", type(p).__qualname__) for p in parts],
+        "parts": [re.sub(r" at 0x[0-9a-f]+", "", repr(part)) for part in parts],
         "data": data,
     }
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()

@@ -2,7 +2,8 @@
 
 import csv
 import math
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -263,6 +264,33 @@ def test_a_checkpoint_of_another_training_is_refused(context):
     fit(UNet(TINY), discs(), L1("disc"), OPTIONS, context)
     with pytest.raises(CheckpointError, match="belongs to another training"):
         fit(UNet(TINY), discs(), L1("disc"), replace(OPTIONS, learning_rate=2e-3), context)
+
+
+def test_a_function_made_anew_is_the_same_training(context):
+    @dataclass(frozen=True)
+    class Turned:
+        turn: Callable
+
+        def __call__(self, batch, seed, epoch):
+            return replace(batch, source=self.turn(batch.source))
+
+    def once():
+        augment = Turned(lambda images: images.flip(-1))
+        return fit(UNet(TINY), discs(), L1("disc"), OPTIONS, context, validation=discs(2), augment=augment)
+
+    assert once() == once()
+
+
+def test_a_validation_that_is_not_finite_is_an_error(context):
+    with pytest.raises(TrainingError, match="after epoch 1 the validation's loss is nan"):
+        fit(
+            UNet(TINY),
+            discs(),
+            L1("disc"),
+            OPTIONS,
+            context,
+            validation=TensorSamples(torch.full((1, 1, 16, 16), torch.nan), {"disc": torch.zeros(1, 1, 16, 16)}),
+        )
 
 
 def test_a_training_that_had_ended_gives_its_result_again(context):

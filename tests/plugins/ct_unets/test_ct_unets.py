@@ -153,6 +153,21 @@ def test_an_estimate_comes_before_and_changes_nothing(kind, config, context):
     assert not list(context.workdir.iterdir())
 
 
+def test_a_second_attempt_in_the_same_folder_ends_the_same(context):
+    short = LUNG.model_copy(update={"segmentation_epochs": 2, "extraction_epochs": 2, "augmentation": "broad"})
+    states = []
+    for _ in range(2):
+        enhancer = LungUnet(short)
+        enhancer.fit(cases(4), context)
+        states.append(enhancer.state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert sorted(f.name for f in context.workdir.iterdir()) == [
+        f"lung-{part}.{kind}"
+        for part in ("extraction", "segmentation")
+        for kind in ("checkpoint.safetensors", "curve.csv")
+    ]
+
+
 def test_training_without_validation_cases_works(context):
     enhancer = BoneUnet(BONE.model_copy(update={"epochs": 1}))
     enhancer.fit(cases(2), replace(context, validation=()))
