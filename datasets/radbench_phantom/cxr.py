@@ -74,12 +74,13 @@ class PhantomCxr:
         Raises:
             CaseError: there is no such case.
         """
+        from radbench_phantom.cxr_looks import look_of
         from radbench_phantom.thorax.patient import PREVALENCE, ThoraxConfig, thorax_patient
 
-        c = self.config
+        c, index = self.config, self._index(case_id)
         return thorax_patient(
             c.seed,
-            self._index(case_id),
+            index,
             ThoraxConfig(
                 prevalence=PREVALENCE if c.prevalence is None else c.prevalence,
                 contrast=c.contrast,
@@ -87,6 +88,7 @@ class PhantomCxr:
                 kernel=c.kernel,
                 noise=c.noise,
                 upright=True,
+                at_stand=None if c.look == "plain" else look_of(c, index).view == "PA",
             ),
         )
 

@@ -57,6 +57,7 @@ class ThoraxConfig:
         kernel: reconstruction kernel, one of ``scanner.KERNELS``.
         noise: factor on the scan's noise.
         upright: whether the patient stands, as for a radiograph: arms hang, pleural fluid and air part.
+        at_stand: upright: whether at a chest stand, which nearly all push their shoulders against; None draws it.
     """
 
     prevalence: Mapping[str, float] = field(default_factory=lambda: PREVALENCE)
@@ -65,6 +66,7 @@ class ThoraxConfig:
     kernel: str = "standard"
     noise: float = 1.0
     upright: bool = False
+    at_stand: bool | None = None
 
     def __post_init__(self) -> None:
         unknown = set(self.prevalence) - set(FINDINGS)
@@ -215,7 +217,8 @@ def thorax_patient(seed: int, index: int, config: ThoraxConfig | None = None) ->
 
     traits = drawn_traits(rng(_TRAITS), config.contrast)
     own = np.random.default_rng((_ANATOMY, seed, index, 40))
-    stance = drawn_stance(own, traits.sex == "male", traits.age, traits.bmi, config.upright)
+    male = traits.sex == "male"
+    stance = drawn_stance(own, male, traits.age, traits.bmi, config.upright, config.at_stand)
     traits = replace(traits, stance=stance)
     shape, scale, fov = drawn_build(np.random.default_rng((_ANATOMY, seed, index, 50)), traits)
     traits = replace(traits, shape=shape, scale=scale, fov_mm=fov)

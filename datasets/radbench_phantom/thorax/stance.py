@@ -48,16 +48,19 @@ class Stance:
     fold_tilt: Pair = (0.0, 0.0)
 
 
-def drawn_stance(rng: np.random.Generator, male: bool, age: float, bmi: float, upright: bool) -> Stance:
+def drawn_stance(
+    rng: np.random.Generator, male: bool, age: float, bmi: float, upright: bool, at_stand: bool | None = None
+) -> Stance:
     """Draw how a patient stands.
 
     Args:
         rng: source of everything here.
         male, age, bmi: the patient's.
         upright: whether for a radiograph, with hanging arms. The same numbers are drawn either way.
+        at_stand: whether at a chest stand, where nearly all push the shoulders forward, or as they sit or lie, where
+            few do; two thirds do where it is not known.
     """
-    # Two thirds stand at the chest stand with the shoulders against it; the others are imaged as they sit or lie.
-    well = bool(rng.random() < 0.67)
+    well = bool(rng.random() < (0.67 if at_stand is None else 0.9 if at_stand else 0.12))
     roll = rng.normal(0.82 if well else 0.25, 0.14) + rng.normal(0, 0.07, 2)
     height = rng.normal(-4.0 if well else 3.0, 5.0) + rng.normal(0, 3.0, 2)
     spread = rng.normal(24.0 if well else 9.0, 6.0) + rng.normal(0, 3.5, 2)

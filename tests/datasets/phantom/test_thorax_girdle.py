@@ -119,6 +119,14 @@ def test_patients_differ_in_stance_and_the_two_sides_differ():
     assert 0.45 < well < 0.9
 
 
+def test_shoulders_are_rolled_forward_at_the_stand_more_often_than_in_bed():
+    def roll(at_stand: bool) -> float:
+        chosen = ThoraxConfig(upright=True, at_stand=at_stand)
+        return float(np.mean([thorax_patient(0, i, chosen).traits.stance.roll for i in range(40)]))
+
+    assert roll(True) > roll(False) + 0.3
+
+
 def test_a_patient_has_the_same_body_lying_and_standing():
     upright, flat = patient(3).traits.stance, patient(3, False).traits.stance
     assert not upright.arms_up
