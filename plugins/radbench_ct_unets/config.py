@@ -34,7 +34,7 @@ class UnetConfig(Config):
         None, "epochs without a better validation before training ends", source="assumed: all epochs"
     )
     augmentation: Literal["none", "paper", "broad"] = param(
-        "paper", "broad adds exposure, gamma, polarity, noise, blur, cropping and collimation", source="paper"
+        "paper", "broad adds gamma, contrast, blur, cropping, occlusion and collimation", source="paper"
     )
 
 
