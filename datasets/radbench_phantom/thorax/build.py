@@ -48,12 +48,12 @@ def drawn_build(rng: np.random.Generator, traits: Traits) -> tuple[CageShape, tu
     # Asthenic, long and narrow, above 0; hypersthenic, short and broad, below.
     habitus = 0.85 * normal[0] - 0.08 * (traits.bmi - 26)
     old = float(np.clip((traits.age - 35) / 50, 0, 1))
-    grown = np.exp(np.array([0.026, -0.024, -0.034]) * float(np.clip(habitus, -2, 2)) + [0, 0.02 * (old - 0.4), 0])
+    grown = np.exp(np.array([0.032, -0.026, -0.042]) * float(np.clip(habitus, -2, 2)) + [0, 0.02 * (old - 0.4), 0])
     scale = np.asarray(traits.scale) * grown
     wider = float(max(scale[0], scale[2]) / max(traits.scale[0], traits.scale[2]))
     shape = CageShape(
-        flare=float(0.034 * normal[1] - 0.01 * habitus),
-        barrel=float(0.016 * normal[2] + 0.01 * (old - 0.4)),
+        flare=float(0.045 * normal[1] - 0.01 * habitus),
+        barrel=float(0.022 * normal[2] + 0.01 * (old - 0.4)),
         corner=float(0.022 * normal[3]),
         skew=float(0.013 * normal[4]),
         steep_mm=float(6.0 * normal[5] + 5.0 * habitus - 5.0 * (old - 0.4)),

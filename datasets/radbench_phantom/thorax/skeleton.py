@@ -12,7 +12,7 @@ from torch import Tensor
 from radbench_phantom.thorax.cage import sternum_tubes
 from radbench_phantom.thorax.canvas import Canvas
 from radbench_phantom.thorax.girdle import girdle_tubes
-from radbench_phantom.thorax.grid import ellipsoid
+from radbench_phantom.thorax.grid import Grid, ellipsoid
 from radbench_phantom.thorax.labels import BONE_LABELS, Anatomy
 from radbench_phantom.thorax.ribs import broken, cartilage_tubes, rib_tubes
 from radbench_phantom.thorax.spine import arch_tubes, cord_line, disc_distance, stamp_bodies, vertebrae
@@ -38,8 +38,7 @@ def paint_bones(thorax: Thorax, canvas: Canvas) -> dict[str, Tensor]:
     whole = canvas.whole
     gristle = torch.full(grid.shape, _FAR, device=grid.device)
     stamp(grid, cartilage_tubes(traits), gristle)
-    chalk = grid.texture(thorax.scan_seed(25), 6.0)
-    canvas.paint(whole, gristle, 95.0 + 260.0 * traits.degeneration * (chalk - 0.4).clamp(min=0.0), Anatomy.CARTILAGE)
+    canvas.paint(whole, gristle, _gristle(thorax, grid, gristle), Anatomy.CARTILAGE)
     spine = vertebrae(traits, thorax.anatomy_rng(6))
     for upper, lower in pairwise(spine):
         disc = disc_distance(grid, upper, lower)
@@ -56,29 +55,10 @@ def paint_bones(thorax: Thorax, canvas: Canvas) -> dict[str, Tensor]:
     breaks = broken(ribs, thorax.findings)
     tubes = [*ribs, sternum_tubes(traits), *girdle_tubes(traits), *arch_tubes(traits, spine)]
     stamp(grid, joined(tubes), distance, labels)
-    stamp_bodies(grid, spine, distance, labels)
-    # Thickness of the cortex (mm) and density of the marrow beside the patient's own (HU).
-    cortex = torch.full((256,), 0.9)
-    marrow = torch.zeros(256)
-    for bone in BONE_LABELS:
-        if bone >= Anatomy.VERTEBRA_C5:
-            cortex[bone], marrow[bone] = 0.6, 20.0
-        elif bone >= Anatomy.RIB_LEFT_1:
-            cortex[bone], marrow[bone] = 0.8, -20.0
-    cortex[int(Anatomy.STERNUM)], marrow[int(Anatomy.STERNUM)] = 0.5, -95.0
-    for bone in (Anatomy.CLAVICLE_LEFT, Anatomy.CLAVICLE_RIGHT):
-        cortex[int(bone)] = 1.7
-    for bone in (Anatomy.SCAPULA_LEFT, Anatomy.SCAPULA_RIGHT):
-        cortex[int(bone)] = 1.2
-    cortex[int(Anatomy.HUMERUS)], marrow[int(Anatomy.HUMERUS)] = 3.2, -120.0
-    index = labels.long()
-    thickness = cortex.to(grid.device)[index]
-    spongy = traits.marrow_hu + marrow.to(grid.device)[index]
-    spongy = spongy + 35.0 * grid.texture(thorax.scan_seed(26), 4.0)
+    plate = torch.full(grid.shape, _FAR, device=grid.device)
+    stamp_bodies(grid, spine, distance, labels, plate)
     part = grid.soft(distance)
-    inner = grid.soft(distance + thickness)
-    shell = (part - inner) / part.clamp(min=1e-3)
-    canvas.cover(whole, part, spongy + shell * (traits.cortex_hu - spongy), labels)
+    canvas.cover(whole, part, _density(thorax, grid, distance, labels, plate), labels)
     if not breaks:
         return {}
     mask = torch.zeros(grid.shape, dtype=torch.bool, device=grid.device)
@@ -87,3 +67,61 @@ def paint_bones(thorax: Thorax, canvas: Canvas) -> dict[str, Tensor]:
         if box is not None:
             mask[box] |= (ellipsoid(grid.at(box), centre, np.full(3, 11.0)) < 0) & (part[box] > 0.3)
     return {"fracture": mask}
+
+
+def _density(thorax: Thorax, grid: Grid, distance: Tensor, labels: Tensor, plate: Tensor) -> Tensor:
+    """Return what bones are made of ``[D,H,W]`` (HU): a cortex round marrow, dense under the endplates.
+
+    Args:
+        thorax: the patient.
+        grid: the grid.
+        distance: signed distance to the bones (mm).
+        labels: which bone.
+        plate: depth under a vertebral body's endplate (mm), large elsewhere.
+    """
+    traits = thorax.traits
+    # Thickness of the cortex (mm) and density of the marrow beside the patient's own (HU).
+    cortex, marrow = torch.full((256,), 0.9), torch.zeros(256)
+    for bone in BONE_LABELS:
+        if bone >= Anatomy.VERTEBRA_C5:
+            cortex[bone] = 0.95
+        elif bone >= Anatomy.RIB_LEFT_1:
+            cortex[bone], marrow[bone] = 0.95, -75.0
+    cortex[int(Anatomy.STERNUM)], marrow[int(Anatomy.STERNUM)] = 0.5, -95.0
+    cortex[int(Anatomy.HUMERUS)], marrow[int(Anatomy.HUMERUS)] = 2.5, -150.0
+    # Little of a grid is bone: only that is worked out.
+    here = torch.nonzero(distance.view(-1) < grid.h / 2).squeeze(1)
+    own, d, under = labels.view(-1)[here].long(), distance.view(-1)[here], plate.view(-1)[here]
+    grain = grid.texture(thorax.scan_seed(50), 3.0).view(-1)[here]
+    depth = grid.Y.expand(grid.shape).reshape(-1)[here] / traits.scale[1]
+    body = under < _FAR
+    # Towards their cartilages ribs thin out to hardly more than a shell of soft bone.
+    rib = (own >= int(Anatomy.RIB_LEFT_1)) & (own < int(Anatomy.VERTEBRA_C5))
+    front = ((25.0 + depth) / -60.0).clamp(0.0, 1.0) * rib
+    thickness = torch.where(body, 0.42, cortex.to(grid.device)[own]) * (1 - 0.5 * front)
+    spongy = traits.marrow_hu + marrow.to(grid.device)[own] - 60.0 * front + 45.0 * grain
+    # Trabeculae thicken towards the endplates.
+    gain = (0.8 * traits.marrow_hu + 80.0) * torch.exp(-under.clamp(min=0.0) / 3.2) - 70.0
+    spongy = spongy + torch.where(body, gain, 0.0)
+    part = grid.soft(d)
+    shell = (part - grid.soft(d + thickness)) / part.clamp(min=1e-3)
+    out = torch.zeros(distance.numel(), device=grid.device)
+    out[here] = spongy + shell * (traits.cortex_hu - spongy)
+    return out.view(grid.shape)
+
+
+def _gristle(thorax: Thorax, grid: Grid, distance: Tensor) -> Tensor:
+    """Return what costal cartilage is made of ``[D,H,W]`` (HU): with age lime lines its edges, or lies in its core.
+
+    Args:
+        thorax: the patient.
+        grid: the grid.
+        distance: signed distance to the cartilages (mm).
+    """
+    traits = thorax.traits
+    chalk = grid.texture(thorax.scan_seed(51), 5.0)
+    # Men's cartilage turns to bone from its edges, women's from its core.
+    deep = -distance / 4.2
+    layer = (1 - deep if traits.sex == "male" else deep).clamp(0.0, 1.0)
+    lime = (chalk - 1.3 + 1.7 * traits.shape.calcified).clamp(0.0, 1.5) * layer
+    return 90.0 + 420.0 * traits.shape.calcified * lime

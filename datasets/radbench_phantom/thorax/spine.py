@@ -19,6 +19,10 @@ LEVELS = np.array(
     [168, 153, 139, 124, 108, 91, 73, 54, 34, 12, -11, -34, -57, -81, -106, -133, -161, -191], dtype=np.float64
 )
 
+_REACH = np.array([26.0, 30.0, 36.0, 32.0, 29.0, 20.0])  # of the transverse processes at C6, C7, T1, T4, T9, T12 (mm)
+# How far the spinous processes fall and reach back at C7, T2, T5, T8, T11, T12 (mm).
+_SPINOUS = ((8.0, 13.0, 21.0, 20.0, 9.0, 5.0), (21.0, 18.0, 13.0, 13.0, 17.0, 19.0))
+
 
 @dataclass(frozen=True)
 class Vertebra:
@@ -68,24 +72,38 @@ def vertebrae(traits: Traits, rng: np.random.Generator) -> list[Vertebra]:
     return out
 
 
-def stamp_bodies(grid: Grid, bones: list[Vertebra], distance: Tensor, labels: Tensor) -> None:
-    """Lower a signed-distance field to the vertebral bodies', in place."""
+def stamp_bodies(grid: Grid, bones: list[Vertebra], distance: Tensor, labels: Tensor, plate: Tensor) -> None:
+    """Lower a signed-distance field to the vertebral bodies', in place.
+
+    Args:
+        grid: the grid.
+        bones: the vertebrae.
+        distance: float32 ``[D,H,W]`` mm.
+        labels: uint8 ``[D,H,W]``: set to the label of the nearest body.
+        plate: float32 ``[D,H,W]``: set to the depth under the nearest endplate (mm) in bodies.
+    """
     for v in bones:
         local = _local(grid, v)
         if local is None:
             continue
         box, t, b, x = local
         hh, hd, hw = v.half
-        waist = 1 - 0.10 * (1 - (t / hh).clamp(-1, 1) ** 2) + v.osteophyte / hw * (t.abs() / hh).clamp(max=1) ** 6
-        e = torch.sqrt((b / hd) ** 2 + (x / hw) ** 2 + 1e-6)
-        # The back of a body is flat.
-        radial = torch.maximum((e - waist) * (hd + hw) / 2, b - 0.82 * hd)
-        d = torch.maximum(radial, t.abs() - hh)
+        level = (t.abs() / hh).clamp(max=1.0)
+        spur = v.osteophyte / hw * level**6 * (1.0 + 0.5 * torch.sign(x) * torch.sign(t))
+        waist = 1 - 0.15 * (1 - level**2) + spur
+        # A body is as wide at its back as in front, and hollow towards the canal.
+        e = ((b / hd).abs() ** 2.4 + (x / hw).abs() ** 2.4 + 1e-6) ** (1 / 2.4)
+        radial = torch.maximum((e - waist) * (hd + hw) / 2, b - (0.82 - 0.1 * (1 - (x / hw) ** 2)) * hd)
+        # Endplates are dished, and their rims round.
+        depth = hh * (1 - 0.09 * (1 - e**2).clamp(min=0.0)) - t.abs()
+        u, w = (radial + 2.0).clamp(min=0.0), (2.0 - depth).clamp(min=0.0)
+        d = torch.where((u > 0) & (w > 0), torch.hypot(u, w) - 2.0, torch.maximum(radial, -depth))
         part = distance[box]
         nearer = d < part
         part.copy_(torch.minimum(part, d))
         own = labels[box]
         own[nearer & (d < grid.h)] = v.label
+        plate[box] = torch.where(nearer & (d < grid.h), depth, plate[box])
 
 
 def disc_distance(grid: Grid, upper: Vertebra, lower: Vertebra) -> tuple[tuple[slice, slice, slice], Tensor] | None:
@@ -122,47 +140,34 @@ def arch_tubes(traits: Traits, bones: list[Vertebra]) -> list[Tubes]:
     for v in bones:
         z, y, _ = v.centre
         hh, hd, hw = v.half
-        cervical, lumbar = v.label < Anatomy.VERTEBRA_C5 + 3, v.label > Anatomy.VERTEBRA_C5 + 14
+        level = v.label - Anatomy.VERTEBRA_C5 - 2  # 1 for T1, 12 for T12
+        cervical, lumbar = level < 1, level > 12
         canal = 8.5 * traits.scale[2]
         back = y + 0.82 * hd
-        droop = 0.0 if lumbar else (0.5 if cervical else 0.75)
         for side in (1.0, -1.0):
-            knee = np.array([z + 0.15 * hh, back + 11, side * (canal + 3.5)])
-            out.append(
-                along_curve(
-                    np.array([[z + 0.35 * hh, back - 4, side * (canal + 1.5)], knee]),
-                    5.6 if lumbar else 4.8,
-                    v.label,
-                    flat=3.4,
-                    across=(0, 0, 1),
-                )
-            )
-            out.append(
-                along_curve(
-                    np.stack([knee, np.array([z - 0.25 * hh, back + 19, side * 2.0])]),
-                    7.6,
-                    v.label,
-                    flat=2.6,
-                    across=(0.0, 1.0, side * 0.9),
-                )
-            )
+            knee = np.array([z + 0.15 * hh, back + 9, side * (canal + 3.5)])
+            root = np.array([z + 0.35 * hh, back - 2, side * (canal + 1.5)])
+            tall = 6.4 if lumbar else 5.4
+            out.append(along_curve(np.stack([root, knee]), tall, v.label, flat=3.8, across=(0, 0, 1)))
+            lamina = np.stack([knee - np.array([0.1 * hh, 0, 0]), np.array([z - 0.35 * hh, back + 19, side * 2.0])])
+            out.append(along_curve(lamina, 9.0, v.label, flat=2.7, across=(0.0, 1.0, side * 0.9)))
             facets = [knee + np.array([sign * hh * 1.05, 1.5, side * 1.0]) for sign in (1.0, -1.0)]
-            out += [along_curve(np.stack([knee, f]), 4.4, v.label, flat=3.4, across=(0, 1, 0)) for f in facets]
-            reach = hw + (14 if not lumbar else 20) - (6 if cervical else 0)
-            tip = np.array([z + 0.3 * hh, back + (13 if not lumbar else 8) - (8 if cervical else 0), side * reach])
-            out.append(along_curve(np.stack([knee, tip]), 4.2, v.label, flat=3.6, across=(0, 1, 0)))
-        long = 17 if not lumbar else 28
-        root = np.array([z - 0.3 * hh, back + 18, 0.0])
-        tip = root + np.array([-droop * 12, long * (1 - 0.3 * droop), 0.0])
-        out.append(
-            along_curve(
-                np.stack([root, tip]),
-                np.array([4.4, 3.6]) if not lumbar else np.array([9.0, 10.0]),
-                v.label,
-                flat=np.array([1.7, 2.2]),
-                across=(0, 0, 1),
+            out += [along_curve(np.stack([knee, f]), 4.6, v.label, flat=3.4, across=(0, 1, 0)) for f in facets]
+            # The transverse processes bear the ribs' tubercles; the last two are stumps.
+            reach = 30.0 * traits.scale[2] if lumbar else float(np.interp(level, [-1, 0, 1, 4, 9, 12], _REACH))
+            rise, behind = (0.1, 8.0) if lumbar else (0.45, 5.0 if cervical else 15.0)
+            tip = np.array(
+                [z + rise * hh, back + behind, side * (reach * traits.scale[2] if not lumbar else reach + hw)]
             )
-        )
+            club = np.array([4.0, 4.0, 3.4]) if lumbar else np.array([4.4, 4.4, 5.6])
+            bone = np.stack([knee, (knee + tip) / 2, tip])
+            out.append(along_curve(bone, club, v.label, flat=club * 0.8, across=(0, 1, 0)))
+        fall, long = (0.0, 28.0) if lumbar else (float(np.interp(level, [0, 2, 5, 8, 11, 12], row)) for row in _SPINOUS)
+        stem = np.array([z - 0.35 * hh, back + 18, 0.0])
+        tip = stem + np.array([-fall, long, 0.0]) * traits.scale[2]
+        tall_flat = ([9.0, 9.5, 10.0], [1.8, 2.2, 3.4]) if lumbar else ([5.6, 4.6, 4.6], [1.8, 2.2, 3.4])
+        bone = np.stack([stem, (stem + tip) / 2, tip])
+        out.append(along_curve(bone, np.array(tall_flat[0]), v.label, flat=np.array(tall_flat[1]), across=(0, 0, 1)))
     return out
 
 
