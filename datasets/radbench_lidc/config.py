@@ -60,6 +60,12 @@ class LidcConfig(Config):
         "shows less bone.",
         source="code: XraySyn (paper); assumed (chest)",
     )
+    display: Literal["paper", "log"] = param(
+        "paper",
+        "How image and soft_tissue_image show the beam. paper: by the paper (drr: Eq. 3; ct2xray: Eq. 5, which leaves "
+        "the body nearly white). log: -ln of what passes.",
+        source="paper: lung U-Net §2.1, XraySyn Eq. 5",
+    )
     body_only: bool = param(
         False, "Whether what lies outside the body (couch, clothes) becomes air first.", source="assumed"
     )

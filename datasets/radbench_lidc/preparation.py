@@ -90,10 +90,12 @@ def prepare_scan(scan: Scan, config: LidcConfig) -> Prepared:
     # Between tube and patient there is air, which a cone of rays crosses more of towards its edge.
     only = masks["lung_mask"] if config.physics == "ct2xray" else None
     images = {
-        "image": frame.picture(rays.seen(hu, dense)),
-        "lung_image": frame.picture(rays.seen(hu, dense, lung, config.lung_fill_hu), only),
+        "image": frame.picture(rays.seen(hu, dense), display=config.display),
+        "lung_image": frame.picture(rays.seen(hu, dense, lung, config.lung_fill_hu), within=only),
         "bone_image": frame.picture(rays.seen(hu, bone, bone, config.bone_fill_hu)),
-        "soft_tissue_image": frame.picture(rays.seen(hu, dense, ~bone, config.soft_tissue_fill_hu)),
+        "soft_tissue_image": frame.picture(
+            rays.seen(hu, dense, ~bone, config.soft_tissue_fill_hu), display=config.display
+        ),
     }
     listed = [_listed(n, config, volume) for n in nodules]
     if scan.reading is not None:
@@ -193,14 +195,14 @@ class _Frame:
         spacing = [e / n * s / config.size for e, n, s in zip(extents, shape, sides, strict=True)]
         self.spacing_mm = (spacing[0], spacing[1])
 
-    def picture(self, seen: Tensor, within: _Mask | None = None) -> NDArray[np.float32]:
+    def picture(self, seen: Tensor, *, within: _Mask | None = None, display: str = "paper") -> NDArray[np.float32]:
         """Return the picture ``[S,S]`` in [0,1] of what rays show, blank but within a mask ``[S,S]``."""
         import torch
 
         framed = self._framed(seen, self._rays.blank)
         if within is not None:
             framed = torch.where(torch.from_numpy(within), framed, framed.new_tensor(self._rays.blank))
-        return self._rays.image(framed)[0, 0].clamp(0.0, 1.0).to(torch.float32).numpy()
+        return self._rays.image(framed, display)[0, 0].clamp(0.0, 1.0).to(torch.float32).numpy()
 
     def mask(self, voxels: _Mask) -> _Mask:
         """Return a mask ``[S,S]``: pixels that the shadow of ``[D,H,W]`` covers by half or more."""

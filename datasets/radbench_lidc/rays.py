@@ -38,8 +38,13 @@ class Rays(Protocol):
         """
         ...
 
-    def image(self, seen: Tensor) -> Tensor:
-        """Return the picture ``[1,1,S,S]`` in [0,1], dense is bright, of what was seen, framed and resized."""
+    def image(self, seen: Tensor, display: str) -> Tensor:
+        """Return the picture ``[1,1,S,S]`` in [0,1], dense is bright, of what was seen, framed and resized.
+
+        Args:
+            seen: as :meth:`seen` gives it.
+            display: "paper" or "log".
+        """
         ...
 
     def shadow(self, mask: _Mask) -> Tensor:
@@ -71,11 +76,11 @@ class ParallelRays:
         c = self.config
         return parallel_drr(collapsed, self.volume.spacing_mm, "y", c.beta, c.sign, c.mu_water)
 
-    def image(self, seen: Tensor) -> Tensor:
+    def image(self, seen: Tensor, display: str) -> Tensor:
         """See :class:`Rays`."""
         from radbench.xray.parallel import scale_to_unit
 
-        image = scale_to_unit(seen)
+        image = scale_to_unit(seen.log() if display == "log" else seen)
         return 1.0 - image if self.config.sign < 0 else image
 
     def shadow(self, mask: _Mask) -> Tensor:
@@ -106,12 +111,12 @@ class ConeRays:
         with torch.no_grad():
             return self.beam.log(_tensor(hu), _tensor(bone), self.volume.spacing_mm)
 
-    def image(self, seen: Tensor) -> Tensor:
+    def image(self, seen: Tensor, display: str) -> Tensor:
         """See :class:`Rays`."""
         from radbench.xray.chest import shown_as_paper
         from radbench.xray.parallel import scale_to_unit
 
-        return scale_to_unit(shown_as_paper(seen))
+        return scale_to_unit(seen if display == "log" else shown_as_paper(seen))
 
     def shadow(self, mask: _Mask) -> Tensor:
         """See :class:`Rays`; a ray meets what half a voxel of it lies in, or what it meets most where nothing is."""

@@ -55,6 +55,8 @@ class Progress:
         self.bar = None
 
     def _left(self, now: float) -> str:
+        if self.done == self.total:
+            return "done"
         # The first ones wait for workers to start and say little of the rest.
         if self.done < max(3, self.total // 50):
             return "time left not known yet"

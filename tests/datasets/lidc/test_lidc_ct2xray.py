@@ -33,6 +33,22 @@ def test_the_image_is_that_of_the_volume_and_the_bone_that_the_case_gives(one):
     assert float((case.image[0] - expected).abs().max()) < 1e-4
 
 
+def test_the_logarithm_shows_the_mass_along_the_rays(one):
+    case = only(one, **CONE, display="log", frame="crop", size=48)
+    pixel = PIXEL * 1800 / 1600
+    geometry = ConeBeamGeometry(1800, 1600, (48, 64), (pixel, pixel), (GAP, PIXEL, PIXEL))
+    hu, bone = case.targets["volume_hu"], case.targets["bone_volume"].float()
+    expected = ct2xray(hu[None, None], bone[None, None], Pose(), geometry, output="log")[0, 0, :, 8:56]
+    expected = (expected - expected.min()) / (expected.max() - expected.min())
+    assert float((case.image[0] - expected).abs().max()) < 1e-4
+    assert torch.equal(case.targets["bone_image"], only(one, **CONE, frame="crop", size=48).targets["bone_image"])
+
+
+def test_parallel_rays_look_alike_by_exponential_and_logarithm(one):
+    assert float((only(one).image - only(one, display="log").image).abs().max()) < 2e-3
+    assert float((only(one, sign=-1, display="log").image - only(one, display="log").image).abs().max()) < 1e-6
+
+
 def test_lungs_and_bones_are_shown_alone(one):
     targets = only(one, **CONE, frame="stretch").targets
     assert float(targets["lung_image"][~targets["lung_mask"]].max()) == 0.0
