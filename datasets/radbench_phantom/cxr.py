@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ GENERATOR = 2
 _IMAGES = ("image", "lung_image", "bone_image", "soft_tissue_image")
 _MASKS = ("lung_mask", "bone_mask", "heart_mask", "nodule_mask")
 _VOLUMES = ("volume_hu", "bone_volume")
+_LEAST_BREATH_MM = -24.0
 
 
 class PhantomCxr:
@@ -69,7 +71,7 @@ class PhantomCxr:
         return [c for c in case_ids if self.config.cache and not is_kept(self._digest(self._index(c)))]
 
     def thorax(self, case_id: str) -> Thorax:
-        """Return a case's patient, from which volumes of any size can be rendered.
+        """Return a case's patient, from which volumes of any size can be rendered; in bed they breathe less deeply.
 
         Raises:
             CaseError: there is no such case.
@@ -78,7 +80,8 @@ class PhantomCxr:
         from radbench_phantom.thorax.patient import PREVALENCE, ThoraxConfig, thorax_patient
 
         c, index = self.config, self._index(case_id)
-        return thorax_patient(
+        look = None if c.look == "plain" else look_of(c, index)
+        thorax = thorax_patient(
             c.seed,
             index,
             ThoraxConfig(
@@ -88,9 +91,13 @@ class PhantomCxr:
                 kernel=c.kernel,
                 noise=c.noise,
                 upright=True,
-                at_stand=None if c.look == "plain" else look_of(c, index).view == "PA",
+                at_stand=None if look is None else look.view == "PA",
             ),
         )
+        if look is None or not look.shallow_mm:
+            return thorax
+        breath = max(thorax.traits.breath_mm - look.shallow_mm, _LEAST_BREATH_MM)
+        return replace(thorax, traits=replace(thorax.traits, breath_mm=breath))
 
     def load(self, case_id: str) -> Case:
         """Load one case, making it unless the cache holds it.

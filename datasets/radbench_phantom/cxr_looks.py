@@ -12,7 +12,7 @@ from radbench_phantom.cxr_config import PhantomCxrConfig
 from radbench_phantom.cxr_marks import Blade, Mark, drawn_blades, drawn_marks
 
 _LOOK = 63
-_VIEW, _GEOMETRY, _BEAM, _PROCESSING, _BLADES, _MARKS = range(6)
+_VIEW, _GEOMETRY, _BEAM, _PROCESSING, _BLADES, _MARKS, _BREATH = range(7)
 
 BEDSIDE_SHARE = 0.5
 """Share of ``look=hospital`` taken at the bedside; 20 of the 36 radiographs of covid-cxr-lungs are."""
@@ -32,6 +32,7 @@ class Look:
         source_detector_mm, source_isocentre_mm: distances.
         tilt_deg: how far the tube stands above the patient's middle (below: lordotic); the detector stays level.
         turn_deg: how far the detector is turned in its plane, clockwise.
+        shallow_mm: how much higher the diaphragm stands than at full breath.
         margins_mm: what is shown beyond the lungs (above, below, at the patient's right, at the left).
         aspect: width over height of what a square image shows.
         scatter: scattered over primary radiation behind the body; scatter_mm: its spread.
@@ -54,6 +55,7 @@ class Look:
     source_isocentre_mm: float
     tilt_deg: float
     turn_deg: float
+    shallow_mm: float
     margins_mm: tuple[float, float, float, float]
     aspect: float
     scatter: float
@@ -106,6 +108,8 @@ def look_of(config: PhantomCxrConfig, index: int) -> Look:
     style = styles[int(np.searchsorted(np.cumsum([share for _, share in styles]), way, side="right"))][0]
     drawn: dict[str, Any] = {"view": "AP" if bedside else "PA", "style": style, "bits": 8}
     drawn |= _geometry(rng(_GEOMETRY), bedside) | _beam(rng(_BEAM), bedside) | _processing(rng(_PROCESSING), style)
+    # Who lies or sits in bed breathes in less deeply.
+    drawn["shallow_mm"] = float(rng(_BREATH).uniform(8, 26)) if bedside else 0.0
     drawn["blades"] = drawn_blades(rng(_BLADES), bedside, style)
     drawn["marks"] = drawn_marks(rng(_MARKS), bedside, style)
     return Look(**(drawn | _set(config)))

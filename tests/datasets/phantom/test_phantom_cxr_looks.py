@@ -261,3 +261,17 @@ def test_the_number_of_threads_and_repetition_do_not_change_a_film(volume):
     finally:
         torch.set_num_threads(before)
     assert torch.equal(one.images["image"], other.images["image"])
+
+
+def test_the_same_patient_breathes_less_deeply_in_bed():
+    plain, stand, bed = (PhantomCxr(config_of(k)).thorax("p0003") for k in ("plain", "stand", "bedside"))
+    assert bed.traits.breath_mm < stand.traits.breath_mm == plain.traits.breath_mm
+    assert (bed.traits.sex, bed.traits.scale, bed.findings) == (plain.traits.sex, plain.traits.scale, plain.findings)
+
+
+def test_nodules_of_patients_in_bed_are_still_seen():
+    data = PhantomCxr(config_of("bedside", prevalence={"nodule": 1.0}))
+    for case_id in ("p0000", "p0002", "p0004"):
+        targets = data.load(case_id).targets
+        assert targets["nodule_mask"].any()
+        assert not (targets["nodule_mask"] & ~targets["lung_mask"]).any()
