@@ -130,11 +130,12 @@ def _humerus(s: Shoulder, size: float) -> list[Tubes]:
     at = np.array([-0.98, -0.9, -0.72, -0.45, -0.15, 0.2, 0.55])
     r = _HEAD * size
     ball = along_curve(s.head + at[:, None] * r * way, r * np.sqrt(1 - at**2), Anatomy.HUMERUS, step=3.0)
-    down = np.array([0.1, 0.8, 1.5, 2.4, 4.0, 9.0]) * r
-    aside = np.array([0.24, 0.28, 0.32, 0.34, 0.34, 0.3]) * r
+    # Longer than life: no field of view reaches the elbow.
+    down = np.array([0.1, 0.8, 1.5, 2.4, 4.0, 9.0, 17.5]) * r
+    aside = np.array([0.24, 0.28, 0.32, 0.34, 0.34, 0.3, 0.2]) * r
     shaft = along_curve(
         s.head + down[:, None] * way + aside[:, None] * outward,
-        np.array([19.0, 18.5, 15.5, 13.0, 11.6, 11.0]) * size,
+        np.array([19.0, 18.5, 15.5, 13.0, 11.6, 11.0, 11.5]) * size,
         Anatomy.HUMERUS,
         step=6.0,
     )

@@ -79,8 +79,8 @@ def _hanging(traits: Traits, s: Shoulder, bulk: float) -> list[Part]:
         _sheet(on(92, -58, 40), on(-22, -91, 70), insertion, 12.0 * thick * (0.75 + 0.25 * bulk), fillet=14.0),
         # Deltoid and upper arm.
         _cones(
-            [s.head - 4.0 * aside, s.head + 7.0 * aside + 0.12 * arm, s.head + 0.5 * arm, s.elbow],
-            np.array([42.0, 43, 39, 36]) * thick,
+            [s.head - 4.0 * aside, s.head + 7.0 * aside + 0.12 * arm, s.head + 0.5 * arm, s.head + 1.45 * arm],
+            np.array([42.0, 43, 39, 33]) * thick,
             fillet=14.0,
         ),
         # The armpit's fat runs out along the chest wall.
