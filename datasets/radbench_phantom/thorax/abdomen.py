@@ -16,8 +16,6 @@ from radbench_phantom.thorax.lungs import diaphragm_height
 if TYPE_CHECKING:
     from radbench_phantom.thorax.patient import Thorax
 
-At = tuple[Tensor, Tensor, Tensor]
-
 
 def paint_abdomen(thorax: Thorax, canvas: Canvas, cage: Tensor, above: Tensor) -> None:
     """Paint the upper abdomen.
@@ -66,7 +64,7 @@ def paint_abdomen(thorax: Thorax, canvas: Canvas, cage: Tensor, above: Tensor) -
         -ellipsoid((x, y, z), traits.place(np.array([-97.0 + drop, 26, 58])), np.array([40.0, 34, 30]) * sx),
     )
     canvas.paint(box, spleen, traits.spleen_hu + 0.6 * uneven, Anatomy.SPLEEN)
-    _paint_stomach(thorax, canvas, (x, y, z), box, torch.maximum(under, 2.0 - liver))
+    _paint_stomach(thorax, canvas, box, torch.maximum(under, 2.0 - liver))
     for side in (1.0, -1.0):
         centre = traits.place(np.array([(-138.0 if side > 0 else -148.0) + drop + 5 * draws[5], 36.0, 62.0 * side]))
         small = grid.box(tuple(centre - 60.0), tuple(centre + 60.0))
@@ -96,15 +94,24 @@ def paint_abdomen(thorax: Thorax, canvas: Canvas, cage: Tensor, above: Tensor) -
     _paint_flexure(thorax, canvas, cage, above, drop)
 
 
-def _paint_stomach(thorax: Thorax, canvas: Canvas, at: At, box: Box, free: Tensor) -> None:
+def _paint_stomach(thorax: Thorax, canvas: Canvas, box: Box, free: Tensor) -> None:
     traits, rng, grid = thorax.traits, thorax.anatomy_rng(72), canvas.grid
-    _, y, z = at
     middle = traits.place(np.array([0.0, -8.0 + rng.normal(0, 8), 52.0 + rng.normal(0, 7)]))
     size = rng.uniform(0.72, 1.08) * traits.scale[2]
     spot = [torch.tensor([float(middle[i])]) for i in (2, 1)]
     dome = float(diaphragm_height(spot[0], spot[1], traits)[0])
     # The fundus lies under the dome, the body runs down and to the middle from it.
     middle[0] = dome - (36.0 + 6 * rng.random()) * size
+    own = grid.box(tuple(middle + np.array([-125.0, -62.0, -60.0])), tuple(middle + np.array([55.0, 50.0, 55.0])))
+    if own is None:
+        return
+    part = tuple(slice(max(o.start, b.start), min(o.stop, b.stop)) for o, b in zip(own, box, strict=True))
+    if any(p.start >= p.stop for p in part):
+        return
+    free = free[tuple(slice(p.start - b.start, p.stop - b.start) for p, b in zip(part, box, strict=True))]
+    box = (part[0], part[1], part[2])
+    at = grid.at(box)
+    _, y, z = at
     fundus = ellipsoid(at, middle, np.array([40.0, 36.0, 37.0]) * size)
     body = ellipsoid(at, middle + np.array([-52.0, -16.0, -12.0]) * size, np.array([52.0, 27.0, 25.0]) * size)
     folds = 2.5 * grid.texture(thorax.scan_seed(71), 11.0, box)
@@ -145,9 +152,9 @@ def _paint_flexure(thorax: Thorax, canvas: Canvas, cage: Tensor, above: Tensor, 
         colon = smooth_min(colon, pouch, 4.0)
         if gassy and full:
             gas = smooth_min(gas, pouch, 5.0)
-    rough = 1.5 * grid.texture(thorax.scan_seed(72), 9.0, box)
+    rough = grid.texture(thorax.scan_seed(72), 8.0, box)
     wall = torch.maximum(4.0 - above[box], cage[box] + 4.0)
     canvas.paint(box, torch.maximum(colon, wall), 30.0, Anatomy.BOWEL)
     if gassy:
-        stool = (0.35 + 0.3 * grid.texture(thorax.scan_seed(73), 7.0, box)).clamp(0.0, 0.8)
-        canvas.paint(box, torch.maximum(gas + 3.0 + rough, wall + 2.0), -980.0 + 900.0 * stool, Anatomy.BOWEL)
+        stool = (0.35 + 0.3 * rough).clamp(0.0, 0.8)
+        canvas.paint(box, torch.maximum(gas + 3.0 + 1.5 * rough, wall + 2.0), -980.0 + 900.0 * stool, Anatomy.BOWEL)

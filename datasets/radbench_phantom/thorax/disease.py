@@ -165,9 +165,8 @@ def paint_pleura(
                 wall = torch.exp(lungs.clamp(max=0.0) / 9.0)
                 # Fluid first fills the angle between diaphragm and chest wall, and creeps up along the wall.
                 angle = [torch.tensor([c]) for c in (f.side * 110.0 * sx, 0.0)]
-                level = float(diaphragm_height(angle[0], angle[1], traits)[0]) - 6.0 + 1.15 * f.size
-                level = level + 42.0 * wall * min(f.size / 30, 1.0)
-                depth = grid.Z - level
+                base = float(diaphragm_height(angle[0], angle[1], traits)[0]) - 6.0 + 1.15 * f.size
+                depth = grid.Z - base - 42.0 * wall * min(f.size / 30, 1.0)
             else:
                 wall = torch.exp(lungs.clamp(max=0.0) / 9.0)
                 depth = (98.0 * sy - 0.8 * f.size - 26.0 * wall * min(f.size / 30, 1.0)) - grid.Y
