@@ -67,7 +67,7 @@ _RIBS = np.array(
 _TALL = np.array([6.3, 5.8, 6.0, 6.3, 6.5, 6.8, 7.0, 7.0, 6.7, 6.2, 5.4, 4.2])
 _ALONG = np.array([0.0, 0.1, 0.25, 0.4, 0.6, 0.8, 0.93, 1.0])
 _HEIGHT = np.array([0.66, 0.8, 1.06, 1.06, 0.98, 0.92, 1.0, 1.06])
-_DEPTH = np.array([1.1, 1.14, 1.2, 1.06, 0.86, 0.86, 1.0, 1.05])
+_DEPTH = np.array([1.1, 1.14, 1.22, 1.04, 0.77, 0.8, 1.0, 1.05])
 # From the cage's inner surface to a rib's middle line (mm): the lung bulges between ribs as far as that.
 _OFF_LUNG = 1.9
 
@@ -106,7 +106,7 @@ def rib_tubes(traits: Traits, rng: np.random.Generator) -> list[Tubes]:
     size = traits.scale[2] ** 0.7 * (1.02 if traits.sex == "male" else 0.96)
     out = []
     jitter = rng.normal(0, 1.0, (12, 2))
-    sway = rng.normal(0, 1.2, (12, 4))
+    sway = rng.normal(0, 1.5, (12, 4))
     for side in (1.0, -1.0):
         for k in range(12):
             line, outward = rib_line(k, side, traits.shape)

@@ -101,7 +101,7 @@ def _density(thorax: Thorax, grid: Grid, distance: Tensor, labels: Tensor, plate
     thickness = torch.where(body, 0.42, cortex.to(grid.device)[own]) * (1 - 0.5 * front)
     spongy = traits.marrow_hu + marrow.to(grid.device)[own] - 60.0 * front + 45.0 * grain
     # Trabeculae thicken towards the endplates.
-    gain = (0.8 * traits.marrow_hu + 80.0) * torch.exp(-under.clamp(min=0.0) / 3.2) - 70.0
+    gain = (0.65 * traits.marrow_hu + 80.0) * torch.exp(-under.clamp(min=0.0) / 3.6) - 65.0
     spongy = spongy + torch.where(body, gain, 0.0)
     part = grid.soft(d)
     shell = (part - grid.soft(d + thickness)) / part.clamp(min=1e-3)
