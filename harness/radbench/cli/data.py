@@ -90,7 +90,7 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
     targets: Counter[str] = Counter()
     marked: Counter[str] = Counter()
     sources: Counter[str] = Counter()
-    names = tuple(planned.dataset.findings) if "findings" in planned.dataset.targets else ()
+    names = tuple(getattr(planned.dataset, "findings", ())) if "findings" in planned.dataset.targets else ()
     present = Counter(dict.fromkeys(names, 0))
     faults = []
     for entry in tracked(chosen, len(chosen), "cases", f"checking {name}"):
