@@ -143,7 +143,9 @@ def outline(grid: Grid, traits: Traits, cage: Tensor, uneven: Tensor) -> Outline
         uneven: mm ``[D,H,W]`` by which the muscle's surface lies further in.
     """
     at = (grid.X, grid.Y, grid.Z)
-    muscle = torch.minimum(muscle_distance(at, traits), cage - _UPON_CAGE) + uneven
+    # Towards the apex the cage's distance is no longer one, and the trunk is far wider than the cage.
+    upon = _UPON_CAGE - 3.0 * (grid.Z / traits.scale[0] - 90.0).clamp(min=0.0)
+    muscle = torch.minimum(muscle_distance(at, traits), cage - upon) + uneven
     if traits.stance.arms_up:
         shoulders = int((grid.axes[0] < 40.0 * traits.scale[0]).sum())
         if shoulders < grid.shape[0]:

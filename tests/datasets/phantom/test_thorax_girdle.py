@@ -143,6 +143,16 @@ def test_air_parts_arm_and_flank_in_a_slim_patient_who_holds_the_arms_off():
     assert int((np.diff(row) > 1).sum()) == 2
 
 
+@pytest.mark.parametrize("index", [1, 8, 22])
+def test_the_neck_is_narrower_than_the_shoulders(index):
+    v = standing(index)
+    labels = v.labels.numpy()
+    top, step = lung_top(v), v.spacing_mm[0]
+    width = [float((labels[int((top + above) / step)].max(0) > 0).sum() * v.spacing_mm[2]) for above in (-20, 15, 40)]
+    assert width[0] > width[1] >= width[2]
+    assert width[2] < 0.85 * width[0]
+
+
 def test_cones_and_triangles_keep_their_distance():
     generator = np.random.default_rng(0)
     a, b, c = generator.normal(0, 30, (3, 3))
