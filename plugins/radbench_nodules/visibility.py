@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,17 +13,8 @@ from radbench.contracts.config import Config as BaseConfig
 from radbench.contracts.config import param
 from radbench.contracts.errors import DatasetError
 from radbench.contracts.results import Sample, TaskContext, TaskData, TaskResult
-from radbench.metrics.contrast import DISPLAY_NOISE, contrast_to_noise, ring_around
-from radbench.metrics.observer import (
-    Channels,
-    Hotelling,
-    ball_signal,
-    channel_outputs,
-    pooled_covariance,
-    proportion_correct,
-    train_hotelling,
-    with_internal_noise,
-)
+from radbench.metrics.contrast import contrast_to_noise, ring_around
+from radbench.metrics.observer import Channels, proportion_correct
 from radbench_nodules.places import (
     Habitat,
     Nodule,
@@ -35,43 +25,12 @@ from radbench_nodules.places import (
     nodule_free_places,
     nodules_of,
 )
+from radbench_nodules.reader import Looked, Reader, look, train_reader
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Looked:
-    """A case's places and what the channels see there, standardised to its lung area.
-
-    Attributes:
-        nodules: N nodules.
-        free: for each nodule (for the case, where it has none) its nodule-free places, K or fewer.
-        present: ``[N,C]`` outputs at the nodules.
-        absent: ``[k,C]`` at the places of each entry of ``free``.
-    """
-
-    nodules: Sequence[Nodule]
-    free: Sequence[Sequence[Place]]
-    present: Array
-    absent: Sequence[Array]
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A trained observer and its operating point.
-
-    Attributes:
-        observer: the channelized Hotelling observer.
-        threshold: the response above which it calls a nodule.
-        spread: ``[C]`` the channels' standard deviations within classes, which internal noise is told by.
-    """
-
-    observer: Hotelling
-    threshold: float
-    spread: Array
 
 
 class NoduleVisibility:
@@ -87,8 +46,8 @@ class NoduleVisibility:
       nodule's known profile, a ball's projection, among backgrounds that it has learnt, unless ``signal=learnt``.
     - ``cho_2afc``: the same observer, all nodules against nodule-free places of their own image and size.
     - ``cho_fpr`` and ``cho_sensitivity``: the observer trained on the *original* train images, with the threshold that
-      gave ``specificity`` there, looks at the enhanced test images without being trained anew. Whatever an enhancer
-      makes look like a nodule raises the first; what it wipes out lowers the second.
+      gave ``specificity`` there, searches the same places of the enhanced test images without being trained anew.
+      Whatever an enhancer makes look like a nodule raises the first; what it wipes out lowers the second.
 
     The observer sees each image standardised to its (true) lung area, mean 0 and standard deviation 1: as a reader
     adapts, brightness and contrast alone change nothing. Where a blur leaves only coarse noise in the lungs, that noise
@@ -135,11 +94,19 @@ class NoduleVisibility:
             gt=0.0,
             lt=1.0,
         )
+        search: float = param(
+            0.5,
+            "for cho_fpr and cho_sensitivity the reader looks 3 x 3 times at each place and takes the largest "
+            "response: how far these looks lie apart, in diameters; 0: it looks once, as for the others",
+            source="assumed: nobody tells a reader the very pixel",
+            ge=0.0,
+            le=1.0,
+        )
         free_places: int = param(
             25, "nodule-free places for each nodule, and for each case without", source="assumed", ge=1, le=1000
         )
         clearance: float = param(
-            1.5,
+            2.0,
             "least distance of a nodule-free place's centre from any nodule, in its diameters",
             source="assumed",
             ge=0.5,
@@ -236,69 +203,50 @@ class NoduleVisibility:
         """Return the observers of the enhanced and of the original images."""
         looked: list[list[Looked]] = [[], []]
         for sample in train:
-            where = self.places(sample, habitat, context.seed)
+            nodules, free = self.places(sample, habitat, context.seed)
             for images, image in zip(looked, (sample.image, sample.case.image), strict=True):
-                images.append(self._look(sample, image, where))
+                images.append(self._look(sample, image, nodules, free))
             step("training the observer")
-        enhanced, original = (self._reader(images, context.seed) for images in looked)
+        c = self.config
+        enhanced, original = (
+            train_reader(images, self.channels, c.signal, c.shrinkage, c.internal_noise, c.specificity, context.seed)
+            for images in looked
+        )
         return enhanced, original
-
-    def _reader(self, looked: Sequence[Looked], seed: int) -> Reader:
-        present = np.concatenate([one.present for one in looked])
-        absent = np.concatenate([rows for one in looked for rows in one.absent])
-        if len(absent) < 2 or len(present) < 1:
-            raise DatasetError(
-                f"nodule-visibility found {len(absent)} nodule-free places in split 'train': the lungs have no room "
-                f"for disks of the nodules' sizes; lower clearance ({self.config.clearance:g})"
-            )
-        config = self.config
-        known = ball_signal(self.channels) if config.signal == "ball" else None
-        observer = train_hotelling(absent, present, config.shrinkage, config.internal_noise, known)
-        spread = np.sqrt(np.diag(pooled_covariance(absent, present)))
-        heard = with_internal_noise(absent, spread, config.internal_noise, seed)
-        threshold = float(np.quantile(observer.responses(heard), config.specificity))
-        return Reader(observer, threshold, spread)
 
     def _score(
         self, sample: Sample, habitat: Habitat, enhanced: Reader, original: Reader, seed: int
     ) -> tuple[dict[str, float], tuple[float, float] | None]:
         """Return a case's scores, and its label and response for ``cho_auc``."""
         case_id = sample.case.case_id
-        where = self.places(sample, habitat, seed)
-        looked = self._look(sample, sample.image, where)
-        present, absent = self._responses(enhanced, looked, seed, case_id)
-        called, alarmed = self._responses(original, looked, seed, case_id)
-        pairs = [proportion_correct(p, a) for p, a in zip(present, absent, strict=False)]
-        alarms = np.concatenate(alarmed) if alarmed else np.zeros(0)
+        nodules, free = self.places(sample, habitat, seed)
+        looked = self._look(sample, sample.image, nodules, free)
+        seeds = [int(case_rng(seed, f"{case_id}:{i}").integers(2**32)) for i in range(1 + len(free))]
+
+        def responses(reader: Reader) -> tuple[Array, list[Array]]:
+            present = reader.responses(looked.present, seeds[0])
+            return present, [reader.responses(rows, s) for rows, s in zip(looked.absent, seeds[1:], strict=True)]
+
+        present, absent = responses(enhanced)
+        called, alarmed = responses(original)
+        # A case without nodules has one group of places and no pair.
+        pairs = [proportion_correct(p[0], a[:, 0]) for p, a in zip(present, absent, strict=False)]
         scores = {
-            "cnr": _mean([self._cnr(sample, nodule) for nodule in where[0]]),
+            "cnr": _mean([self._cnr(sample, nodule) for nodule in nodules]),
             "cho_2afc": _mean(pairs),
-            "cho_sensitivity": _mean([float(r > original.threshold) for r in called]),
-            "cho_fpr": _mean([float(r > original.threshold) for r in alarms]),
+            "cho_sensitivity": _mean(original.calls(called)),
+            "cho_fpr": _mean([call for rows in alarmed for call in original.calls(rows)]),
         }
-        if len(present):
-            return scores, (1.0, float(present[case_rng(seed, f"{case_id}:nodule").integers(len(present))]))
-        return scores, (0.0, float(absent[0][0])) if len(absent[0]) else None
+        if nodules:
+            chosen = case_rng(seed, f"{case_id}:nodule").integers(len(nodules))
+            return scores, (1.0, float(present[chosen, 0]))
+        return scores, (0.0, float(absent[0][0, 0])) if len(absent[0]) else None
 
-    def _look(self, sample: Sample, image: Tensor, where: tuple[Sequence[Nodule], Sequence[Sequence[Place]]]) -> Looked:
-        plane = _standardised(_plane(image), _plane(sample.case.targets["lung_mask"]))
-
-        def outputs(places: Sequence[Place]) -> Array:
-            seen = [channel_outputs(plane, place.centre, place.diameter, self.channels) for place in places]
-            return np.stack(seen) if seen else np.zeros((0, len(self.channels)))
-
-        nodules, free = where
-        return Looked(nodules, free, outputs(nodules), [outputs(places) for places in free])
-
-    def _responses(self, reader: Reader, looked: Looked, seed: int, case_id: str) -> tuple[Array, list[Array]]:
-        noise = self.config.internal_noise
-        answers = [
-            reader.observer.responses(
-                with_internal_noise(rows, reader.spread, noise, int(case_rng(seed, f"{case_id}:{i}").integers(2**32)))
-            )
-            for i, rows in enumerate([looked.present, *looked.absent])
-        ]
-        return answers[0], answers[1:]
+    def _look(
+        self, sample: Sample, image: Tensor, nodules: Sequence[Nodule], free: Sequence[Sequence[Place]]
+    ) -> Looked:
+        lungs = _plane(sample.case.targets["lung_mask"]).astype(bool)
+        return look(_plane(image), lungs, nodules, free, self.channels, self.config.search)
 
     def _cnr(self, sample: Sample, nodule: Nodule) -> float:
         gap = max(self.config.ring_gap * nodule.diameter, 1.0)
@@ -306,14 +254,6 @@ class NoduleVisibility:
         others = _plane(sample.case.targets["nodule_mask"]).astype(bool) & ~nodule.mask
         ring = ring_around(nodule.mask, _plane(sample.case.targets["lung_mask"]), gap, width, others)
         return contrast_to_noise(_plane(sample.image), nodule.mask, ring)
-
-
-def _standardised(image: Array, lungs: Array) -> Array:
-    """Return the image with mean 0 and standard deviation 1 over the lungs (over all, where there are none)."""
-    inside = image[lungs.astype(bool)]
-    area = inside if inside.size else image.ravel()
-    standardised: Array = (image - area.mean()) / math.hypot(float(area.std()), DISPLAY_NOISE)
-    return standardised
 
 
 def _plane(tensor: Tensor) -> Array:

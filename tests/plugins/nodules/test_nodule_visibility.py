@@ -77,10 +77,17 @@ def plain():
     return means(run())
 
 
-def test_visible_nodules_are_found_and_the_false_positives_are_those_of_the_operating_point(plain):
+def test_false_positives_of_the_original_are_those_of_the_operating_point():
+    many = {
+        "train": [make_case(f"train{i}", CONTRAST, i % 3) for i in range(40)],
+        "test": [make_case(f"test{i}", CONTRAST, i % 2 * 2) for i in range(40)],
+    }
+    assert means(run(cases=many, free_places=8))["cho_fpr"] == pytest.approx(0.1, abs=0.04)
+
+
+def test_visible_nodules_are_found(plain):
     assert plain["cho_2afc"] > 0.9
     assert plain["cho_sensitivity"] > 0.7
-    assert plain["cho_fpr"] == pytest.approx(0.1, abs=0.06)
     assert plain["cnr"] == pytest.approx(CONTRAST * 2 / 3 / NOISE, rel=0.3)
 
 
@@ -95,7 +102,7 @@ def test_nodules_that_are_not_there_are_seen_by_chance_alone():
     nothing = {split: [make_case(c.case_id, 0.0, 2) for c in cases] for split, cases in CASES.items()}
     scores = means(run(cases=nothing))
     assert scores["cho_2afc"] == pytest.approx(0.5, abs=0.12)
-    assert scores["cho_sensitivity"] == pytest.approx(scores["cho_fpr"], abs=0.12)
+    assert scores["cho_sensitivity"] == pytest.approx(scores["cho_fpr"], abs=0.2)
 
 
 def test_removing_the_nodules_loses_them(plain):
@@ -205,3 +212,15 @@ def test_listing_the_nodule_task_imports_nothing_heavy():
         f"import sys, radbench_nodules.plugin as p; p.radbench_tasks(); print([m for m in {heavy} if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_search_finds_what_lies_beside_the_place():
+    aside = {"train": CASES["train"], "test": [shifted(case) for case in CASES["test"]]}
+    searched, glanced = (means(run(cases=aside, search=s)) for s in (0.5, 0.0))
+    assert searched["cho_sensitivity"] > glanced["cho_sensitivity"]
+
+
+def shifted(case):
+    """Mark each nodule half its diameter beside where it is."""
+    targets = {**case.targets, "nodule_mask": case.targets["nodule_mask"].roll(3, 2)}
+    return Case(case.case_id, case.patient_id, case.image, targets=targets)
