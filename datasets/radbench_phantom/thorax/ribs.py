@@ -68,8 +68,8 @@ _TALL = np.array([6.3, 5.8, 6.0, 6.3, 6.5, 6.8, 7.0, 7.0, 6.7, 6.2, 5.4, 4.2])
 _ALONG = np.array([0.0, 0.1, 0.25, 0.4, 0.6, 0.8, 0.93, 1.0])
 _HEIGHT = np.array([0.66, 0.8, 1.06, 1.06, 0.98, 0.92, 1.0, 1.06])
 _DEPTH = np.array([1.1, 1.14, 1.22, 1.04, 0.77, 0.8, 1.0, 1.05])
-# From the cage's inner surface to a rib's middle line (mm): the lung bulges between ribs as far as that.
-_OFF_LUNG = 1.9
+# From the cage's inner surface to a rib's middle line (mm) in a patient whose lung does not bulge between ribs.
+_OFF_LUNG = 2.6
 
 
 def rib_line(k: int, side: float, shape: CageShape) -> tuple[Points, Points]:
@@ -88,11 +88,12 @@ def rib_line(k: int, side: float, shape: CageShape) -> tuple[Points, Points]:
     steep = shape.steep_mm * (0.35, 0.6)[k] if k < 2 else shape.steep_mm
     drop = np.maximum(steep, -10.0) * ((1 - np.cos(angle)) / 2) ** 1.2
     s = np.linspace(_WAY[0], 1, 24)
-    out: Points | float = _OFF_LUNG
+    apart = _OFF_LUNG - shape.bulge_mm
+    out: Points | float = apart
     if k < 2:
         # The first two arch over the apex, away from the cage's inner surface in front.
         own = np.hypot(knots[:, 2], knots[:, 1] - axis)
-        out = np.interp(s, _WAY, np.maximum(own - cage_radius(angle, knots[:, 0], CageShape()), _OFF_LUNG))
+        out = np.interp(s, _WAY, np.maximum(own - cage_radius(angle, knots[:, 0], CageShape()), apart))
     z = CubicSpline(_WAY, knots[:, 0] - drop)(s)
     around = CubicSpline(_WAY, angle)(s) * side
     body = float(spine_front(knots[0, 0]))
