@@ -26,6 +26,11 @@ class UnetConfig(Config):
     norm: Literal["none", "batch", "instance", "group"] = param(
         "none", "after each 3x3 convolution", source=f"{_LUNG} §2.2: no batch normalisation"
     )
+    upsampling: Literal["transposed", "bilinear", "nearest"] = param(
+        "transposed",
+        "a 2x2 transposed convolution, or interpolation and a 3x3 one",
+        source="assumed: as Ronneberger et al.",
+    )
     batch_size: int = param(8, "radiographs per optimiser step", source=f"{_LUNG} §2.2", ge=1)
     schedule: Literal["constant", "cosine", "step"] = param(
         "constant", "of the learning rate", source="assumed: the papers give an initial rate only"
@@ -52,7 +57,10 @@ class LungUnetConfig(UnetConfig):
     nodule_weight: float = param(30.0, "w_noduleLoss of Eq. 5; 0 is plain L1", source=f"{_LUNG} §2.3", ge=0.0)
     weight: float = param(1.0, "w of Eq. 6: how much of the lung image is added", source="assumed", ge=0.0)
     positive_weight: float = param(
-        1.0, "of lung pixels in the cross-entropy", source="assumed: 'weighted' is all the paper says", gt=0.0
+        19.0,
+        "of lung pixels in the cross-entropy",
+        source="assumed: a pixel that is as likely lung as not then just reaches the threshold of 0.95",
+        gt=0.0,
     )
     dice_weight: float = param(0.0, "of a soft Dice loss beside the cross-entropy", source="assumed", ge=0.0)
     segmentation_noise: float = param(0.2, "std of the input noise while training", source=f"{_LUNG} §2.2", ge=0.0)
@@ -68,7 +76,6 @@ class LungUnetConfig(UnetConfig):
             "clahe_kernel": 10,
             "schedule": "cosine",
             "augmentation": "broad",
-            "dice_weight": 1.0,
             "segmentation_epochs": 40,
             "extraction_epochs": 60,
             "segmentation_rate": 2e-3,

@@ -47,6 +47,7 @@ def unet(config: UnetConfig, head: str, seed: int) -> UNet:
         dilation=config.dilation,
         dilate_decoder=True,
         norm=config.norm,
+        upsampling=config.upsampling,
         head=head,  # type: ignore[arg-type]
     )
     return UNet(shape, seed=seed)

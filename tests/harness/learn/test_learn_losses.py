@@ -87,3 +87,11 @@ def test_a_missing_target_is_named_with_what_there_is():
     batch = Batch(torch.rand(1, 1, 4, 4), {"lung_image": torch.rand(1, 1, 4, 4)}, {}, (0,))
     with pytest.raises(DatasetError, match="no 'bone_image'; they have lung_image"):
         L1("bone_image")(torch.rand(1, 1, 4, 4), batch)
+
+
+@pytest.mark.parametrize("w", [1.0, 19.0])
+def test_a_pixel_as_likely_inside_as_not_is_best_called_w_over_w_plus_1(w):
+    p = w / (w + 1)
+    logits = torch.full((1, 1, 1, 2), math.log(p / (1 - p)), requires_grad=True)
+    weighted_bce(logits, torch.tensor([[[[0.0, 1.0]]]]), w).sum().backward()
+    assert logits.grad.sum().item() == pytest.approx(0, abs=1e-6)

@@ -17,6 +17,7 @@ LUNG = LungUnetConfig(
     **TINY,
     batch_size=4,
     clahe_kernel=8,
+    positive_weight=3.0,
     dice_weight=1.0,
     segmentation_epochs=20,
     extraction_epochs=20,
