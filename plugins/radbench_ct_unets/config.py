@@ -73,6 +73,7 @@ class LungUnetConfig(UnetConfig):
         "quick": {
             "size": 128,
             "first_filters": 8,
+            "upsampling": "bilinear",
             "clahe_kernel": 10,
             "schedule": "cosine",
             "augmentation": "broad",
@@ -104,6 +105,7 @@ class BoneUnetConfig(UnetConfig):
         "quick": {
             "size": 128,
             "first_filters": 8,
+            "upsampling": "bilinear",
             "schedule": "cosine",
             "augmentation": "broad",
             "pretrained": False,
