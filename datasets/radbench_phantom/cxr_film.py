@@ -167,11 +167,12 @@ def film_of(volume: Volume, config: PhantomCxrConfig, index: int) -> Radiograph:
     rays = _Detector(volume, look, frame)
     bone, lung, mineral = bone_of(volume, config), volume.lung_mask, mineral_of(volume)
     density = density_from_hu(volume.hu)
-    none = torch.zeros(())
-    hard, tissue, bony, *in_lung = (
-        rays.image(rays.sum(torch.where(m, density, none)))
-        for m in (mineral, ~mineral, bone, mineral & lung, ~mineral & lung)
+    lime = density * mineral
+    rest = density - lime
+    hard, tissue, *parted = (
+        rays.image(rays.sum(part)) for part in (lime, rest, lime * bone, rest * bone, lime * lung, rest * lung)
     )
+    bony, in_lung = parted[:2], parted[2:]
     sums = {
         "lung_mask": rays.sum(lung),
         "bone_mask": rays.sum(volume.bone_mask),
@@ -182,10 +183,11 @@ def film_of(volume: Volume, config: PhantomCxrConfig, index: int) -> Radiograph:
     filled = sums["bone_mask"] if config.bone == "anatomy" else rays.sum(bone)
     spared = rays.image(filled) * float(density_from_hu(torch.tensor(config.soft_tissue_fill_hu)))
     masks["lung_mask"] = masks["lung_mask"] | masks["nodule_mask"]
-    whole, soft = _log(hard, tissue, config), _log((hard - bony).clamp_min(0.0), tissue + spared, config)
+    whole = _log(hard, tissue, config)
+    soft = _log((hard - bony[0]).clamp_min(0.0), (tissue - bony[1]).clamp_min(0.0) + spared, config)
     parts = {
         "lung_image": _log(in_lung[0], in_lung[1], config) * masks["lung_mask"],
-        "bone_image": _log(bony, torch.zeros_like(bony), config) * masks["bone_mask"],
+        "bone_image": _log(bony[0], bony[1], config) * masks["bone_mask"],
     }
     pictures = {name: scale_to_unit(1 - torch.exp(-log)) for name, log in parts.items()}
     deep = rays.length(sums["lung_mask"])

@@ -62,7 +62,7 @@ class Projector:
 
         Args:
             hu: float32 ``[D,H,W]``.
-            bone: bool ``[D,H,W]``, what ct2xray takes for bone.
+            bone: bool or float ``[D,H,W]`` in [0,1], what ct2xray takes for bone of each voxel.
         """
         if self.config.physics == "ct2xray":
             mask = torch.zeros_like(hu) if bone is None else bone.to(hu.dtype)

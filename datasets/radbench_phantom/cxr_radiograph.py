@@ -12,6 +12,7 @@ from torch import Tensor
 
 from radbench.imaging.regions import Region, crop, resize
 from radbench.xray import DetectorOptions, apply_detector, scale_to_unit
+from radbench.xray.materials import bone_share_from_hu
 from radbench_phantom.cxr_config import LEVELS, PhantomCxrConfig
 from radbench_phantom.cxr_lung_area import hiding, seen_lung
 from radbench_phantom.cxr_projection import AIR_HU, Projector, shown
@@ -50,8 +51,13 @@ def bone_of(volume: Volume, config: PhantomCxrConfig) -> Tensor:
 
 
 def mineral_of(volume: Volume) -> Tensor:
-    """Return the voxels that ct2xray takes for bone: the bones with their marrow, and calcium and metal (350 HU)."""
-    return volume.bone_mask | (volume.hu > _MINERAL_HU)
+    """Return what share of each voxel's mass ct2xray takes for bone: float32 ``[D,H,W]`` in [0,1].
+
+    The bones and what is next to them, by their HU; elsewhere calcium and metal, from 350 HU on.
+    """
+    near = torch.nn.functional.max_pool3d(volume.bone_mask.float()[None, None], 3, 1, 1)[0, 0] > 0
+    share = bone_share_from_hu(volume.hu)
+    return torch.where(near | (volume.hu > _MINERAL_HU), share, torch.zeros_like(share))
 
 
 def radiograph_of(volume: Volume, config: PhantomCxrConfig, index: int) -> Radiograph:
@@ -78,9 +84,9 @@ def radiograph_of(volume: Volume, config: PhantomCxrConfig, index: int) -> Radio
     masks["lung_mask"] = masks["lung_mask"] | masks["nodule_mask"]
     bare = torch.where(bone, hu.new_tensor(config.soft_tissue_fill_hu), hu)
     whole = field.log(rays.log(hu, mineral))
-    soft = field.log(rays.log(bare, mineral & ~bone))
-    lungs = field.log(rays.log(torch.where(lung, hu, air), mineral & lung)) * masks["lung_mask"]
-    bones = field.log(rays.log(torch.where(bone, hu, air), bone)) * masks["bone_mask"]
+    soft = field.log(rays.log(bare, mineral * ~bone))
+    lungs = field.log(rays.log(torch.where(lung, hu, air), mineral * lung)) * masks["lung_mask"]
+    bones = field.log(rays.log(torch.where(bone, hu, air), mineral * bone)) * masks["bone_mask"]
     measured = _measured(whole, field.spacing_mm[0], config, index)
     if config.display == "paper":
         pictures = {"image": rays.image(measured), "soft_tissue_image": rays.image(soft)}

@@ -1,4 +1,4 @@
-"""From Hounsfield units to materials: mass density, and the mask of bone."""
+"""From Hounsfield units to materials: mass density, and which voxels, or what share of each, are bone."""
 
 from __future__ import annotations
 
@@ -51,3 +51,29 @@ def bone_mask_from_hu(hu: Tensor, threshold: float = 350.0) -> Tensor:
         Zeros and ones of ``hu``'s type; no gradient.
     """
     return (hu.detach() > threshold).to(hu.dtype)
+
+
+def bone_share_from_hu(hu: Tensor, *, tissue_hu: float = 50.0, bone_hu: float = 1100.0) -> Tensor:
+    """Return what share of each voxel's mass is bone, if it is a mixture of tissue and compact bone.
+
+    HU and density of a mixture are linear in the volume of its parts, so that the mass of bone along a ray does not
+    depend on where voxels cut a bone: a mask of whole voxels leaves stripes along thin, slanting bones. The ends of
+    the mixture are our choice [assumed]; marrow is mostly tissue by it.
+
+    Args:
+        hu: float, any shape, in Hounsfield units.
+        tissue_hu: of what has no bone.
+        bone_hu: of what is all bone.
+
+    Returns:
+        As ``hu``, in [0,1]: 0 up to ``tissue_hu``, 1 from ``bone_hu`` on, rising and continuous between; no gradient.
+
+    Raises:
+        ValueError: ``bone_hu`` not above ``tissue_hu``, or ``tissue_hu`` below 0.
+    """
+    if not 0.0 <= tissue_hu < bone_hu:
+        raise ValueError(f"needs 0 <= tissue_hu < bone_hu; got {tissue_hu:g} and {bone_hu:g}")
+    hu = hu.detach().clamp(max=bone_hu)
+    volume = ((hu - tissue_hu) / (bone_hu - tissue_hu)).clamp(0.0, 1.0)
+    whole = float(density_from_hu(torch.tensor(bone_hu)))
+    return torch.where(volume > 0, volume * whole / density_from_hu(hu).clamp_min(1.0), volume).clamp(max=1.0)

@@ -10,7 +10,7 @@ import torch
 from radbench.xray import scale_to_unit
 from radbench_phantom.cxr import PhantomCxr
 from radbench_phantom.cxr_projection import Projector, shown
-from radbench_phantom.cxr_radiograph import bone_of, radiograph_of
+from radbench_phantom.cxr_radiograph import bone_of, mineral_of, radiograph_of
 from radbench_phantom.thorax.labels import Anatomy
 
 Config = PhantomCxr.Config
@@ -106,6 +106,15 @@ def test_the_papers_window_takes_the_bone_between_its_bounds(volume):
     assert volume.hu[some].max() <= 700
     assert (bone_of(volume, config_of(bone="window", bone_hu_max=None)) >= some).all()
     assert not (some & ~volume.bone_mask).any()
+
+
+def test_the_share_of_bone_is_soft_and_stays_with_the_bones_and_calcium(volume):
+    share = mineral_of(volume)
+    assert share.min() == 0
+    assert 0.5 < share.max() <= 1
+    assert ((share > 0.05) & (share < 0.95) & volume.bone_mask).sum() > 0.2 * volume.bone_mask.sum()
+    far = torch.nn.functional.max_pool3d(volume.bone_mask.float()[None, None], 3, 1, 1)[0, 0] == 0
+    assert (share[far & (volume.hu <= 350)] == 0).all()
 
 
 def test_metal_attenuates_as_bone_and_stays_in_the_soft_tissue_image(volume):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radbench.xray.attenuation import MATERIALS, Spectrum, attenuation_table, mass_attenuation, spectrum, ten_energies
-from radbench.xray.materials import bone_mask_from_hu, density_from_hu
+from radbench.xray.materials import bone_mask_from_hu, bone_share_from_hu, density_from_hu
 
 # PAPERS.md section 4, as printed there.
 PRINTED = {
@@ -130,3 +130,29 @@ def test_bone_is_above_the_threshold_and_not_at_it():
     hu = torch.tensor([-1000.0, 349.0, 350.0, 351.0, 1500.0])
     assert bone_mask_from_hu(hu).tolist() == [0, 0, 0, 1, 1]
     assert bone_mask_from_hu(hu, threshold=300).tolist() == [0, 1, 1, 1, 1]
+
+
+def test_the_share_of_bone_rises_continuously_from_tissue_to_compact_bone():
+    hu = torch.arange(-1000.0, 3000.0)
+    share = bone_share_from_hu(hu)
+    assert (share[hu <= 50] == 0).all()
+    assert (share[hu >= 1100] > 1 - 1e-6).all()
+    assert (share.diff() > -1e-6).all()
+    assert share.diff().max() < 0.003
+
+
+@given(st.floats(0, 1), st.floats(50, 1100), st.floats(50, 1100))
+def test_voxels_that_share_a_bone_hold_as_much_of_it_as_one_that_has_it_all(part, bone, tissue):
+    def mass(hu: float) -> float:
+        at = torch.tensor(hu, dtype=torch.float64)
+        return float(bone_share_from_hu(at) * density_from_hu(at))
+
+    assert mass(part * bone + (1 - part) * tissue) == pytest.approx(
+        part * mass(bone) + (1 - part) * mass(tissue), abs=1e-6
+    )
+
+
+@pytest.mark.parametrize(("tissue", "bone"), [(50.0, 50.0), (-10.0, 900.0)])
+def test_a_mixture_without_ends_is_refused(tissue, bone):
+    with pytest.raises(ValueError, match="tissue_hu"):
+        bone_share_from_hu(torch.zeros(2), tissue_hu=tissue, bone_hu=bone)
