@@ -117,14 +117,22 @@ def _paint_stomach(thorax: Thorax, canvas: Canvas, box: Box, free: Tensor) -> No
     folds = 2.5 * grid.texture(thorax.scan_seed(71), 11.0, box)
     stomach = -smooth_min(-smooth_min(fundus, body, 20.0) - folds, -free, 14.0)
     canvas.paint(box, stomach, 38.0, Anatomy.STOMACH)
-    # Gas rises: under the dome of who stands, to the front of who lies; some have hardly any.
-    gas = rng.uniform(0.0, 12.0) if rng.random() < 0.35 else rng.uniform(12.0, 34.0)
+    # Gas rises: under the dome of who stands, to the front of who lies; nearly half have hardly any.
+    bubble = thorax.anatomy_rng(75)
+    gas = bubble.uniform(0.0, 5.0) if bubble.random() < 0.42 else bubble.uniform(11.0, 27.0)
+    aside, wide = bubble.normal(0, 5.0, 2), bubble.uniform(0.55, 1.0, 2)
     if thorax.config.upright:
         top = min(float(middle[0]) + 40.0 * size, dome - 4.0) - 4.0
         level = top - gas - z
+        spot, radii = (top - gas, middle[1] + aside[0], middle[2] + aside[1]), (gas, 34 * wide[0], 33 * wide[1])
     else:
-        level = y - (float(middle[1]) - 36.0 * size + 0.8 * gas)
-    canvas.paint(box, torch.maximum(stomach + 4.0, level), -985.0, Anatomy.STOMACH_GAS)
+        front = float(middle[1]) - 36.0 * size
+        level = y - (front + 0.8 * gas)
+        spot, radii = (middle[0] + aside[0], front + 0.8 * gas, middle[2] + aside[1]), (38 * wide[0], gas, 33 * wide[1])
+    round_ = ellipsoid(at, np.array(spot), 1.05 * np.maximum(radii, 2.0))
+    # The bubble fills a rounded hollow of the wall, not its corners.
+    hollow = -smooth_min(-stomach - 4.0, -round_, 9.0)
+    canvas.paint(box, torch.maximum(hollow, level), -985.0, Anatomy.STOMACH_GAS)
 
 
 def _paint_flexure(thorax: Thorax, canvas: Canvas, cage: Tensor, above: Tensor, drop: float) -> None:

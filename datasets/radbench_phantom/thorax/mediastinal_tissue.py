@@ -13,7 +13,7 @@ from radbench_phantom.thorax.grid import ellipsoid, smooth_min
 from radbench_phantom.thorax.heart import WALL, chambers, envelope, from_heart, heart_frame, millimetres
 from radbench_phantom.thorax.labels import Anatomy
 from radbench_phantom.thorax.lungs import diaphragm_distance
-from radbench_phantom.thorax.mediastinum import great_vessels, nodes
+from radbench_phantom.thorax.mediastinum import great_vessels, hilar_tissue, nodes
 from radbench_phantom.thorax.tubes import joined, stamp
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def paint_mediastinum(thorax: Thorax, canvas: Canvas) -> None:
     """
     traits, grid = thorax.traits, canvas.grid
     _paint_heart(thorax, canvas)
-    for centre, radius, hu in nodes(traits, thorax.anatomy_rng(5)):
+    for centre, radius, hu in [*nodes(traits, thorax.anatomy_rng(5)), *hilar_tissue(traits, thorax.anatomy_rng(74))]:
         b = grid.box(tuple(centre - 9), tuple(centre + 9))
         if b is not None:
             canvas.paint(b, ellipsoid(grid.at(b), centre, np.array([1.3, 0.8, 1.0]) * radius), hu, Anatomy.NODE)

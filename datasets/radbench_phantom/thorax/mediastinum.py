@@ -22,14 +22,14 @@ At = tuple[Tensor, Tensor, Tensor]
 _VESSELS = np.array(
     [
         (-140, -20, 20, 0, 20),
-        (-30, -22, 22, -20, 22),
-        (0, -28, 26, -30, 26),
-        (20, -33, 28, -32, 28),
-        (40, -35, 31, -30, 30),
-        (60, -35, 32, -30, 29),
-        (75, -34, 31, -30, 27),
-        (90, -34, 28, -32, 23),
-        (105, -36, 30, -30, 22),
+        (-30, -24, 22, -20, 22),
+        (0, -31, 25, -30, 26),
+        (20, -34, 26, -32, 28),
+        (40, -34, 27, -30, 30),
+        (60, -34, 25, -30, 29),
+        (75, -33, 24, -30, 27),
+        (90, -34, 23, -32, 23),
+        (105, -36, 28, -30, 22),
         (120, -42, 40, -26, 22),
         (134, -48, 48, -22, 24),
     ],
@@ -37,13 +37,13 @@ _VESSELS = np.array(
 )
 _MIDDLE = np.array(
     [
-        (-140, -20, 24, 20, 40),
-        (-60, -18, 24, 22, 38),
-        (-20, -17, 26, 22, 36),
-        (20, -16, 26, 22, 32),
-        (45, -16, 25, 18, 30),
-        (60, -14, 28, 14, 31),
-        (75, -14, 25, 10, 30),
+        (-140, -23, 24, 20, 40),
+        (-60, -21, 24, 22, 40),
+        (-20, -22, 25, 20, 40),
+        (20, -21, 25, 18, 36),
+        (45, -19, 24, 17, 32),
+        (60, -16, 25, 14, 31),
+        (75, -14, 23, 10, 30),
         (90, -13, 15, 6, 27),
         (110, -13, 14, -4, 26),
         (134, -17, 18, -12, 26),
@@ -92,7 +92,9 @@ def midline_distance(at: At, traits: Traits) -> Tensor:
     middle = interpolated(z / sz, _VESSELS[:, 0], _VESSELS[:, 3]) * sy
     sternum = torch.from_numpy(np.asarray(sternum_depth((z / sz).cpu().numpy()), dtype=np.float32)).to(z.device) * sy
     septum = torch.maximum((x - 3.0).abs() - 0.6, y - middle)
-    behind_sternum = torch.hypot(x, (y - sternum - 2.0).clamp(min=0.0)) - 14.0 - traits.mediastinal_fat_mm
+    # Below, heart and fat lie against the sternum and the cartilages beside it.
+    reach = interpolated(z / sz, np.array([-80.0, -20, 25, 60]), np.array([31.0, 29, 15, 14]))
+    behind_sternum = torch.hypot(x, (y - sternum - 2.0).clamp(min=0.0)) - reach - traits.mediastinal_fat_mm
     return smooth_min(coarsely(at, solid), smooth_min(septum, behind_sternum, 8.0), 8.0)
 
 
@@ -127,9 +129,9 @@ def great_vessels(traits: Traits) -> dict[str, list[Tubes]]:
             (arch - 8, -12, -4),
             (arch, 7, 9),
             (arch - 4, 25, 17 + 0.4 * reach),
-            (arch - 22, 36, 21 + 0.8 * reach),
-            (20, 40, 20 + 0.9 * reach),
-            (-20, 38, 19 + 0.7 * reach),
+            (arch - 22, 36, 18 + 0.7 * reach),
+            (20, 40, 17 + 0.8 * reach),
+            (-20, 38, 17 + 0.65 * reach),
             (-62, 32, 12 + 0.3 * reach),
             (-105, 16, 5),
             (-150, -8, 4),
@@ -155,13 +157,13 @@ def great_vessels(traits: Traits) -> dict[str, list[Tubes]]:
     ]
     pulmonary = [
         tube(
-            [(2, -54, 22), (22, -44, 28), (38, -24, 27), (40, -6, 20)],
-            [13.5, 14, 13.5, 11.5],
+            [(2, -54, 21), (22, -45, 24), (34, -28, 20), (37, -10, 13)],
+            [13.5, 13.5, 12.5, 11],
             a.PULMONARY_ARTERY,
             first=2,
         ),
-        tube([(38, -14, 22), (30, -6, 2), (27, -2, -16), (22, 4, -34)], [11.5, 10.5, 10, 8], a.PULMONARY_ARTERY),
-        tube([(39, -12, 22), (40, 6, 30), (32, 16, 38), (22, 20, 40)], [11.5, 10.5, 9.5, 8], a.PULMONARY_ARTERY),
+        tube([(36, -14, 15), (30, -6, 0), (27, -2, -17), (22, 4, -36)], [11.5, 10.5, 10, 8], a.PULMONARY_ARTERY),
+        tube([(36, -13, 15), (39, 4, 26), (33, 15, 37), (22, 20, 41)], [11, 10, 9.2, 8], a.PULMONARY_ARTERY),
     ]
     veins = [
         tube([(92, -36, -24), (62, -34, -25), (30, -27, -25), (4, -26, -20)], [8, 9, 9.5, 10], a.VENA_CAVA, last=1),
@@ -217,4 +219,17 @@ def nodes(traits: Traits, rng: np.random.Generator) -> list[tuple[np.ndarray, fl
             calcified = rng.random() < 0.05
             centre = traits.place(site + rng.normal(0, 4.0, 3))
             out.append((centre, float(rng.uniform(2.0, 4.8)), 420.0 if calcified else float(rng.normal(38, 8))))
+    return out
+
+
+def hilar_tissue(traits: Traits, rng: np.random.Generator) -> list[tuple[np.ndarray, float, float]]:
+    """Return what fills the hila between bronchi and vessels, nodes and their bed, as :func:`nodes` does."""
+    out = []
+    for side, low in ((-1.0, 28.0), (1.0, 34.0)):
+        for k in range(8):
+            height = low - 5.5 * k + rng.normal(0, 3.0)
+            # The hilum leans outwards as it goes down, along the lower lobe's artery.
+            across = side * (36.0 + 1.9 * k + rng.normal(0, 2.5))
+            centre = traits.place(np.array([height, 8.0 + 2.2 * k + rng.normal(0, 4.0), across]))
+            out.append((centre, float(rng.uniform(3.2, 6.2) - 0.22 * k), float(rng.normal(25, 8))))
     return out
