@@ -3,92 +3,44 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radbench.contracts.case import CaseInfo
 from radbench.contracts.enhancement import Enhancement
-from radbench.contracts.errors import UsageError
+from radbench.contracts.errors import RadbenchError, UsageError
 from radbench.contracts.folders import cache_folder
 from radbench.engine.apply import LoadedEnhancer, seed_everything
-from radbench.engine.executors.local import LocalExecutor, free_memory
-from radbench.engine.failures import RunAbortedError
-from radbench.engine.journal import RunFolder, default_folder
-from radbench.engine.plan import Pair, Plan, make_plan, plan_enhancer
-from radbench.engine.preparation import prepare, preparers
+from radbench.engine.plan import make_plan, plan_enhancer, why_no_training
 from radbench.engine.reporting import Reporter, Silent
 from radbench.engine.request import Request
-from radbench.engine.session import Outcome, Session
-from radbench.engine.store import Store, StoreError
-from radbench.engine.worker import WorkerSetup
-from radbench.registry.discovery import one_line, plugin_paths
+from radbench.engine.store import Store
+from radbench.engine.training import Trained, Training, TrainingPlan, plan_trainings
+from radbench.registry.discovery import plugin_paths
 from radbench.registry.registry import Registry, load_registry
+from radbench.running import Finished, FinishedTrainings, Options, pick_devices, run_plan, train_plan
+
+__all__ = [
+    "Finished",
+    "FinishedTrainings",
+    "Options",
+    "enhance",
+    "load_enhancer",
+    "pick_devices",
+    "read_leaderboard",
+    "run",
+    "run_plan",
+    "train",
+    "train_plan",
+]
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
     from torch import Tensor
-
-_VIEW_SHARE = 0.05
-"""At most this part of a run's time goes into rewriting the leaderboard while it grows."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to run, apart from what; none of it changes a score.
-
-    Attributes:
-        device: "auto", "cpu", "cuda" or "cuda:N".
-        jobs: worker processes, 0 for one per processor core (on a GPU: one per card).
-        timeout: seconds without a sign of life after which a step is ended.
-        memory_mb: resident memory in MiB after which a worker's step is ended, 0 for its share of what is free.
-        out: the run folder, None for one named after the plan under ``runs/``.
-        retry_failed: try again what failed in this folder before.
-
-    Raises:
-        UsageError: a value is of the wrong type or out of range.
-    """
-
-    device: str = "auto"
-    jobs: int = 0
-    timeout: float = 600.0
-    memory_mb: int = 0
-    out: Path | None = None
-    retry_failed: bool = False
-
-    def __post_init__(self) -> None:
-        for name, least in (("jobs", 0), ("memory_mb", 0)):
-            value = getattr(self, name)
-            if type(value) is not int or value < least:
-                raise UsageError(f"{name} must be a whole number from {least} on, got {value!r}")
-        if isinstance(self.timeout, bool) or not isinstance(self.timeout, int | float) or not self.timeout > 0:
-            raise UsageError(f"timeout must be seconds above 0, got {self.timeout!r}")
-        if not isinstance(self.device, str):
-            raise UsageError(f"device must be auto, cpu, cuda or cuda:N, got {self.device!r}")
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A run that has ended.
-
-    Attributes:
-        frame: the leaderboard.
-        folder: where everything lies.
-        outcome: what was computed and how the pairs ended.
-        seconds: wall-clock time.
-    """
-
-    frame: pd.DataFrame
-    folder: RunFolder
-    outcome: Outcome
-    seconds: float
 
 
 def run(
@@ -145,6 +97,55 @@ def run(
     return run_plan(registry, plan, options, Silent()).frame
 
 
+def train(
+    enhancers: str | Sequence[str],
+    dataset: str = "",
+    *,
+    profile: str = "quick",
+    seeds: int | Sequence[int] = 0,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    plugins: Sequence[str | Path] = (),
+    device: str = "auto",
+    jobs: int = 0,
+    timeout: float = 600.0,
+    memory_mb: int = 0,
+    out: str | Path | None = None,
+) -> list[Trained]:
+    """Train enhancers and keep their weights, as ``bench train`` does; what is trained already is left as it is.
+
+    A later :func:`run` or :func:`enhance` with the same enhancer, profile and seed finds the weights.
+
+    Args:
+        enhancers: names or variants, a comma list or a sequence.
+        dataset: what to learn from; "" takes each enhancer's own ``trained_on``.
+        profile, seeds, overrides, plugins, device, jobs, timeout, memory_mb, out: as for :func:`run`.
+
+    Returns:
+        how each training ended; one that failed stops no other.
+
+    Raises:
+        UsageError: a name, field, value or folder is wrong, or an enhancer does not train; nothing was trained.
+        RunAbortedError: the machine stopped it (disk full); what is learnt so far is kept.
+    """
+    fields = {k: {f: _typed(v) for f, v in of.items()} for k, of in (overrides or {}).items()}
+    if dataset:
+        fields.setdefault("enhancer", {})["trained_on"] = dataset
+    request = Request(
+        enhancers=(enhancers,) if isinstance(enhancers, str) else tuple(enhancers),
+        tasks=(),
+        profile=profile,
+        seeds=tuple(map(_whole, seeds if isinstance(seeds, Iterable) else (seeds,))),
+        overrides=fields,
+        plugin_files=plugin_paths(plugins),
+    )
+    registry = load_registry(request.plugin_files)
+    options = Options(device, jobs, timeout, memory_mb, Path(out) if out else None)
+    plan = plan_trainings(registry, request)
+    for warning in registry.warnings:
+        warnings.warn(warning, stacklevel=2)
+    return train_plan(plan, options, Silent()).trained
+
+
 def _whole(seed: Any) -> Any:
     # A NumPy integer is as good a seed; anything else is refused as it is.
     return int(seed) if isinstance(seed, Integral) and not isinstance(seed, bool) else seed
@@ -153,133 +154,6 @@ def _whole(seed: Any) -> Any:
 def _typed(value: Any) -> str:
     """Return a value as it would be typed on the command line."""
     return json.dumps(value) if isinstance(value, list | tuple | dict) else str(value)
-
-
-def run_plan(registry: Registry, plan: Plan, options: Options, reporter: Reporter) -> Finished:
-    """Run a plan in its folder; see :func:`run`."""
-    from radbench.leaderboard.view import git_commit, journal_run, write_leaderboard, write_what_there_is
-
-    started = time.monotonic()
-    folder = RunFolder(options.out or default_folder(plan.digest, plan.title))
-    devices = pick_devices(options.device)
-    jobs = options.jobs or (len(devices) if devices != ["cpu"] else os.cpu_count() or 1)
-    folder.open()
-    try:
-        journal_run(folder, plan, git_commit())
-        listeners = _Listeners(registry, folder, reporter)
-        session = Session(plan, folder, Store(cache_folder()), reporter, listeners, options.retry_failed)
-        steps = session.prepare(jobs)
-        if steps:
-            session.store.probe()
-        executor = None
-        try:
-            try:
-                if session.preparations:
-                    executor = _preparers(plan, options, session, folder)
-                    prepare(session.preparations, executor, reporter, session.not_prepared)
-                    executor.close()
-                executor = _executor(plan, options, devices, min(jobs, len(steps)), folder) if steps else None
-                outcome = session.run(executor)
-            finally:
-                if executor is not None:
-                    executor.close()
-        except BaseException:
-            write_what_there_is(folder)
-            raise
-        return Finished(write_leaderboard(folder), folder, outcome, time.monotonic() - started)
-    except StoreError as e:
-        raise RunAbortedError(e) from e
-    finally:
-        folder.close()
-
-
-def _preparers(plan: Plan, options: Options, session: Session, folder: RunFolder) -> LocalExecutor:
-    return preparers(
-        session.preparations,
-        plan.request.plugin_files,
-        options.jobs,
-        folder.logs,
-        timeout=options.timeout,
-        memory_limit=options.memory_mb * 2**20,
-    )
-
-
-def _executor(plan: Plan, options: Options, devices: list[str], jobs: int, folder: RunFolder) -> LocalExecutor:
-    # Independent of the number of jobs: how many threads train together decides how sums are rounded.
-    threads = os.cpu_count() or 1
-    setup = WorkerSetup(plan.request.plugin_files, str(cache_folder()), devices[0], threads)
-    limit = options.memory_mb * 2**20 or free_memory() // jobs
-    return LocalExecutor(setup, devices, jobs, options.timeout, limit, folder.logs)
-
-
-def pick_devices(wanted: str) -> list[str]:
-    """Return the devices to work on: "cpu", or "cuda:0", "cuda:1", ...
-
-    Raises:
-        UsageError: the device is not one of auto, cpu, cuda, cuda:N, or is not there.
-    """
-    if wanted == "cpu":
-        return ["cpu"]
-    # Looking for the driver's device files spares machines without one the import of torch.
-    if wanted == "auto" and os.name == "posix" and not (any(Path("/dev").glob("nvidia[0-9]*")) or _wsl_gpu()):
-        return ["cpu"]
-    if wanted not in ("auto", "cuda") and not re.fullmatch(r"cuda:\d+", wanted):
-        raise UsageError(f"device '{wanted}' must be auto, cpu, cuda or cuda:N")
-    import torch
-
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if wanted == "auto":
-        return [f"cuda:{i}" for i in range(count)] or ["cpu"]
-    if not count:
-        raise UsageError(f"device '{wanted}': torch sees no CUDA device here; use --device cpu")
-    if wanted == "cuda":
-        return [f"cuda:{i}" for i in range(count)]
-    if int(wanted.partition(":")[2]) >= count:
-        raise UsageError(f"device '{wanted}': there are {count} CUDA devices")
-    return [wanted]
-
-
-def _wsl_gpu() -> bool:
-    return Path("/dev/dxg").exists()
-
-
-class _Listeners:
-    """Keeps ``leaderboard.csv`` up with the run, and tells the plugins that listen."""
-
-    def __init__(self, registry: Registry, folder: RunFolder, reporter: Reporter) -> None:
-        self.hook, self.folder, self.reporter = registry.hooks.hook, folder, reporter
-        self.next_view = 0.0
-        self.noted: set[str] = set()
-
-    def started(self, pair: Pair) -> None:
-        self._tell(self.hook.radbench_pair_started, pair=pair)
-
-    def ended(self, pairs: Sequence[Pair]) -> None:
-        from radbench.leaderboard.view import write_leaderboard
-
-        heard = bool(self.hook.radbench_pair_finished.get_hookimpls())
-        begun = time.monotonic()
-        if not heard and begun < self.next_view:
-            return
-        frame = write_leaderboard(self.folder)
-        took = time.monotonic() - begun
-        self.next_view = begun + took / _VIEW_SHARE
-        for pair in pairs if heard else ():
-            key = {"task": pair.task.resolved.label, "dataset": pair.dataset.resolved.label, "seed": pair.seed}
-            key["enhancer"] = pair.enhancer.resolved.label
-            mine = frame[(frame[list(key)] == list(key.values())).all(axis=1)]
-            self._tell(self.hook.radbench_pair_finished, pair=pair, rows=mine.to_dict("records"))
-
-    def _tell(self, hook: Any, **facts: Any) -> None:
-        # One by one: pluggy would stop at the first that raises and leave the others untold.
-        for listener in hook.get_hookimpls():
-            try:
-                listener.function(*(facts[name] for name in listener.argnames))
-            except (Exception, SystemExit) as e:
-                who = f"{hook.name} of plugin '{listener.plugin_name}'"
-                if who not in self.noted:
-                    self.noted.add(who)
-                    self.reporter.note(f"{who} raised {one_line(e)}")
 
 
 def read_leaderboard(path: str | Path) -> pd.DataFrame:
@@ -305,7 +179,7 @@ def enhance(
     device: str = "cpu",
     plugins: Sequence[str | Path] = (),
 ) -> Enhancement:
-    """Apply one enhancer.
+    """Apply one enhancer; one that learns is trained first, where it is not yet (see :func:`train`).
 
     Args:
         name: an enhancer or variant (``"clahe[clip_limit=0.02]"``).
@@ -320,7 +194,9 @@ def enhance(
         The enhanced images, float32 ``[B,1,H,W]`` in [0,1], and the enhancer's layers.
 
     Raises:
-        UsageError: the name, a field or the images are wrong, or the enhancer has not been trained yet.
+        UsageError: the name, a field or the images are wrong.
+        RadbenchError: the enhancer had to be trained first (on ``device``, with its own folder under ``runs/``), and
+            that failed.
         InvalidOutputError: the enhancer broke its contract.
     """
     import torch
@@ -334,7 +210,8 @@ def enhance(
     if len(infos) != len(images):
         raise UsageError(f"{len(images)} images but {len(infos)} cases")
     device = pick_devices(device)[0]
-    enhancer = load_enhancer(load_registry(plugin_paths(plugins)), name, profile=profile, seed=seed, device=device)
+    files = plugin_paths(plugins)
+    enhancer = load_enhancer(load_registry(files), name, profile=profile, seed=seed, device=device, plugin_files=files)
     results = []
     # One at a time, as a run does: neither the batch nor its order may change a bit.
     for image, info in zip(images, infos, strict=True):
@@ -344,26 +221,56 @@ def enhance(
     return Enhancement(torch.cat([r.image for r in results]), layers)
 
 
-def load_enhancer(registry: Registry, name: str, *, profile: str, seed: int, device: str) -> LoadedEnhancer:
-    """Return an enhancer ready to be called; one that trains gets the weights of its earlier fit.
+def load_enhancer(
+    registry: Registry,
+    name: str,
+    *,
+    profile: str,
+    seed: int,
+    device: str,
+    plugin_files: Sequence[str] = (),
+    options: Options | None = None,
+    reporter: Reporter | None = None,
+) -> LoadedEnhancer:
+    """Return an enhancer ready to be called; one that learns is trained first, where it is not yet.
+
+    Args:
+        registry: of the installed plugins and those of ``plugin_files``, which a training needs again.
+        options: how to train; by default on ``device``.
+        reporter: told of a training's progress.
 
     Raises:
-        UsageError: the name or a field is wrong, or it has not been trained yet.
+        UsageError: the name or a field is wrong.
+        RadbenchError: its training failed; the message says how, and where the traceback is.
     """
-    request = Request(enhancers=(name,), tasks=(), profile=profile, seeds=(seed,))
+    request = Request((name,), (), profile=profile, seeds=(seed,), plugin_files=tuple(plugin_files))
     planned = plan_enhancer(registry, request)
+    store, weights = Store(cache_folder()), None
+    if planned.trained_on is not None:
+        training = Training(planned, seed, request.precision)
+        if not store.has_weights(training.key):
+            _train_one(TrainingPlan(request, (training,)), options or Options(device), reporter or Silent())
+        weights, _ = store.load_weights(training.key)
     if device != "cpu":
         import torch
 
         torch.cuda.init()  # so that it is seeded before its first use
     seed_everything(seed, "build")
     enhancer = LoadedEnhancer(planned.resolved)
-    key = planned.fit_key(seed, request.precision)
-    if key is not None:
-        store = Store(cache_folder())
-        if not store.has_weights(key):
-            raise UsageError(f"enhancer '{name}' has not been trained yet: run 'bench run' with it first")
-        enhancer.load_weights(store.load_weights(key)[0])
+    if weights is not None:
+        enhancer.load_weights(weights)
     if hasattr(enhancer.object, "to"):
         enhancer.object.to(device)
     return enhancer
+
+
+def _train_one(plan: TrainingPlan, options: Options, reporter: Reporter) -> None:
+    if reason := why_no_training(plan.trainings[0].enhancer):
+        raise UsageError(reason)
+    finished = train_plan(plan, options, reporter)
+    (one,) = finished.trained
+    if one.error:
+        raise RadbenchError(
+            f"{one.training.name} cannot be trained ({one.status}): {one.error}; "
+            f"the traceback is in {finished.folder.journal}"
+        )

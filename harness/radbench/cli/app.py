@@ -34,6 +34,11 @@ VERBS = {
         "Score enhancers under tasks and print the leaderboard.",
         "bench run --enhancer clahe --task image-quality --dataset 'folder[root=my-images]'",
     ),
+    "train": Verb(
+        "train:train",
+        "Train enhancers that learn, and keep their weights.",
+        "bench train lung-unet,'lung-unet[nodule_weight=0]'",
+    ),
     "enhance": Verb(
         "enhance:enhance",
         "Apply an enhancer to an image, a DICOM file or a folder.",

@@ -35,19 +35,32 @@ def enhance(
 ) -> None:
     """Enhance an image, a DICOM file or a folder.
 
+    An enhancer that learns is trained first, where it is not yet (see bench train).
+
     DICOM comes out as a derived object with identifiers of its own; other images keep their bit depth.
     """
-    from radbench.api import load_enhancer, pick_devices
+    from radbench.api import Options, load_enhancer, pick_devices
     from radbench.cli.progress import Progress
+    from radbench.registry.discovery import plugin_paths
 
     read_with = {"window": _window(window)}
     jobs = _jobs(source, target, overwrite)
     where = pick_devices(device)[0]
-    loaded = load_enhancer(open_registry(plugin), enhancer, profile=profile, seed=seed, device=where)
+    registry, files = open_registry(plugin), plugin_paths(plugin)
     progress = Progress()
-    progress.begin(len(jobs), "images")
     failed = 0
     try:
+        loaded = load_enhancer(
+            registry,
+            enhancer,
+            profile=profile,
+            seed=seed,
+            device=where,
+            plugin_files=files,
+            options=Options(device),
+            reporter=progress,
+        )
+        progress.begin(len(jobs), "images")
         for case_id, file, to in jobs:
             try:
                 _one(loaded, case_id, file, to, layers, seed, where, read_with)
@@ -57,6 +70,10 @@ def enhance(
                 failed += 1
                 progress.note(f"failed: {file}: {e}")
             progress.advance(1, file.name)
+    except KeyboardInterrupt:
+        progress.close()
+        typer.echo("bench: interrupted; images that are done and what is learnt are kept", err=True)
+        raise typer.Exit(130) from None
     finally:
         progress.close()
     done = len(jobs) - failed

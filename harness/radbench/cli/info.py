@@ -53,6 +53,11 @@ def _describe(registry: Any, kind: str, name: str) -> dict[str, Any]:
             }
         )
     spec = {k: v for k, v in vars(entry.spec).items() if k not in ("name", "summary", "metrics") and v not in ("", ())}
+    if spec.get("trainable"):
+        on = {f["quick"] for f in fields if f["field"] == "trained_on"} | {
+            f["paper"] for f in fields if f["field"] == "trained_on"
+        }
+        spec["learns_from"] = tuple(sorted(map(str, on)))
     return {
         "kind": kind,
         "name": name,

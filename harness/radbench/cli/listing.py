@@ -36,7 +36,8 @@ def list_(
                 "name": name,
                 "modality": entry.spec.modality,
                 **({"plugin": entry.plugin.name, "distribution": entry.plugin.distribution} if as_json else {}),
-                "summary": entry.spec.summary,
+                **({"trainable": _learns(entry.spec)} if as_json and kind == "enhancer" else {}),
+                "summary": entry.spec.summary + (" (learns)" if not as_json and _learns(entry.spec) else ""),
             }
             for name, entry in sorted(registry.entries[kind].items())
         ]
@@ -58,6 +59,10 @@ def list_(
         if what is What.all:
             typer.echo(f"{'' if name == wanted[0] else chr(10)}{name}")
         _print(tables[name], indent="  " if what is What.all else "")
+
+
+def _learns(spec: Any) -> bool:
+    return bool(getattr(spec, "trainable", False))
 
 
 def _offers(registry: Any, plugin: Any) -> str:

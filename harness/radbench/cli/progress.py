@@ -41,6 +41,15 @@ class Progress:
             self.printed = now
             typer.echo(f"{self.done} of {self.total} {self.unit}, {self._left(now)}: {text}", err=True)
 
+    def within(self, done: int, total: int, text: str) -> None:
+        """Draw how far one long step is by its own count; :meth:`advance` goes back to counting all."""
+        now = time.monotonic()
+        if sys.stderr.isatty():
+            self._draw(text, done, total)
+        elif now - self.printed >= _PLAIN_EVERY:
+            self.printed = now
+            typer.echo(f"{text} ({done} of {total})" if total else text, err=True)
+
     def note(self, text: str) -> None:
         """Print a line above the bar."""
         if self.bar is not None:
@@ -63,7 +72,7 @@ class Progress:
         seconds = (now - self.started) / self.done * (self.total - self.done)
         return f"{seconds:.0f} s left"
 
-    def _draw(self, text: str) -> None:
+    def _draw(self, text: str, done: int | None = None, total: int | None = None) -> None:
         if self.bar is None:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -73,7 +82,8 @@ class Progress:
             self.bar = Bar(*columns, console=Console(stderr=True), transient=True)
             self.bar.start()
             self.task = self.bar.add_task("", total=self.total)
-        self.bar.update(self.task, completed=self.done, total=self.total, description=text.replace("[", r"\["))
+        done, total = (self.done, self.total) if done is None else (done, total or None)
+        self.bar.update(self.task, completed=done, total=total, description=text.replace("[", r"\["))
 
 
 def tracked(items: Iterable[T], total: int, unit: str, text: str = "") -> Iterator[T]:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import os
-import platform
 import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radbench.contracts.case import ON_DEMAND, Case, validate_case
 from radbench.contracts.dataset import CaseEntry
-from radbench.contracts.enhancement import Enhancement, FitContext
-from radbench.contracts.errors import CaseError, InvalidOutputError, PluginError
+from radbench.contracts.enhancement import Enhancement
+from radbench.contracts.errors import CaseError, InvalidOutputError
 from radbench.contracts.results import Sample, Status, TaskContext, TaskResult
 from radbench.engine.apply import LoadedEnhancer, seed_everything
 from radbench.engine.failures import message_of, status_of
+from radbench.engine.fitting import device_name, fit
 from radbench.engine.keys import SourceChangedError
 from radbench.engine.peak_memory import peak_memory_mb, reset_peak_memory
 from radbench.engine.plan import cases_digest, entry_key
 from radbench.engine.request import Ref
-from radbench.engine.samples import Lazy, SplitSamples, own_copy, sample_of
+from radbench.engine.samples import SplitSamples, own_copy, sample_of
 from radbench.engine.steps import Preparation, Step
 from radbench.engine.store import Store, StoreError, UnreadableError
 from radbench.registry.registry import Registry
@@ -62,39 +60,11 @@ class Workbench:
     # fit ---------------------------------------------------------------------------------------------------
 
     def _fit(self, step: Step) -> None:
-        import torch
-
-        key = str(step.fit_key)
-        if self.store.has_weights(key):
-            return
-        seed_everything(step.seed, "fit")
-        enhancer = LoadedEnhancer(step.enhancer.resolve(self.registry))
-        for name in ("fit", "state_dict", "load_state_dict"):
-            if not hasattr(enhancer.object, name):
-                raise PluginError(f"enhancer '{enhancer.name}' is declared trainable but offers no {name}")
-        workdir = self.store.weights_folder(key) / "checkpoints"
-        workdir.mkdir(parents=True, exist_ok=True)
-
-        def cases(split: str) -> Sequence[Case]:
-            return Lazy(step.entries[split], load)
-
         def load(entry: CaseEntry) -> Case:
             self.tell("alive")
             return own_copy(self._case(step.dataset, entry))
 
-        def progress(done: int, total: int, text: str) -> None:
-            self.tell("progress", done=done, total=total, text=text)
-
-        context = FitContext(self.device, step.seed, workdir, progress, cases("validation"), step.precision)
-        # Scores come from single-threaded steps; training may use the whole machine.
-        torch.set_num_threads(self.threads)
-        started = time.perf_counter()
-        try:
-            enhancer.object.fit(cases("train"), context)
-        finally:
-            torch.set_num_threads(1)
-        facts = {"fit_seconds": time.perf_counter() - started, "device": device_name(self.device)}
-        self.store.save_weights(key, enhancer.object.state_dict(), facts)
+        fit(step, step.enhancer.resolve(self.registry), self.store, self.device, self.threads, load, self.tell)
 
     # enhance -----------------------------------------------------------------------------------------------
 
@@ -338,18 +308,3 @@ def _checked_predictions(given: Any, names: Sequence[str], task: str) -> dict[st
 def _size(case: Case) -> int:
     tensors = [case.image, *(case.targets[name] for name in case.targets if name not in ON_DEMAND)]
     return sum(t.numel() * t.element_size() for t in tensors if hasattr(t, "element_size"))
-
-
-@cache
-def device_name(device: str) -> str:
-    """Return how the leaderboard names a device: the processor's or the card's own name."""
-    if device != "cpu":
-        import torch
-
-        return str(torch.cuda.get_device_name(device))
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return "cpu: " + line.partition(":")[2].strip()
-    return f"cpu: {platform.processor() or platform.machine()}"

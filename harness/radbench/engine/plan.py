@@ -200,9 +200,9 @@ def make_plan(registry: Registry, request: Request) -> Plan:
     if not any(v.label == BASELINE for v in wanted):
         registry.entry("enhancer", BASELINE)
         wanted = [Variant(BASELINE), *wanted]
-    datasets = _Datasets(registry, request)
+    datasets = Datasets(registry, request)
     tasks = [PlannedTask(*_resolved(registry, request, "task", v)) for v in expand(registry, "task", request.tasks)]
-    enhancers = [_enhancer(registry, request, v, datasets) for v in wanted]
+    enhancers = [planned_enhancer(registry, request, v, datasets) for v in wanted]
     check_overrides([e.resolved for e in enhancers], request.overrides.get("enhancer", {}), "enhancer")
     check_overrides([t.resolved for t in tasks], request.overrides.get("task", {}), "task")
     pairs = []
@@ -230,7 +230,7 @@ def plan_enhancer(registry: Registry, request: Request) -> PlannedEnhancer:
     (variant, *more) = expand(registry, "enhancer", request.enhancers)
     if more:
         raise UsageError(f"name one enhancer, not {len(more) + 1}")
-    return _enhancer(registry, request, variant, _Datasets(registry, request))
+    return planned_enhancer(registry, request, variant, Datasets(registry, request))
 
 
 def open_dataset(registry: Registry, name: str, profile: str) -> PlannedDataset:
@@ -240,7 +240,7 @@ def open_dataset(registry: Registry, name: str, profile: str) -> PlannedDataset:
         UsageError: its name, a field or its folder is wrong.
     """
     request = Request(enhancers=(), tasks=(), profile=profile)
-    return _Datasets(registry, request).get(parse_variant(name))
+    return Datasets(registry, request).get(parse_variant(name))
 
 
 def expand(registry: Registry, kind: str, wanted: Sequence[str]) -> list[Variant]:
@@ -291,7 +291,15 @@ def why_not(enhancer: PlannedEnhancer, task: PlannedTask, dataset: PlannedDatase
     empty = [split for split in t.splits if not d.entries.get(split)]
     if empty:
         return f"data set '{d.resolved.label}' has no cases in split '{empty[0]}'"
-    return ""
+    return why_no_training(enhancer)
+
+
+def why_no_training(enhancer: PlannedEnhancer) -> str:
+    """Return why an enhancer cannot learn from what it is to learn from, or ""; "" for one that does not train."""
+    source = enhancer.trained_on
+    if source is None or source.entries.get("train"):
+        return ""
+    return f"enhancer '{enhancer.resolved.label}' learns from '{source.resolved.label}', which has no split 'train'"
 
 
 def _resolved(registry: Registry, request: Request, kind: str, variant: Variant) -> tuple[Ref, Resolved]:
@@ -300,7 +308,8 @@ def _resolved(registry: Registry, request: Request, kind: str, variant: Variant)
     return replace(ref, source=source_of(resolved)), resolved
 
 
-def _enhancer(registry: Registry, request: Request, variant: Variant, datasets: _Datasets) -> PlannedEnhancer:
+def planned_enhancer(registry: Registry, request: Request, variant: Variant, datasets: Datasets) -> PlannedEnhancer:
+    """Resolve an enhancer, and open what it learns from; errors as those of :func:`make_plan`."""
     ref, resolved = _resolved(registry, request, "enhancer", variant)
     files: str | None = None
     trained_on: PlannedDataset | None = None
@@ -319,7 +328,7 @@ def _enhancer(registry: Registry, request: Request, variant: Variant, datasets: 
     return PlannedEnhancer(ref, resolved, files, trained_on)
 
 
-class _Datasets:
+class Datasets:
     """The data sets of a request, each opened once."""
 
     def __init__(self, registry: Registry, request: Request) -> None:
@@ -327,9 +336,11 @@ class _Datasets:
         self._known: dict[tuple[str, int], PlannedDataset] = {}
 
     def all(self) -> list[PlannedDataset]:
+        """Return those that were opened."""
         return list(self._known.values())
 
     def get(self, variant: Variant, limit: int | None = None) -> PlannedDataset:
+        """Open one at its first use; ``limit`` counts instead of the request's."""
         limit = self.request.limit if limit is None else limit
         if (variant.label, limit) not in self._known:
             self._known[variant.label, limit] = self._open(variant, limit)

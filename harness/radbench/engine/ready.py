@@ -9,15 +9,16 @@ from radbench.engine.steps import Step
 
 
 class Ready:
-    """Steps that can start: a worker goes on with the chunk it has in memory, else takes one nobody works on."""
+    """Steps that can start: trainings first; then a worker goes on with its chunk, else takes one nobody works on."""
 
     def __init__(self) -> None:
+        self.trainings: deque[Step] = deque()
         self.chunks: dict[int, deque[Step]] = {}
         self.taken: dict[int, float] = {}
 
     def add(self, step: Step, first: bool = False) -> None:
         """Take in a step, before those that wait where it finishes a pair's part."""
-        steps = self.chunks.setdefault(step.chunk, deque())
+        steps = self.trainings if step.kind == "fit" else self.chunks.setdefault(step.chunk, deque())
         # What finishes a pair's part goes before what starts another.
         if first or step.kind == "score":
             steps.appendleft(step)
@@ -25,7 +26,9 @@ class Ready:
             steps.append(step)
 
     def take(self, chunk: int | None) -> Step | None:
-        """Give out a step of the chunk, else of another; None where there is none."""
+        """Give out a training, else a step of the chunk, else of another; None where there is none."""
+        if self.trainings:
+            return self.trainings.popleft()
         if chunk not in self.chunks:
             if not self.chunks:
                 return None

@@ -19,6 +19,10 @@ class Reporter(Protocol):
         """So many more of them are done."""
         ...
 
+    def within(self, done: int, total: int, text: str) -> None:
+        """One long step has come so far by its own count."""
+        ...
+
     def note(self, text: str) -> None:
         """Something a person should read at once."""
         ...
@@ -43,6 +47,9 @@ class Silent:
         """See :class:`Reporter`."""
 
     def advance(self, cases: int, text: str) -> None:
+        """See :class:`Reporter`."""
+
+    def within(self, done: int, total: int, text: str) -> None:
         """See :class:`Reporter`."""
 
     def note(self, text: str) -> None:

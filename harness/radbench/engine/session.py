@@ -19,6 +19,8 @@ from radbench.engine.ready import Ready
 from radbench.engine.reporting import Listeners, Reporter
 from radbench.engine.steps import Known, Preparation, Step, break_into_steps
 from radbench.engine.store import Store
+from radbench.engine.training import Trained, TrainingPlan, trained, trainings_of
+from radbench.learn.telling import duration
 
 MEASURES = ("enhance_ms", "peak_memory_mb", "parameters", "device")
 """What making an enhancement took, beside the scores in the per-case files."""
@@ -57,7 +59,7 @@ class Session:
     """One run of a plan in one run folder.
 
     Args:
-        plan: what to do.
+        plan: what to do: pairs to score, or weights to train.
         folder: where it is recorded; already open.
         store: where finished work is kept.
         reporter: told of progress.
@@ -66,7 +68,7 @@ class Session:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: Plan | TrainingPlan,
         folder: RunFolder,
         store: Store,
         reporter: Reporter,
@@ -76,6 +78,8 @@ class Session:
         self.plan, self.folder, self.store = plan, folder, store
         self.reporter, self.listeners, self.retry_failed = reporter, listeners, retry_failed
         self.pairs = [p for p in plan.pairs if not p.reason]
+        wanted = plan.trainings if isinstance(plan, TrainingPlan) else trainings_of(self.pairs)
+        self.trainings = {t.key: t for t in wanted}
         self.ledger = Ledger()
         self.outcome = Outcome()
         self.steps: list[Step] = []
@@ -92,6 +96,7 @@ class Session:
         if self.retry_failed and self.ledger.forgive():
             self.folder.record("forgiven")
         known = Known(failed=set(self.ledger.failures))
+        known.fitted = {key for key in self.trainings if self.store.has_weights(key)}
         for pair in self.pairs:
             if pair.score_key not in self.ledger.records:
                 records = self.store.read_scores(pair.score_key) if pair.task.per_case else self._known_result(pair)
@@ -99,9 +104,6 @@ class Session:
                 known.scored |= {(pair.score_key, entry) for entry in records}
                 if records and not pair.task.per_case:
                     known.scored.add((pair.score_key, ""))
-            fit = pair.enhancer.fit_key(pair.seed, pair.precision)
-            if fit and self.store.has_weights(fit):
-                known.fitted.add(fit)
         wanted = [p for p in self.pairs if self.ledger.breakage(p) is None]
         for pair in wanted:
             for split in pair.task.resolved.spec.splits:
@@ -112,14 +114,29 @@ class Session:
                         known.enhanced.add((pair.enhance_key, key))
         most = max((len(p.entries) for p in self.pairs), default=1)
         chunk_size = max(1, min(32, -(-most // (4 * jobs))))
-        self.steps = break_into_steps(wanted, known, chunk_size)
-        every = break_into_steps(wanted, Known(failed=known.failed), chunk_size)
+        # Of pairs, only those that still have something to enhance need their training.
+        apart = [] if self.pairs else [t for t in self.trainings.values() if t.key not in self.ledger.broken]
+        self.steps = break_into_steps(wanted, known, chunk_size, apart)
+        every = break_into_steps(wanted, Known(failed=known.failed), chunk_size, apart)
         self.outcome.reused = sum(s.size for s in every) - sum(s.size for s in self.steps)
-        planned = {d.ref: d for p in self.pairs for d in (p.dataset, p.enhancer.trained_on) if d is not None}
+        planned = {p.dataset.ref: p.dataset for p in self.pairs}
+        planned |= {t.source.ref: t.source for t in self.trainings.values()}
         self.preparations = unprepared(
             (planned[s.dataset], entry) for s in self.steps for entries in s.entries.values() for entry in entries
         )
         return self.steps
+
+    def announce(self) -> None:
+        """Say what has to be trained, before any of the long work begins."""
+        for step in self.steps:
+            if step.kind == "fit":
+                training = self.trainings[str(step.fit_key)]
+                self.reporter.note(f"{training.name} is not trained yet: learning from {training.lesson} comes first")
+
+    def trained(self) -> list[Trained]:
+        """Return how each training ended, after :meth:`run`."""
+        fresh = {step.fit_key for step in self.steps}
+        return [trained(self.store, t, self.ledger.broken.get(t.key), t.key in fresh) for t in self.trainings.values()]
 
     def not_prepared(self, one: Preparation, facts: dict[str, Any]) -> None:
         """Take in that a case cannot be made: it fails to load under every enhancer, and the steps go without it."""
@@ -178,6 +195,8 @@ class Session:
                 if next_step is not None:
                     self._starting(next_step)
                     executor.submit(worker, next_step)
+                    if next_step.kind == "fit":
+                        break  # who may work beside it, the executor tells anew
             for event in executor.events():
                 if event.name in ("done", "error"):
                     step = self.steps[event.step]
@@ -219,7 +238,13 @@ class Session:
         elif event.name == "enhanced":
             self._count(step, facts["entry"])
         elif event.name == "progress":
-            self.reporter.advance(0, f"{step.label}: {facts['text']} {facts['done']}/{facts['total']}")
+            text = f"{step.label}: {facts['text']}"
+            if step.kind == "fit":
+                self.reporter.within(facts["done"], facts["total"], text)
+            else:
+                self.reporter.advance(0, f"{text} {facts['done']}/{facts['total']}")
+        elif event.name == "estimate":
+            self.reporter.note(f"{self.trainings[str(step.fit_key)].name}: {_expected(facts)}")
 
     def _count(self, step: Step, entry: str) -> None:
         # A step that was given to a second worker tells of its first cases again.
@@ -352,7 +377,8 @@ class Session:
         fit = pair.enhancer.fit_key(pair.seed, pair.precision)
         if fit is None or not self.store.has_weights(fit):
             return {"fit_seconds": None}
-        return {"fit_seconds": self.store.weights_facts(fit).get("fit_seconds")}
+        facts = self.store.weights_facts(fit)
+        return {"fit_seconds": facts.get("fit_seconds"), "pretrained": facts.get("facts", {}).get("pretrained")}
 
     @staticmethod
     def _verdict(
@@ -367,3 +393,10 @@ class Session:
         kinds = Counter(f["status"] for f in failures)
         text = f"{len(failures)} of {len(pair.entries)} cases failed ({named}): {failures[0]['message']}"
         return (Status.OK if scored else Status(kinds.most_common(1)[0][0])), text
+
+
+def _expected(facts: dict[str, Any]) -> str:
+    if facts["seconds"] is None:
+        return f"how long the training takes cannot be told: {facts['message']}"
+    resumed = "goes on where it was stopped; from the start, " if facts["resumed"] else ""
+    return f"{resumed}training takes about {duration(facts['seconds'])} on this machine ({facts['device']})"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from radbench.contracts.dataset import CaseEntry
 from radbench.engine.plan import Pair, Ref, entry_key
+from radbench.engine.training import SPLITS, Training
 
 
 @dataclass(frozen=True)
@@ -82,15 +83,18 @@ class Known:
     fitted: set[str] = field(default_factory=set)
 
 
-def break_into_steps(pairs: list[Pair], known: Known, chunk_size: int) -> list[Step]:
-    """Return the steps that the pairs still need, shared ones once, each after those it waits for.
+def break_into_steps(
+    pairs: list[Pair], known: Known, chunk_size: int, trainings: Iterable[Training] = ()
+) -> list[Step]:
+    """Return the steps that pairs and trainings still need, shared ones once, each after those it waits for.
 
     Args:
         pairs: applicable pairs.
         known: what is there already.
         chunk_size: cases per step. It decides how work is shared out, never what comes of it.
+        trainings: weights that are wanted whether or not a pair needs them.
     """
-    return _Breaker(known, chunk_size).run(pairs)
+    return _Breaker(known, chunk_size).run(pairs, trainings)
 
 
 class _Breaker:
@@ -102,7 +106,9 @@ class _Breaker:
         self.chunks: dict[tuple[str, str, int], int] = {}
         self.keys: dict[CaseEntry, str] = {}
 
-    def run(self, pairs: list[Pair]) -> list[Step]:
+    def run(self, pairs: list[Pair], trainings: Iterable[Training]) -> list[Step]:
+        for training in trainings:
+            self._fit(training)
         for pair in pairs:
             if pair.task.per_case:
                 self._per_case(pair)
@@ -175,14 +181,14 @@ class _Breaker:
                 # Another task needs more cases of this chunk than the first one did.
                 object.__setattr__(self.steps[number], "entries", {split: have + more})
             return frozenset({number})
-        before = self._fit(pair)
+        training = Training(pair.enhancer, pair.seed, pair.precision) if pair.enhancer.trained_on is not None else None
+        before = self._fit(training) if training else frozenset()
         self.enhances[name] = self._add(pair, "enhance", chunk, {split: wanted}, before)
         return frozenset({self.enhances[name]})
 
-    def _fit(self, pair: Pair) -> frozenset[int]:
-        source = pair.enhancer.trained_on
-        key = pair.enhancer.fit_key(pair.seed, pair.precision)
-        if source is None or key is None or key in self.known.fitted:
+    def _fit(self, training: Training) -> frozenset[int]:
+        enhancer, source, key = training.enhancer, training.source, training.key
+        if key in self.known.fitted:
             return frozenset()
         if key not in self.fits:
             self.fits[key] = len(self.steps)
@@ -191,14 +197,14 @@ class _Breaker:
                     number=len(self.steps),
                     kind="fit",
                     chunk=-1 - len(self.steps),
-                    enhancer=pair.enhancer.ref,
+                    enhancer=enhancer.ref,
                     dataset=source.ref,
-                    seed=pair.seed,
-                    precision=pair.precision,
-                    entries={s: source.entries.get(s, ()) for s in ("train", "validation")},
+                    seed=training.seed,
+                    precision=training.precision,
+                    entries={s: source.entries.get(s, ()) for s in SPLITS},
                     enhance_key="",
                     fit_key=key,
-                    label=f"train {pair.enhancer.resolved.label} on {source.resolved.label}",
+                    label=f"train {enhancer.resolved.label} on {source.resolved.label}",
                 )
             )
         return frozenset({self.fits[key]})

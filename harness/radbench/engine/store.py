@@ -6,7 +6,7 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +127,33 @@ class Store:
     def weights_folder(self, key: str) -> Path:
         """Return the folder of a trained enhancer's weights and checkpoints."""
         return self.root / "weights" / key[:32]
+
+    @contextlib.contextmanager
+    def training_alone(self, key: str, waiting: Callable[[], None]) -> Iterator[None]:
+        """Keep other processes from training the same weights; ``waiting`` is called each second until it is our turn.
+
+        A process that dies, however, gives its turn free.
+
+        Raises:
+            StoreError: the cache folder cannot be written to.
+        """
+        import filelock
+
+        try:
+            self.weights_folder(key).mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.weights_folder(key) / ".lock")
+            while True:
+                try:
+                    lock.acquire(timeout=1.0)
+                    break
+                except filelock.Timeout:
+                    waiting()
+        except OSError as e:
+            raise StoreError(f"cannot write to '{self.weights_folder(key)}': {e.strerror or e}") from e
+        try:
+            yield
+        finally:
+            lock.release()
 
     def has_weights(self, key: str) -> bool:
         """Tell whether an enhancer was trained to the end and its weights are whole."""

@@ -47,7 +47,7 @@ def _facts(pair: Pair, plan: Plan) -> dict[str, Any]:
         "reason": pair.reason,
         "metrics": [vars(m) for m in task.spec.metrics],
         "precision": pair.precision,
-        "pretrained": str(getattr(enhancer.config, "pretrained", "")),
+        "pretrained": str(getattr(enhancer.config, "pretrained", "")).lower(),
         "dataset_fingerprint": pair.dataset.fingerprint,
         "enhancer_digest": short(pair.enhancer.digest),
         "task_digest": short(pair.task.digest),
@@ -143,7 +143,8 @@ def _result(
         parameters=int(parameters[0]) if parameters else None,
         device=next((r["device"] for r in good if r.get("device")), ""),
         precision=facts["precision"],
-        pretrained=facts["pretrained"],
+        # What was really used, where the enhancer tells; else what was asked for.
+        pretrained=facts["pretrained"] if end.get("pretrained") is None else end["pretrained"],
         dataset_fingerprint=facts["dataset_fingerprint"],
         enhancer_digest=facts["enhancer_digest"],
         task_digest=facts["task_digest"],

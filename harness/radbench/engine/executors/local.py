@@ -32,8 +32,8 @@ class Event:
 
     Attributes:
         step: the number of the step.
-        name: "case", "enhanced", "scored", "failure", "progress", "done", "error", "fatal", or "lost" for a worker
-            that died, was silent for too long or took too much memory.
+        name: "case", "enhanced", "scored", "failure", "estimate", "progress", "done", "error", "fatal", or
+            "lost" for a worker that died, was silent for too long or took too much memory.
         facts: by event.
     """
 
@@ -109,13 +109,22 @@ class LocalExecutor:
         timeout: seconds without a sign of life (a case begun, a progress report) after which a step is ended.
         memory_limit: bytes of resident memory after which a step is ended.
         logs: folder for what workers print.
+        training_limit: bytes for a training that has the machine to itself, 0 for those of any step.
     """
 
     def __init__(
-        self, setup: WorkerSetup, devices: list[str], jobs: int, timeout: float, memory_limit: int, logs: Path
+        self,
+        setup: WorkerSetup,
+        devices: list[str],
+        jobs: int,
+        timeout: float,
+        memory_limit: int,
+        logs: Path,
+        training_limit: int = 0,
     ) -> None:
         self.setup, self.devices, self.jobs = setup, devices, jobs
         self.timeout, self.memory_limit, self.logs = timeout, memory_limit, logs
+        self.training_limit = training_limit or memory_limit
         self.inbox: queue.Queue[Any] = queue.Queue()
         self.workers = {i: self._start(i) for i in range(jobs)}
 
@@ -125,8 +134,20 @@ class LocalExecutor:
         return _Worker(name, setup, self.logs / f"worker-{name}.log", self.inbox)
 
     def idle(self) -> list[tuple[int, int | None]]:
-        """Return the workers that wait for a step, each with the chunk whose cases it has in memory."""
+        """Return the workers that wait for a step, each with the chunk whose cases it has in memory.
+
+        None while a training runs on the processor: it uses every core, and a second one beside it would slow both.
+        """
+        if any(self._trains(w) and not self._on_card(w) for w in self.workers.values()):
+            return []
         return [(w.name, w.chunk) for w in self.workers.values() if w.ready and w.step is None]
+
+    def _on_card(self, worker: _Worker) -> bool:
+        return self.devices[worker.name % len(self.devices)] != "cpu"
+
+    @staticmethod
+    def _trains(worker: _Worker) -> bool:
+        return isinstance(worker.step, Step) and worker.step.kind == "fit"
 
     def submit(self, worker: int, step: Step | Preparation) -> None:
         """Give a step to an idle worker."""
@@ -162,6 +183,10 @@ class LocalExecutor:
         if name == "case":
             worker.case = facts
         if name in ("done", "error", "fatal"):
+            if self._trains(worker) and worker.resident() > self.memory_limit:
+                # It had more room than a step, and did not give it back.
+                worker.kill()
+                self.workers[worker.name] = self._start(worker.name)
             worker.step = None
         yield Event(number, name, facts)
 
@@ -178,8 +203,8 @@ class LocalExecutor:
             if now - worker.last_sign > self.timeout:
                 what = f"no sign of life for {self.timeout:g} s (--timeout)"
                 yield from self._lost(worker, Status.TIMEOUT, what)
-            elif worker.resident() > self.memory_limit:
-                what = f"took more than {self.memory_limit / 2**20:.0f} MiB of memory (--memory-mb)"
+            elif worker.resident() > (limit := self.training_limit if self._trains(worker) else self.memory_limit):
+                what = f"took more than {limit / 2**20:.0f} MiB of memory (--memory-mb)"
                 yield from self._lost(worker, Status.OUT_OF_MEMORY, what)
 
     def _lost(self, worker: _Worker, status: Status, what: str) -> Iterator[Event]:

@@ -1,0 +1,123 @@
+"""``bench train``: fit enhancers that learn and keep their weights, for ``bench run`` and ``bench enhance``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from radbench.cli.options import (
+    Device,
+    Plugins,
+    Profile,
+    Seeds,
+    Sets,
+    make_request,
+    names_of,
+    open_registry,
+)
+from radbench.contracts.errors import UsageError
+
+if TYPE_CHECKING:
+    from radbench.engine.training import Trained
+
+
+def train(
+    enhancer: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="E[,E…]",
+            help="Enhancers that learn: names, variants, comma lists, or all.",
+            autocompletion=names_of("enhancer"),
+        ),
+    ],
+    dataset: Annotated[
+        str,
+        typer.Option(
+            "--dataset",
+            "-d",
+            help="What to learn from (sets trained_on); each enhancer has its own default.",
+            autocompletion=names_of("dataset"),
+        ),
+    ] = "",
+    profile: Profile = "quick",
+    seed: Seeds = "0",
+    set_: Sets = [],  # noqa: B006
+    device: Device = "auto",
+    jobs: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Processes that make cases; trainings at once on GPUs. 0: all.")
+    ] = 0,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, metavar="S", help="Seconds without a sign of life that end a training.")
+    ] = 600.0,
+    memory_mb: Annotated[
+        int, typer.Option(min=0, metavar="MB", help="MiB that end a training; 0 for what is free.")
+    ] = 0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for journal and logs; default: one of its own in runs/.")
+    ] = None,
+    plugin: Plugins = [],  # noqa: B006
+) -> None:
+    """Train enhancers and keep their weights.
+
+    What is trained already is left as it is; a training that was killed goes on where it stood.
+    """
+    from radbench.api import Options, train_plan
+    from radbench.cli.progress import Progress
+    from radbench.engine.training import plan_trainings
+
+    registry = open_registry(plugin)
+    request = make_request(enhancer, [], "", profile, seed, set_, 0, plugin)
+    if dataset:
+        _learn_from(request.overrides, enhancer, dataset)
+    told = len(registry.warnings)
+    plan = plan_trainings(registry, request)
+    for warning in registry.warnings[told:]:
+        typer.echo(f"warning: {warning}", err=True)
+    progress = Progress()
+    try:
+        finished = train_plan(plan, Options(device, jobs, timeout, memory_mb, out), progress)
+    except KeyboardInterrupt:
+        progress.close()
+        typer.echo("bench: interrupted; what is learnt is kept: give the same command again to go on", err=True)
+        raise typer.Exit(130) from None
+    finally:
+        progress.close()
+    for one in finished.trained:
+        if not one.error:
+            _print(one)
+    failed = [one for one in finished.trained if one.error]
+    for one in failed:
+        typer.echo(f"failed: {one.training.name} ({one.status}): {one.error}", err=True)
+    if failed:
+        typer.echo(f"tracebacks: {finished.folder.journal}; logs: {finished.folder.logs}", err=True)
+        raise typer.Exit(1)
+
+
+def _learn_from(overrides: object, enhancers: list[str], dataset: str) -> None:
+    from radbench.registry.variants import parse_variant, split_list
+
+    assert isinstance(overrides, dict)
+    own = [i for text in enhancers for i in split_list(text) if "trained_on" in dict(parse_variant(i).fields)]
+    if own or "trained_on" in overrides.get("enhancer", {}):
+        where = f"'{own[0]}'" if own else "--set enhancer.trained_on"
+        raise UsageError(f"--dataset '{dataset}' and {where} both say what to learn from: give one")
+    overrides.setdefault("enhancer", {})["trained_on"] = dataset
+
+
+def _print(one: Trained) -> None:
+    from radbench.learn.telling import duration
+
+    facts = one.facts
+    verb = "trained" if one.fresh else "trained already"
+    seconds = facts.get("fit_seconds")
+    took = f" in {duration(seconds)}" if seconds is not None else ""
+    where = f" on {facts['device']}" if facts.get("device") else ""
+    weights = f", {facts['parameters']} weights" if facts.get("parameters") else ""
+    typer.echo(f"{one.training.name}: {verb} on {one.training.lesson}{took}{where}{weights}")
+    for name, value in facts.get("facts", {}).items():
+        typer.echo(f"  {name}: {value}")
+    for curve in one.curves:
+        typer.echo(f"  best {curve.best:.4g} in epoch {curve.best_epoch} of {curve.epochs}: {curve.file}")
+    typer.echo(f"  weights: {one.folder}")
