@@ -67,7 +67,7 @@ _RIBS = np.array(
 _TALL = np.array([6.3, 5.8, 6.0, 6.3, 6.5, 6.8, 7.0, 7.0, 6.7, 6.2, 5.4, 4.2])
 _ALONG = np.array([0.0, 0.1, 0.25, 0.4, 0.6, 0.8, 0.93, 1.0])
 _HEIGHT = np.array([0.66, 0.8, 1.06, 1.06, 0.98, 0.92, 1.0, 1.06])
-_DEPTH = np.array([1.1, 1.14, 1.22, 1.04, 0.77, 0.8, 1.0, 1.05])
+_DEPTH = np.array([1.1, 1.14, 1.16, 0.94, 0.74, 0.78, 0.95, 1.0])
 # From the cage's inner surface to a rib's middle line (mm) in a patient whose lung does not bulge between ribs.
 _OFF_LUNG = 2.6
 
@@ -104,7 +104,7 @@ def rib_line(k: int, side: float, shape: CageShape) -> tuple[Points, Points]:
 
 def rib_tubes(traits: Traits, rng: np.random.Generator) -> list[Tubes]:
     """Return the twelve pairs of ribs, left first; each rib is one Tubes."""
-    size = traits.scale[2] ** 0.7 * (1.02 if traits.sex == "male" else 0.96)
+    size = traits.scale[2] ** 0.7 * (0.97 if traits.sex == "male" else 0.94)
     out = []
     jitter = rng.normal(0, 1.0, (12, 2))
     sway = rng.normal(0, 1.5, (12, 4))

@@ -43,9 +43,13 @@ def paint_bones(thorax: Thorax, canvas: Canvas) -> dict[str, Tensor]:
     for upper, lower in pairwise(spine):
         disc = disc_distance(grid, upper, lower)
         if disc is not None:
-            canvas.paint(disc[0], disc[1], 78.0, Anatomy.DISC)
+            canvas.paint(disc[0], disc[1], 95.0, Anatomy.DISC)
     cord = torch.full(grid.shape, _FAR, device=grid.device)
     line = cord_line(spine)
+    # Ligaments and short muscles fill what the arches leave open.
+    ligament = torch.full(grid.shape, _FAR, device=grid.device)
+    stamp(grid, along_curve(line + np.array([0.0, 12.0, 0.0]), 15.0, Anatomy.CORD, flat=9.0), ligament)
+    canvas.paint(whole, ligament, 62.0, None)
     stamp(grid, along_curve(line, 8.5, Anatomy.CORD, flat=8.0), cord)
     canvas.paint(whole, cord, -20.0, None)
     canvas.paint(whole, cord + 3.0, 30.0, Anatomy.CORD)
@@ -110,11 +114,13 @@ def _density(thorax: Thorax, grid: Grid, distance: Tensor, labels: Tensor, plate
     body = under < _FAR
     # Towards their cartilages ribs thin out to hardly more than a shell of soft bone.
     rib = (own >= int(Anatomy.RIB_LEFT_1)) & (own < int(Anatomy.VERTEBRA_C5))
-    front = ((25.0 + depth) / -60.0).clamp(0.0, 1.0) * rib
-    thickness = torch.where(body, 0.42, cortex.to(grid.device)[own]) * (1 - 0.5 * front)
-    spongy = traits.marrow_hu + marrow.to(grid.device)[own] - 60.0 * front + 45.0 * grain
+    front = ((12.0 + depth) / -70.0).clamp(0.0, 1.0) * rib
+    thickness = torch.where(body, 0.42, cortex.to(grid.device)[own]) * (1 - 0.62 * front)
+    # What is drawn spreads wider than whole vertebrae do in CT: from 150 HU on by half.
+    own_marrow = 150.0 + 0.5 * (traits.marrow_hu - 150.0)
+    spongy = own_marrow + marrow.to(grid.device)[own] - 75.0 * front + 45.0 * grain
     # Trabeculae thicken towards the endplates.
-    gain = (0.65 * traits.marrow_hu + 80.0) * torch.exp(-under.clamp(min=0.0) / 3.6) - 65.0
+    gain = (0.5 * own_marrow + 70.0) * torch.exp(-under.clamp(min=0.0) / 3.6) - 65.0
     spongy = spongy + torch.where(body, gain, 0.0)
     part = grid.soft(d)
     shell = (part - grid.soft(d + thickness)) / part.clamp(min=1e-3)

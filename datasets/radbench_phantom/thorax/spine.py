@@ -47,15 +47,17 @@ def vertebrae(traits: Traits, rng: np.random.Generator) -> list[Vertebra]:
     """Return C5 to L3."""
     out = []
     wedge = rng.exponential(0.35, len(LEVELS)) * traits.degeneration
+    # No two endplates lie quite alike to the beam; a stream of its own leaves the others' draws.
+    lean = np.clip(rng.spawn(1)[0].normal(0, 0.04, len(LEVELS)), -0.08, 0.08)
     for k, z in enumerate(LEVELS):
         below = z - LEVELS[k + 1] if k + 1 < len(LEVELS) else 29.0
         above = LEVELS[k - 1] - z if k else 14.0
         depth = float(np.interp(z, [-190, -100, -10, 80, 125, 170], [18.5, 17.2, 16.4, 13.4, 10, 9.5]))
         width = float(np.interp(z, [-190, -100, -10, 80, 125, 170], [24.5, 22, 18.6, 16, 15.5, 13]))
         tilt = float(spine_front(z + 8) - spine_front(z - 8)) / 16
-        up = np.array([1.0, tilt, 0.0])
+        up = np.array([1.0, tilt + lean[k], 0.0])
         centre = np.array([z, float(spine_front(z)) + depth + 1.0, 0.0])
-        height = 0.25 * (below + above) * (0.84 if z > -100 else 0.80)
+        height = 0.25 * (below + above) * (0.88 if z > -100 else 0.83)
         out.append(
             Vertebra(
                 Anatomy.VERTEBRA_C5 + k,
@@ -95,7 +97,7 @@ def stamp_bodies(grid: Grid, bones: list[Vertebra], distance: Tensor, labels: Te
         e = ((b / hd).abs() ** 2.4 + (x / hw).abs() ** 2.4 + 1e-6) ** (1 / 2.4)
         radial = torch.maximum((e - waist) * (hd + hw) / 2, b - (0.82 - 0.1 * (1 - (x / hw) ** 2)) * hd)
         # Endplates are dished, and their rims round.
-        depth = hh * (1 - 0.09 * (1 - e**2).clamp(min=0.0)) - t.abs()
+        depth = hh * (1 - 0.17 * (1 - e**2).clamp(min=0.0)) - t.abs()
         u, w = (radial + 2.0).clamp(min=0.0), (2.0 - depth).clamp(min=0.0)
         d = torch.where((u > 0) & (w > 0), torch.hypot(u, w) - 2.0, torch.maximum(radial, -depth))
         part = distance[box]
@@ -118,7 +120,9 @@ def disc_distance(grid: Grid, upper: Vertebra, lower: Vertebra) -> tuple[tuple[s
     box, t, b, x = local
     e = torch.sqrt((b / depth) ** 2 + (x / width) ** 2 + 1e-6)
     radial = torch.maximum((e - 1) * (depth + width) / 2, b - 0.85 * depth)
-    return box, torch.maximum(radial, t.abs() - disc.half[0])
+    # As thick in the middle as the endplates are dished.
+    bulge = 0.17 * (upper.half[0] + lower.half[0]) / 2 * (1 - e**2).clamp(min=0.0)
+    return box, torch.maximum(radial, t.abs() - disc.half[0] - bulge)
 
 
 def _local(grid: Grid, v: Vertebra) -> tuple[tuple[slice, slice, slice], Tensor, Tensor, Tensor] | None:
