@@ -82,7 +82,7 @@ def lobar_trees(traits: Traits, rng: np.random.Generator, upright: bool = False)
         rng: source of ends, flows and wobble.
         upright: whether more blood flows to the bases, instead of to the back.
     """
-    candidates = rng.uniform([-170, -115, -135], [140, 110, 135], (40000, 3))
+    candidates = rng.uniform([-170, -115, -135], [140, 110, 135], (52000, 3))
     rank = rng.random(len(candidates))
     placed = traits.place(candidates)
     x, y, z = (torch.from_numpy(placed[:, i].astype(np.float32)) for i in (2, 1, 0))
@@ -96,7 +96,7 @@ def lobar_trees(traits: Traits, rng: np.random.Generator, upright: bool = False)
         n = ENDS * share
         # Ends lie mostly in the outer lung: what is drawn near the hilum is on its way there.
         far = np.linalg.norm(candidates - np.array(artery[1]), axis=1) / 100.0
-        own = np.nonzero((lobe == label) & (depth > 4.0) & (rank < far**2))[0]
+        own = np.nonzero((lobe == label) & (depth > 4.0) & (rank < far**4))[0]
         if len(own) < 2 * n:
             own = np.resize(own if len(own) else np.nonzero(lobe == label)[0], 2 * n)
         wobble = rng.normal(0, 3.0, (2, 3))
