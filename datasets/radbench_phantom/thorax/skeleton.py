@@ -62,7 +62,8 @@ def paint_bones(thorax: Thorax, canvas: Canvas) -> dict[str, Tensor]:
     plate = torch.full(grid.shape, _FAR, device=grid.device)
     stamp_bodies(grid, spine, distance, labels, plate)
     # Edges are as wide as voxels are across them.
-    distance = distance * (grid.h / _width(grid, distance))
+    if grid.spacing[1] > grid.h:
+        distance = distance * (grid.h / edge_width(grid, distance))
     part = grid.soft(distance)
     canvas.cover(whole, part, _density(thorax, grid, distance, labels, plate), labels)
     if not breaks:
@@ -75,15 +76,20 @@ def paint_bones(thorax: Thorax, canvas: Canvas) -> dict[str, Tensor]:
     return {"fracture": mask}
 
 
-def _width(grid: Grid, distance: Tensor) -> Tensor:
+def edge_width(grid: Grid, distance: Tensor) -> Tensor:
     """Return how wide voxels are (mm) across the surfaces of a signed distance: ``[D,H,W]``.
 
-    Long voxels along the beam would otherwise cut slanting bones in steps, which radiographs show as stripes.
+    Voxels that are long along y, the beam, would otherwise cut slanting bones in steps, which radiographs show as
+    stripes.
+
+    Args:
+        grid: with voxels longer along y than :attr:`Grid.h`.
+        distance: float32 ``[D,H,W]`` mm.
     """
     dy = grid.spacing[1]
     slope = torch.zeros_like(distance)
     slope[:, 1:-1] = ((distance[:, 2:] - distance[:, :-2]) / (2 * dy)).abs_().clamp_(max=1.0)
-    return grid.h + (dy - grid.h) * slope.square_() if dy > grid.h else torch.full_like(distance, grid.h)
+    return grid.h + (dy - grid.h) * slope.square_()
 
 
 def _density(thorax: Thorax, grid: Grid, distance: Tensor, labels: Tensor, plate: Tensor) -> Tensor:

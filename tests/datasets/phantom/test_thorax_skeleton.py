@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 
 from radbench_phantom.thorax.build import CageShape
 from radbench_phantom.thorax.cage import cage_distance, cage_normal, cage_point, cage_radius
+from radbench_phantom.thorax.grid import Grid, Posture
 from radbench_phantom.thorax.labels import Anatomy
 from radbench_phantom.thorax.patient import ThoraxConfig, Volume, thorax_patient
 from radbench_phantom.thorax.ribs import rib_line, rib_tubes
+from radbench_phantom.thorax.skeleton import edge_width
 
 HEALTHY = ThoraxConfig(prevalence={}, devices=0.0, contrast=0.0)
 shapes = st.builds(
@@ -142,3 +145,12 @@ def test_cartilage_calcifies_with_age():
         made = replace(thorax, traits=traits).render((64,) * 3, noise=False)
         means.append(float(made.hu[made.labels == int(Anatomy.CARTILAGE)].mean()))
     assert means[1] > means[0] + 40
+
+
+@pytest.mark.parametrize("slope", [0.35, 0.5])
+def test_voxels_long_along_the_beam_leave_fewer_stripes_on_a_slanting_bone(slope):
+    grid = Grid((3, 60, 60), (2.0, 4.0, 2.0), (0.0, 0.0, 0.0), Posture())
+    x, y, _ = grid.at((slice(0, 3), slice(0, 60), slice(0, 60)))
+    bone = (y - 120 - slope * (x - 60)).abs() / math.hypot(1, slope) - 4.0
+    ripple = [float((grid.soft(d).sum(1) * 4.0).std()) for d in (bone, bone * (grid.h / edge_width(grid, bone)))]
+    assert ripple[1] < 0.5 * ripple[0]
