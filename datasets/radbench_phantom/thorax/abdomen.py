@@ -47,7 +47,7 @@ def paint_abdomen(thorax: Thorax, canvas: Canvas, cage: Tensor, above: Tensor) -
     canvas.paint(box, torch.maximum(inner, -3.0 - inner + lean), traits.muscle_hu, Anatomy.DIAPHRAGM)
     under = inner + 3.0
     # Liver: everything under the right dome down to a slanting lower face that rises to the left.
-    face = -z - (118.0 - drop + 8 * draws[0]) * sz - 0.62 * (x + 60.0 * sx).clamp(min=0.0) * -1.0 + 0.18 * (y + 20.0)
+    face = -z - (123.0 - drop + 8 * draws[0]) * sz - 0.62 * (x + 60.0 * sx).clamp(min=0.0) * -1.0 + 0.18 * (y + 20.0)
     left_end = (x - (42.0 + 12 * draws[1]) * sx) * 0.9 + 0.25 * (z + 60.0 - drop)
     behind = torch.where(x > -30 * sx, (y - 30.0 * sy + 0.25 * (x + 30 * sx)), torch.full_like(y, -50.0))
     lower = -smooth_min(-face * 0.85, -torch.maximum(left_end, behind) * 0.9, 40.0)

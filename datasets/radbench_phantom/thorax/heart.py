@@ -31,7 +31,7 @@ CHAMBERS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]
     "right ventricle": ((-28.0, -55.0, 10.0), (46.0, 27.0, 31.0), True),
     "right atrium": ((-18.0, -30.0, -16.0), (38.0, 32.0, 27.0), False),
     "left atrium": ((6.0, 2.0, 3.0), (23.0, 19.0, 33.0), False),
-    "left auricle": ((12.0, -24.0, 34.0), (17.0, 14.0, 11.0), False),
+    "left auricle": ((16.0, -24.0, 32.0), (20.0, 15.0, 12.0), False),
     "right auricle": ((4.0, -50.0, -14.0), (16.0, 13.0, 15.0), False),
     "outflow": ((4.0, -55.0, 20.0), (30.0, 15.0, 16.0), False),
 }
