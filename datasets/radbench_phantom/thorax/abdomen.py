@@ -124,12 +124,12 @@ def _paint_stomach(thorax: Thorax, canvas: Canvas, box: Box, free: Tensor) -> No
     if thorax.config.upright:
         top = min(float(middle[0]) + 40.0 * size, dome - 4.0) - 4.0
         level = top - gas - z
-        spot, radii = (top - gas, middle[1] + aside[0], middle[2] + aside[1]), (gas, 34 * wide[0], 33 * wide[1])
+        seat, radii = (top - gas, middle[1] + aside[0], middle[2] + aside[1]), (gas, 34 * wide[0], 33 * wide[1])
     else:
         front = float(middle[1]) - 36.0 * size
         level = y - (front + 0.8 * gas)
-        spot, radii = (middle[0] + aside[0], front + 0.8 * gas, middle[2] + aside[1]), (38 * wide[0], gas, 33 * wide[1])
-    round_ = ellipsoid(at, np.array(spot), 1.05 * np.maximum(radii, 2.0))
+        seat, radii = (middle[0] + aside[0], front + 0.8 * gas, middle[2] + aside[1]), (38 * wide[0], gas, 33 * wide[1])
+    round_ = ellipsoid(at, np.array(seat), 1.05 * np.maximum(radii, 2.0))
     # The bubble fills a rounded hollow of the wall, not its corners.
     hollow = -smooth_min(-stomach - 4.0, -round_, 9.0)
     canvas.paint(box, torch.maximum(hollow, level), -985.0, Anatomy.STOMACH_GAS)
