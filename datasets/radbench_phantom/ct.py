@@ -23,7 +23,7 @@ from radbench_phantom.thorax.labels import BONE_LABELS, FINDINGS, LUNG_LABELS, A
 if TYPE_CHECKING:
     from radbench_phantom.thorax.patient import Thorax, Volume
 
-GENERATOR = 2
+GENERATOR = 3
 """Raised whenever the voxels of a case change; part of every case's digest and of the cache's names."""
 
 _SOURCE = "assumed: about what ChestX-ray14 and LIDC-IDRI hold, rare ones raised"

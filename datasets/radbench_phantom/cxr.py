@@ -22,7 +22,7 @@ from radbench_phantom.thorax.labels import FINDINGS
 if TYPE_CHECKING:
     from radbench_phantom.thorax.patient import Thorax, Volume
 
-GENERATOR = 2
+GENERATOR = 3
 """Raised whenever the pixels of a case change though the thorax does not; part of every case's digest."""
 
 _IMAGES = ("image", "lung_image", "bone_image", "soft_tissue_image")
@@ -51,7 +51,7 @@ class PhantomCxr:
 
     def __init__(self, config: PhantomCxrConfig | None = None) -> None:
         self.config = config or self.Config()
-        self._options = self.config.of_pixels()
+        self._options: dict[str, dict[str, Any]] = {}
 
     def manifest(self) -> list[CaseEntry]:
         """List the cases, one a patient, without rendering any."""
@@ -79,7 +79,8 @@ class PhantomCxr:
         from radbench_phantom.cxr_looks import look_of
         from radbench_phantom.thorax.patient import PREVALENCE, ThoraxConfig, thorax_patient
 
-        c, index = self.config, self._index(case_id)
+        index = self._index(case_id)
+        c = self.config.of_patient(index)
         look = None if c.look == "plain" else look_of(c, index)
         thorax = thorax_patient(
             c.seed,
@@ -119,13 +120,14 @@ class PhantomCxr:
         from radbench_phantom.cxr_film import FIELD
         from radbench_phantom.cxr_looks import look_of
 
-        thorax, c = self.thorax(case_id), self.config
+        index = self._index(case_id)
+        thorax, c = self.thorax(case_id), self.config.of_patient(index)
         made = self._made(case_id, thorax)
         levels = {name: torch.from_numpy(made[name].astype(np.float32) / np.float32(LEVELS))[None] for name in _IMAGES}
         eager: dict[str, Any] = {name: torch.from_numpy(made[name])[None] for name in _MASKS}
         eager |= {name: levels[name] for name in _IMAGES[1:]}
         eager["findings"] = torch.tensor([float(v) for v in thorax.present.values()])
-        look = None if c.look == "plain" else look_of(c, self._index(case_id))
+        look = None if c.look == "plain" else look_of(c, index)
         eager["view_pose"] = Pose(*c.pose) if look is None else Pose(180.0 if look.view == "AP" else 0.0, look.tilt_deg)
         extent = [thorax.traits.fov_mm * part for part in ((1.0, 1.0, 1.0) if look is None else FIELD)]
         return Case(
@@ -151,7 +153,8 @@ class PhantomCxr:
 
     def _made(self, case_id: str, thorax: Thorax) -> Arrays:
         """Return a case's images and masks from the cache, or make them and keep them there."""
-        name = self._digest(self._index(case_id))
+        index = self._index(case_id)
+        config, name = self.config.of_patient(index), self._digest(index)
         keys = (*_IMAGES, *_MASKS, "spacing")
         found = recall(name, keys) if self.config.cache else None
         if found is not None:
@@ -162,8 +165,8 @@ class PhantomCxr:
         from radbench_phantom.cxr_radiograph import radiograph_of
 
         with torch.no_grad():
-            picture = radiograph_of if self.config.look == "plain" else film_of
-            made = picture(self._rendered(thorax), self.config, self._index(case_id))
+            picture = radiograph_of if config.look == "plain" else film_of
+            made = picture(self._rendered(thorax, config), config, index)
         arrays: Arrays = {k: (v * LEVELS).round().numpy().astype(np.uint16) for k, v in made.images.items()}
         arrays |= {k: v.numpy() for k, v in made.masks.items()}
         arrays["spacing"] = np.asarray(made.spacing_mm, dtype=np.float64)
@@ -180,11 +183,12 @@ class PhantomCxr:
         Raises:
             CaseError: there is no such case.
         """
-        name = f"{self._digest(self._index(case_id))}-volume"
+        index = self._index(case_id)
+        name = f"{self._digest(index)}-volume"
         found = recall(name, _VOLUMES) if self.config.cache else None
         if found is not None:
             return found
-        volume = self._rendered(self.thorax(case_id))
+        volume = self._rendered(self.thorax(case_id), self.config.of_patient(index))
         arrays: Arrays = {
             "volume_hu": volume.hu.numpy().astype(np.int16),
             "bone_volume": volume.bone_mask.numpy(),
@@ -193,10 +197,11 @@ class PhantomCxr:
             remember(name, arrays)
         return arrays
 
-    def _rendered(self, thorax: Thorax) -> Volume:
+    @staticmethod
+    def _rendered(thorax: Thorax, config: PhantomCxrConfig) -> Volume:
         from radbench_phantom.cxr_film import render_for_film
 
-        return thorax.render(self.config.grid) if self.config.look == "plain" else render_for_film(thorax, self.config)
+        return thorax.render(config.grid) if config.look == "plain" else render_for_film(thorax, config)
 
     def _index(self, case_id: str) -> int:
         index = int(case_id[1:]) if case_id[:1] == "p" and case_id[1:].isdecimal() else -1
@@ -207,7 +212,10 @@ class PhantomCxr:
         return index
 
     def _digest(self, index: int) -> str:
-        made_of = {"generator": GENERATOR, "thorax": THORAX, "patient": index, **self._options}
+        look = self.config.of_patient(index)
+        if look.look not in self._options:
+            self._options[look.look] = look.of_pixels()
+        made_of = {"generator": GENERATOR, "thorax": THORAX, "patient": index, **self._options[look.look]}
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
 

@@ -6,10 +6,16 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
 from pydantic import field_validator, model_validator
 
 from radbench.contracts.config import Config, param
 from radbench_phantom.splits import checked_prevalence, checked_split
+
+PLAIN_SHARE = 1 / 3
+"""Share of ``look=mixed`` that is plain."""
+
+_MIXED = 65
 
 LEVELS = 65535
 """Steps of grey from 0 to 1 in the images, as a detector of 16 bits has them."""
@@ -24,7 +30,7 @@ class PhantomCxrConfig(Config):
     }
 
     seed: int = param(0, "Seed of all patients. A patient is in the same split of phantom-ct.", source="assumed", ge=0)
-    patients: int = param(40, "Number of patients, over all splits.", source="assumed", ge=1)
+    patients: int = param(160, "Number of patients, over all splits.", source="assumed", ge=1)
     split: tuple[float, float, float] = param(
         (0.6, 0.2, 0.2),
         "Fractions of the patients in train, validation and test; multiples of 0.05.",
@@ -34,12 +40,13 @@ class PhantomCxrConfig(Config):
     grid: tuple[int, int, int] = param(
         (128, 128, 128), "Voxels of the volume along z, y, x, over the patient's field of view.", source="assumed"
     )
-    look: Literal["plain", "stand", "bedside", "hospital"] = param(
+    look: Literal["plain", "stand", "bedside", "hospital", "mixed"] = param(
         "plain",
         "Whose pictures they look like. plain: what the fields below say, alike for all. stand: PA at a chest stand; "
-        "bedside: AP, lying or sitting; hospital: some of each. There view, frame, beam, processing, edges and markers "
-        "are drawn by patient, except what is set below to other than its default, and physics=ct2xray, "
-        "spectrum=chest, frame=lungs, display=film and grid=192,96,192 unless set.",
+        "bedside: AP, lying or sitting; hospital: half of each; mixed: a third plain, the others as hospital. Of a "
+        "hospital, view, frame, beam, processing, edges and markers are drawn by patient, except what is set below to "
+        "other than its default, and physics=ct2xray, spectrum=chest, frame=lungs, display=film and grid=192,96,192 "
+        "unless set.",
         source="assumed; greys, views and marks after hannover-cxr, covid-cxr-lungs and ChestX-ray14",
     )
     lung_area: Literal["any", "field", "clear"] = param(
@@ -129,7 +136,7 @@ class PhantomCxrConfig(Config):
     @model_validator(mode="before")
     @classmethod
     def _as_it_looks(cls, values: Any) -> Any:
-        if isinstance(values, Mapping) and values.get("look", "plain") != "plain":
+        if isinstance(values, Mapping) and values.get("look", "plain") not in ("plain", "mixed"):
             own = {
                 "physics": "ct2xray",
                 "spectrum": "chest",
@@ -159,6 +166,10 @@ class PhantomCxrConfig(Config):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.look == "mixed":
+            for look in ("plain", "hospital"):
+                self._looking(look)
+            return self
         if not all(math.isfinite(a) and abs(a) <= 45 for a in self.pose):
             raise ValueError(f"pose must be two angles from -45 to 45 degrees; got {self.pose}")
         if self.look != "plain" and (self.physics == "drr" or self.display == "paper"):
@@ -175,6 +186,16 @@ class PhantomCxrConfig(Config):
         if self.bone_hu_max is not None and self.bone_hu_max <= self.bone_hu_min:
             raise ValueError(f"bone_hu_max={self.bone_hu_max:g} must be above bone_hu_min={self.bone_hu_min:g}")
         return self
+
+    def of_patient(self, index: int) -> Self:
+        """Return what holds for one patient: itself, or of ``look=mixed`` the look that the patient's number draws."""
+        if self.look != "mixed":
+            return self
+        plain = np.random.default_rng((_MIXED, self.seed, index)).random() < PLAIN_SHARE
+        return self._looking("plain" if plain else "hospital")
+
+    def _looking(self, look: str) -> Self:
+        return type(self).model_validate(self.model_dump(exclude_unset=True) | {"look": look})
 
     def of_pixels(self) -> dict[str, Any]:
         """Return the fields that change a case's pixels or targets."""

@@ -275,3 +275,17 @@ def test_nodules_of_patients_in_bed_are_still_seen():
         targets = data.load(case_id).targets
         assert targets["nodule_mask"].any()
         assert not (targets["nodule_mask"] & ~targets["lung_mask"]).any()
+
+
+def test_a_mixed_case_is_the_plain_or_the_hospital_case_of_its_patient():
+    kinds = {look: PhantomCxr(PhantomCxr.Config(look=look, patients=60)) for look in ("plain", "hospital", "mixed")}
+    digests = {look: [e.digest for e in data.manifest()] for look, data in kinds.items()}
+    plain = [m == p for m, p in zip(digests["mixed"], digests["plain"], strict=True)]
+    hospital = [m == h for m, h in zip(digests["mixed"], digests["hospital"], strict=True)]
+    assert all(p != h for p, h in zip(plain, hospital, strict=True))
+    assert 10 <= sum(plain) <= 30
+
+
+def test_a_mixed_look_refuses_what_one_of_its_looks_refuses():
+    with pytest.raises(ValueError, match="frontal view"):
+        PhantomCxr.Config(look="mixed", pose=(5.0, 0.0), physics="ct2xray")
