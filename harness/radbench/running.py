@@ -157,7 +157,9 @@ def _run_session(session: Session, options: Options) -> Outcome:
             executor = _preparers(session, options)
             prepare(session.preparations, executor, session.reporter, session.not_prepared)
             executor.close()
-        executor = _executor(session, options, devices, min(jobs, len(steps))) if steps else None
+        # Trainings share no processor: more workers would only wait.
+        alone = devices == ["cpu"] and all(step.kind == "fit" for step in steps)
+        executor = _executor(session, options, devices, 1 if alone else min(jobs, len(steps))) if steps else None
         return session.run(executor)
     finally:
         if executor is not None:

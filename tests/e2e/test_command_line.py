@@ -108,6 +108,8 @@ def test_info_says_where_every_setting_comes_from(bench):
     ("words", "told"),
     [
         (("run", "-e", "clahee", "-t", "grabcut"), "did you mean 'clahe'?"),
+        (("train", "clahe"), "'clahe' does not train"),
+        (("train", "lung-unet[trained_on=a]", "-d", "b"), "both say what to learn from"),
         (("run", "-e", "clahe", "-t", "grabcat"), "did you mean 'grabcut'?"),
         (("run", "-e", "clahe[clip=1]", "-t", "grabcut"), "has no field 'clip': did you mean 'clip_limit'?"),
         (("run", "-e", "clahe[clip_limit=much]", "-t", "grabcut"), "field 'clip_limit'"),
@@ -237,6 +239,53 @@ def test_enhanced_dicom_is_a_derived_object(bench):
     assert derived.SourceImageSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
     expected = radbench.enhance("clahe", read_image(file).image[None]).image[0]
     assert torch.allclose(read_image(bench.folder / "derived.dcm").image, expected, atol=1e-4)
+
+
+# train ---------------------------------------------------------------------------------------------------------
+
+
+LEARNING = str(Path(__file__).resolve().parents[1] / "harness" / "engine" / "learning_plugin.py")
+
+
+@pytest.fixture(scope="module")
+def trained(bench):
+    return bench("train", "pupil", "-d", "ramps[train=3]", "--plugin", LEARNING, "--jobs", "1")
+
+
+def test_train_says_what_it_learns_from_how_long_it_takes_and_where_the_curve_lies(trained, bench):
+    assert "pupil is not trained yet: learning from ramps[train=3] (3 + 2 cases) comes first" in trained.stderr
+    assert "training takes about 1 min 30 s on this machine" in trained.stderr
+    curve = re.search(r"best [\d.]+ in epoch \d of 2: (.*)", trained.stdout)[1]
+    assert Path(curve).read_text().startswith("epoch,train_loss")
+    assert "pretrained: a good school" in trained.stdout
+
+
+def test_enhance_uses_what_was_trained_and_trains_what_was_not(trained, bench, radiographs):
+    words = ("--plugin", LEARNING)
+    stored = bench("enhance", "pupil[trained_on=ramps[train=3]]", "radiographs/r0.png", "p0.png", *words)
+    assert "trained" not in stored.stderr
+    fresh = bench("enhance", "pupil", "radiographs/r0.png", "p1.png", *words)
+    assert "pupil is not trained yet: learning from ramps (4 + 2 cases) comes first" in fresh.stderr
+    again = bench("train", "pupil", *words)
+    assert "pupil: trained already on ramps (4 + 2 cases)" in again.stdout
+    failed = bench("enhance", "pupil[fails=raises]", "radiographs/r0.png", "p2.png", *words, status=1)
+    assert "cannot be trained (error): RuntimeError: no convergence" in failed.stderr
+    journal = bench.folder / re.search(r"the traceback is in (.*)", failed.stderr)[1]
+    assert "Traceback" in journal.read_text()
+
+
+def test_train_ends_with_status_1_where_a_training_failed(bench):
+    failed = bench("train", "pupil[fails=raises]", "--plugin", LEARNING, "--jobs", "1", status=1)
+    assert "failed: pupil[fails=raises] (error): RuntimeError: no convergence" in failed.stderr
+    assert "Traceback" in (bench.folder / re.search(r"tracebacks: (.*);", failed.stderr)[1]).read_text()
+
+
+def test_list_and_info_say_who_learns_and_what_from(bench):
+    listed = json.loads(bench("list", "enhancers", "--json", "--plugin", LEARNING).stdout)
+    assert {e["name"]: e["trainable"] for e in listed}["pupil"]
+    assert not {e["name"]: e["trainable"] for e in listed}["clahe"]
+    assert re.search(r"pupil .*\(learns\)", bench("list", "enhancers", "--plugin", LEARNING).stdout)
+    assert "learns from: ramps" in bench("info", "pupil", "--plugin", LEARNING).stdout
 
 
 # data ----------------------------------------------------------------------------------------------------------

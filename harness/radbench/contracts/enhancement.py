@@ -49,7 +49,8 @@ class FitContext:
     Attributes:
         device: where tensors belong ("cpu", "cuda:0").
         seed: the only source of randomness.
-        workdir: a folder kept between attempts, for checkpoints.
+        workdir: a folder kept between attempts, for checkpoints. Once the training has ended, tables (``*.csv``) are
+            kept beside the weights and the rest is removed.
         progress: called with (done, total, text) whenever something was finished; it also tells the harness
             that the step is alive.
         validation: cases to choose the best weights by; never seen in training.
@@ -78,7 +79,13 @@ class Enhancer(Protocol):
 
 
 class TrainableEnhancer(Enhancer, Protocol):
-    """An enhancer that learns; its configuration names what from (``trained_on``)."""
+    """An enhancer that learns; its configuration names what from (``trained_on``).
+
+    Optional attributes: ``estimate(cases, context) -> float``, about how many seconds :meth:`fit` with the same
+    arguments will take (called before it, on an object and with a work folder of its own, and told to the user);
+    ``facts() -> Mapping[str, str]``, what else is to be known of the weights after :meth:`fit` (``pretrained``, the
+    name of pretrained weights that were used, or "false", fills the leaderboard's column).
+    """
 
     def fit(self, cases: Sequence[Case], context: FitContext) -> None:
         """Learn from the cases."""

@@ -60,9 +60,11 @@ def fit(
         if store.has_weights(key):
             return
         workdir = store.weights_folder(key) / "checkpoints"
-        resumed = workdir.is_dir() and any(workdir.iterdir())
         workdir.mkdir(parents=True, exist_ok=True)
-        clock = _Clock(workdir / "seconds.json")
+        file = workdir / "seconds.json"
+        # A killed attempt that kept nothing of use is no part of this training.
+        resumed = any(found != file and found.suffix != ".csv" for found in workdir.iterdir())
+        clock = _Clock(file, resumed)
 
         def progress(done: int, total: int, text: str) -> None:
             clock.tick()
@@ -139,10 +141,10 @@ def _own_facts(enhancer: LoadedEnhancer) -> Mapping[str, Any]:
 class _Clock:
     """Counts the seconds of a training over all its attempts."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, resumed: bool) -> None:
         self.file = file
         try:
-            self.before = float(json.loads(file.read_text()))
+            self.before = float(json.loads(file.read_text())) if resumed else 0.0
         except (OSError, ValueError, TypeError):
             self.before = 0.0
         self.start()
