@@ -82,7 +82,7 @@ class Progress:
             self.bar = Bar(*columns, console=Console(stderr=True), transient=True)
             self.bar.start()
             self.task = self.bar.add_task("", total=self.total)
-        done, total = (self.done, self.total) if done is None else (done, total or None)
+        done, total = (self.done, self.total) if done is None else (done, total or 1)
         self.bar.update(self.task, completed=done, total=total, description=text.replace("[", r"\["))
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import platform
 import shutil
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from radbench.contracts.atomic import replace_file
 from radbench.contracts.case import Case
@@ -47,7 +50,7 @@ def fit(
         threads: of the processor. Their number decides how sums are rounded, and so the weights' last bits: it must be
             the same for every training on a machine.
         load: gives a case that the enhancer may keep and change.
-        tell: of the "estimate", of "progress".
+        tell: of the "estimate", of "progress", of each "warning".
 
     Raises:
         Exception: whatever the enhancer raises.
@@ -81,7 +84,8 @@ def fit(
             seed_everything(step.seed, "fit")
             enhancer = _built(resolved)
             clock.start()
-            enhancer.object.fit(cases["train"], context)
+            with _said_aloud(tell):
+                enhancer.object.fit(cases["train"], context)
         finally:
             torch.set_num_threads(1)
         facts = {
@@ -126,6 +130,32 @@ def _estimate(
         # What is really wrong, the training will meet, too.
         facts["message"] = message_of(e)
     tell("estimate", **facts)
+
+
+@contextmanager
+def _said_aloud(tell: Tell) -> Iterator[None]:
+    """Tell of a plugin's warnings (of features that are not pretrained, of a damaged checkpoint), each once."""
+    told: set[str] = set()
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        # Those of torch are about its insides; the log has them.
+        if issubclass(category, UserWarning) and "torch" not in Path(filename).parts and str(message) not in told:
+            told.add(str(message))
+            tell("warning", message=str(message))
+        else:
+            sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _own_facts(enhancer: LoadedEnhancer) -> Mapping[str, Any]:

@@ -243,6 +243,8 @@ class Session:
                 self.reporter.within(facts["done"], facts["total"], text)
             else:
                 self.reporter.advance(0, f"{text} {facts['done']}/{facts['total']}")
+        elif event.name == "warning":
+            self.reporter.note(f"{step.label}: {facts['message']}")
         elif event.name == "estimate":
             self.reporter.note(f"{self.trainings[str(step.fit_key)].name}: {_expected(facts)}")
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+import warnings
 
 import torch
 from torch import nn
@@ -53,7 +54,7 @@ class Pupil(nn.Module):
         epochs: int = param(2, "of training", source="assumed")
         delay: float = param(0.0, "seconds to augment a batch", source="assumed")
         estimating: str = param("draws", "draws, raises or none", source="assumed")
-        fails: str = param("", "raises: in fit; facts: says something else than facts", source="assumed")
+        fails: str = param("", "raises: in fit; warns: twice; facts: says something else than facts", source="assumed")
 
     def __init__(self, config):
         super().__init__()
@@ -76,6 +77,8 @@ class Pupil(nn.Module):
 
         if self.config.fails == "raises":
             raise RuntimeError("no convergence")
+        for _ in range(2 if self.config.fails == "warns" else 0):
+            warnings.warn("these features are random", stacklevel=2)
         self.network = self._network(int(torch.randint(0, 1000, ())))
         train, validation = (
             samples_from_cases(c, targets=["lung_image"], size=(16, 16)) for c in (cases, context.validation)

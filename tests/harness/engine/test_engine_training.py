@@ -207,6 +207,11 @@ def test_an_estimate_that_fails_is_told_and_the_training_goes_on(train):
     assert "no clock" in note
 
 
+def test_a_warning_of_the_training_is_said_aloud_once(train):
+    notes = train("pupil[fails=warns]").told.notes
+    assert [n for n in notes if "random" in n] == ["train pupil[fails=warns] on ramps: these features are random"]
+
+
 # failures ------------------------------------------------------------------------------------------------------
 
 

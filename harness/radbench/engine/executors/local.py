@@ -32,7 +32,7 @@ class Event:
 
     Attributes:
         step: the number of the step.
-        name: "case", "enhanced", "scored", "failure", "estimate", "progress", "done", "error", "fatal", or
+        name: "case", "enhanced", "scored", "failure", "estimate", "warning", "progress", "done", "error", "fatal", or
             "lost" for a worker that died, was silent for too long or took too much memory.
         facts: by event.
     """
