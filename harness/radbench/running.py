@@ -89,12 +89,13 @@ def run_plan(registry: Registry, plan: Plan, options: Options, reporter: Reporte
     from radbench.leaderboard.view import git_commit, journal_run, write_leaderboard, write_what_there_is
 
     started = time.monotonic()
+    devices = pick_devices(options.device)  # before anything is written: a wrong device leaves no folder
     with _opened(plan, options) as folder:
         journal_run(folder, plan, git_commit())
         listeners = _Listeners(registry, folder, reporter)
         session = Session(plan, folder, Store(cache_folder()), reporter, listeners, options.retry_failed)
         try:
-            outcome = _run_session(session, options)
+            outcome = _run_session(session, options, devices)
         except BaseException:
             write_what_there_is(folder)
             raise
@@ -118,13 +119,14 @@ def train_plan(plan: TrainingPlan, options: Options, reporter: Reporter) -> Fini
     """Train what is not trained yet; what failed in this folder before is tried again.
 
     Raises:
-        UsageError: the folder cannot be used.
+        UsageError: the folder or the device cannot be used.
         RunAbortedError: the machine stopped it (disk full); what is learnt so far is kept.
     """
+    devices = pick_devices(options.device)
     with _opened(plan, options) as folder:
         folder.record("training", plan=plan.digest, request=vars(plan.request))
         session = Session(plan, folder, Store(cache_folder()), reporter, _Nobody(), retry_failed=True)
-        _run_session(session, options)
+        _run_session(session, options, devices)
         found = session.trained()
         for one in found:
             facts = {"error": one.error, "fresh": one.fresh, "weights": one.folder, **one.facts}
@@ -144,8 +146,7 @@ def _opened(plan: Plan | TrainingPlan, options: Options) -> Iterator[RunFolder]:
         folder.close()
 
 
-def _run_session(session: Session, options: Options) -> Outcome:
-    devices = pick_devices(options.device)
+def _run_session(session: Session, options: Options, devices: list[str]) -> Outcome:
     jobs = options.jobs or (len(devices) if devices != ["cpu"] else os.cpu_count() or 1)
     steps = session.prepare(jobs)
     session.announce()
