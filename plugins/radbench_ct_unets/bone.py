@@ -43,6 +43,7 @@ class BoneUnet(nn.Module):
         super().__init__()
         self.config = config
         self.extraction = unet(config, "tanh", seed=0)
+        self.pretrained = ""
 
     def fingerprint(self) -> str | None:
         """Return the digest of the file of VGG-16's weights, where one is given."""
@@ -70,6 +71,10 @@ class BoneUnet(nn.Module):
             augment=job.augment,
             name="bone extraction",
         )
+
+    def facts(self) -> dict[str, str]:
+        """Return what the perceptual loss compared with, after :meth:`fit`: VGG-16's weights, or "false"."""
+        return {"pretrained": self.pretrained} if self.pretrained else {}
 
     def estimate(self, cases: Sequence[Case], context: FitContext) -> float:
         """Return about how many seconds :meth:`fit` will take, from a few timed steps on the first cases."""
@@ -100,6 +105,7 @@ class BoneUnet(nn.Module):
         if config.loss == "l1":
             return L1("bone_image")
         found = vgg_features(pretrained=config.pretrained, weights=config.vgg_weights or None)
+        self.pretrained = found.pretrained
         return Perceptual("bone_image", found.network.to(device))
 
     def _samples(self, cases: Sequence[Case]) -> TensorSamples:

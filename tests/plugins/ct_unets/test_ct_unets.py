@@ -181,6 +181,13 @@ def test_broad_augmentation_and_random_perceptual_features_train(context):
     with pytest.warns(UserWarning, match="random VGG-16 features"):
         enhancer.fit(cases(2), context)
     assert not torch.equal(before["extraction.head.weight"], enhancer.state_dict()["extraction.head.weight"])
+    assert enhancer.facts() == {"pretrained": "false"}
+
+
+def test_l1_has_no_pretrained_part(context):
+    enhancer = BoneUnet(BONE.model_copy(update={"epochs": 1}))
+    enhancer.fit(cases(2), context)
+    assert enhancer.facts() == {}
 
 
 def test_a_file_of_vgg_weights_that_is_not_there_is_an_error(context):
