@@ -83,7 +83,7 @@ class BoneUnet(nn.Module):
 
     def _job(self, device: str) -> Job:
         config = self.config
-        moved = augmentation(config, _MOVES, _LOOKS)
+        moved = augmentation(config.augmentation, _MOVES, _LOOKS)
         return Job(
             self._loss(device),
             options(config, config.epochs, config.learning_rate),

@@ -82,7 +82,7 @@ class LungUnet(nn.Module):
 
     def _segmentation_job(self) -> Job:
         config = self.config
-        moved = augmentation(config, _SEGMENTATION_MOVES, AppearanceOptions())
+        moved = augmentation(config.segmentation_augmentation, _SEGMENTATION_MOVES, AppearanceOptions())
         return Job(
             WeightedBCE("lung_mask", config.positive_weight, config.dice_weight),
             options(config, config.segmentation_epochs, config.segmentation_rate),
@@ -91,7 +91,7 @@ class LungUnet(nn.Module):
 
     def _extraction_job(self) -> Job:
         config = self.config
-        moved = augmentation(config, _EXTRACTION_MOVES, AppearanceOptions())
+        moved = augmentation(config.extraction_augmentation, _EXTRACTION_MOVES, AppearanceOptions())
         # The target is on [0,1]: the air around the lungs, most of it, lies where the tangent is steep. At its foot,
         # -1, a network that once gave nothing but air would stay there.
         return Job(

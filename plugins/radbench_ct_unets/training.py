@@ -16,7 +16,7 @@ from radbench.learn.geometry import GeometryOptions
 from radbench.learn.losses import Loss
 from radbench.learn.options import FitOptions
 from radbench.learn.unet import UNet, UNetConfig
-from radbench_ct_unets.config import UnetConfig
+from radbench_ct_unets.config import Augmentations, UnetConfig
 
 if TYPE_CHECKING:
     from radbench.contracts.enhancement import FitContext
@@ -106,11 +106,11 @@ class Job:
         ).seconds
 
 
-def augmentation(config: UnetConfig, paper: GeometryOptions, looks: AppearanceOptions) -> Augmentation:
+def augmentation(kind: Augmentations, paper: GeometryOptions, looks: AppearanceOptions) -> Augmentation:
     """Return the paper's augmentation, none, or a broader one."""
-    if config.augmentation == "none":
+    if kind == "none":
         return Augmentation()
-    if config.augmentation == "paper":
+    if kind == "paper":
         return Augmentation(paper, looks)
     wide = replace(
         paper,

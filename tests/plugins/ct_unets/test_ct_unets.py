@@ -12,9 +12,11 @@ from radbench_ct_unets.config import BoneUnetConfig, LungUnetConfig
 from radbench_ct_unets.lung import LungUnet
 from radbench_ct_unets.plugin import radbench_enhancers
 
-TINY = {"size": 32, "first_filters": 8, "depth": 2, "schedule": "cosine", "augmentation": "none"}
+TINY = {"size": 32, "first_filters": 8, "depth": 2, "schedule": "cosine"}
 LUNG = LungUnetConfig(
     **TINY,
+    segmentation_augmentation="none",
+    extraction_augmentation="none",
     batch_size=4,
     clahe_kernel=8,
     positive_weight=3.0,
@@ -24,7 +26,7 @@ LUNG = LungUnetConfig(
     segmentation_rate=1e-2,
     extraction_rate=1e-2,
 )
-BONE = BoneUnetConfig(**TINY, batch_size=4, epochs=20, learning_rate=1e-2, loss="l1")
+BONE = BoneUnetConfig(**TINY, augmentation="none", batch_size=4, epochs=20, learning_rate=1e-2, loss="l1")
 
 
 @pytest.fixture(autouse=True)
@@ -155,7 +157,8 @@ def test_an_estimate_comes_before_and_changes_nothing(kind, config, context):
 
 
 def test_a_second_attempt_in_the_same_folder_ends_the_same(context):
-    short = LUNG.model_copy(update={"segmentation_epochs": 2, "extraction_epochs": 2, "augmentation": "broad"})
+    broad = {"segmentation_augmentation": "broad", "extraction_augmentation": "paper"}
+    short = LUNG.model_copy(update={"segmentation_epochs": 2, "extraction_epochs": 2, **broad})
     states = []
     for _ in range(2):
         enhancer = LungUnet(short)
