@@ -91,8 +91,8 @@ class LungUnetConfig(UnetConfig):
             **_QUICK,
             "clahe_kernel": 10,
             "segmentation_augmentation": "broad",
-            "segmentation_epochs": 60,
-            "extraction_epochs": 90,
+            "segmentation_epochs": 90,
+            "extraction_epochs": 150,
             "segmentation_rate": 2e-3,
             "extraction_rate": 2e-3,
         },
@@ -119,6 +119,6 @@ class BoneUnetConfig(UnetConfig):
     learning_rate: float = param(1e-3, "of Adam", source=f"{_BONE} §2.3.2", gt=0.0)
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "quick": {**_QUICK, "pretrained": False, "epochs": 90, "learning_rate": 2e-3},
+        "quick": {**_QUICK, "pretrained": False, "epochs": 150, "learning_rate": 2e-3},
         "paper": {},
     }

@@ -24,6 +24,7 @@ _NUMERIC = (
     "scikit-image",
     "scikit-learn",
     "scipy",
+    "timm",
     "torch",
     "torchvision",
 )

@@ -62,13 +62,15 @@ def estimate(
     score: Loss | None = None,
     augment: Augment | None = None,
     timed_steps: int = 3,
+    timed_seconds: float = 1.0,
     train_size: int | None = None,
     validation_size: int | None = None,
 ) -> Estimate:
     """Time a few steps after one that warms up; the network, its device and all random states stay as they are.
 
-    Args: as :func:`radbench.learn.fit` takes them; and ``timed_steps``, how many steps to time, the median of which
-        counts; ``train_size`` and ``validation_size``, how many samples there will be where only some are at hand.
+    Args: as :func:`radbench.learn.fit` takes them; and ``timed_steps`` and ``timed_seconds``, how many steps to time
+        at least, and for how long (short ones vary), the median of which counts; ``train_size`` and
+        ``validation_size``, how many samples there will be where only some are at hand.
 
     Raises:
         TrainingError: one sample alone is too large for the memory.
@@ -84,7 +86,10 @@ def estimate(
         size = options.batch_size
         places = [i % len(train) for i in range(size)]
         _timed(training, places, device)
-        seconds = sorted(_timed(training, places, device) for _ in range(timed_steps))
+        seconds: list[float] = []
+        while len(seconds) < timed_steps or sum(seconds) < timed_seconds:
+            seconds.append(_timed(training, places, device))
+        seconds.sort()
         validating = _timed_validation(training, size, device, validation_size)
         flops = _flops(training, places[:1])
     restore_random_states(device, states)
@@ -108,11 +113,14 @@ def _timed_validation(training: Training, size: int, device: torch.device, n: in
     n = len(training.validation) if n is None else n
     few = list(range(min(size, len(training.validation))))
     training.network.eval()
-    started = time.perf_counter()
-    with torch.no_grad():
-        training.scores(training.validation, few, training.at.micro_batch)
-    _wait(device)
-    return (time.perf_counter() - started) * n / len(few)
+    took = 0.0
+    for _ in range(2):  # the first warms up
+        started = time.perf_counter()
+        with torch.no_grad():
+            training.scores(training.validation, few, training.at.micro_batch)
+        _wait(device)
+        took = time.perf_counter() - started
+    return took * n / len(few)
 
 
 def _flops(training: Training, places: list[int]) -> float:
