@@ -119,6 +119,6 @@ class BoneUnetConfig(UnetConfig):
     learning_rate: float = param(1e-3, "of Adam", source=f"{_BONE} §2.3.2", gt=0.0)
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "quick": {**_QUICK, "pretrained": False, "epochs": 150, "learning_rate": 2e-3},
+        "quick": {**_QUICK, "pretrained": False, "epochs": 75, "learning_rate": 2e-3},
         "paper": {},
     }

@@ -73,6 +73,8 @@ def vgg_features(
             stacklevel=2,
         )
         pretrained_as = "false"
+    # Its convolutions are faster so, on processors by 1.4.
+    network = network.to(memory_format=torch.channels_last)
     return VGGFeatures(network.eval().requires_grad_(False), pretrained_as)
 
 
