@@ -1,0 +1,79 @@
+"""Draw docs/images/ct-unets.jpg: what lung-unet and bone-unet take out of radiographs that they have not seen.
+
+``python docs/make_ct_unets_picture.py`` draws patients of the phantom's test split. Networks that are not trained yet
+are trained first, by the preset ``quick``: some fifteen minutes on two cores.
+``python docs/make_ct_unets_picture.py --of FOLDER --to FILE.png`` draws a folder's radiographs, for judging by eye.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import radbench
+from radbench.imaging import read_image
+from radbench_ct_unets.intensity import fused
+from radbench_phantom.cxr import PhantomCxr
+
+OUT = Path(__file__).resolve().parent / "images" / "ct-unets.jpg"
+TILE = 224
+PATIENTS = 4
+
+Colour = NDArray[np.uint8]
+
+
+def tile(image: torch.Tensor) -> Colour:
+    """Map ``[1,H,W]`` in [0,1] to a tile (BGR)."""
+    grey = (image[0].numpy() * 255 + 0.5).astype(np.uint8)
+    small = cv2.resize(grey, (TILE, TILE), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
+
+
+def outlined(image: torch.Tensor, found: torch.Tensor, truth: torch.Tensor | None) -> Colour:
+    """Draw the outlines of what was found (blue) and of the truth (green) over the radiograph."""
+    out = tile(image)
+    for mask, colour in ((truth, (90, 220, 90)), (found >= 0.95, (255, 200, 60))):
+        if mask is not None:
+            small = cv2.resize(mask[0].numpy().astype(np.uint8), (TILE, TILE), interpolation=cv2.INTER_NEAREST)
+            lines, _ = cv2.findContours(small, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+            cv2.drawContours(out, lines, -1, colour, 1)
+    return out
+
+
+def row(image: torch.Tensor, truth: dict[str, torch.Tensor]) -> Colour:
+    """Return one radiograph's tiles; true images stand left of the extracted ones, where there are any."""
+    lungs, bones = radbench.enhance("lung-unet", image[None]), radbench.enhance("bone-unet", image[None])
+    # As bone-unet[mode=suppress,weight=0.5] does.
+    less = fused(image[None], bones.layers["bone_image"], -0.5)
+    tiles = [outlined(image, lungs.layers["lung_mask"][0], truth.get("lung_mask"))]
+    for name, result in (("lung_image", lungs), ("bone_image", bones)):
+        tiles += [tile(truth[name])] if name in truth else []
+        tiles += [tile(result.layers[name][0]), tile(result.image[0])]
+    return np.hstack([*tiles, tile(less[0])])
+
+
+def main() -> None:
+    """Draw the picture."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--of", type=Path, help="a folder of radiographs, instead of the phantom's")
+    parser.add_argument("--to", type=Path, default=OUT, help="the picture to write")
+    given = parser.parse_args()
+    if given.of:
+        rows = [row(read_image(file).image, {}) for file in sorted(given.of.iterdir()) if file.suffix == ".png"]
+    else:
+        data = PhantomCxr(PhantomCxr.Config(look="mixed", lung_area="field"))
+        test = [entry.case_id for entry in data.manifest() if entry.split == "test"][:PATIENTS]
+        rows = [row(case.image, dict(case.targets)) for case in map(data.load, test)]
+    given.to.parent.mkdir(parents=True, exist_ok=True)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 85] if given.to.suffix == ".jpg" else []
+    cv2.imwrite(str(given.to), np.vstack(rows), quality)
+    print(f"wrote {given.to}")
+
+
+if __name__ == "__main__":
+    main()
