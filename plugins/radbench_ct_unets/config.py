@@ -72,7 +72,9 @@ class LungUnetConfig(UnetConfig):
     clahe_kernel: int = param(40, "CLAHE window, in pixels at ``size``", source=f"{_LUNG} §2.3: [40,40]", ge=2)
     clahe_clip: float = param(0.01, "CLAHE clip limit", source=f"{_LUNG} §2.3", ge=0.0, le=1.0)
     nodule_weight: float = param(30.0, "w_noduleLoss of Eq. 5; 0 is plain L1", source=f"{_LUNG} §2.3", ge=0.0)
-    weight: float = param(1.0, "w of Eq. 6: how much of the lung image is added", source="assumed", ge=0.0)
+    weight: float = param(
+        1.0, "w of Eq. 6: how much of the lung image is added", source="assumed", trains=False, ge=0.0
+    )
     positive_weight: float = param(
         19.0,
         "of lung pixels in the cross-entropy",
@@ -107,9 +109,11 @@ class BoneUnetConfig(UnetConfig):
         "paper", "broad adds cropping, turns, gamma, blur, occlusion and collimation", source=f"{_BONE} §2.3.2"
     )
     mode: Literal["enhance", "suppress"] = param(
-        "enhance", "add the bones, or take them away", source=f"{_BONE} §2.4, §1"
+        "enhance", "add the bones, or take them away", source=f"{_BONE} §2.4, §1", trains=False
     )
-    weight: float = param(1.0, "how much of the bone image is added or taken away", source="assumed", ge=0.0)
+    weight: float = param(
+        1.0, "how much of the bone image is added or taken away", source="assumed", trains=False, ge=0.0
+    )
     loss: Literal["perceptual", "l1"] = param("perceptual", "what is minimised", source=f"{_BONE} §2.3.1")
     pretrained: bool = param(
         True, "perceptual: ImageNet's weights of VGG-16; false takes random features", source=f"{_BONE} §2.3.1"

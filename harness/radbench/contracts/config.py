@@ -25,13 +25,15 @@ class Config(BaseModel):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
 
-def param(default: Any = ..., description: str = "", *, source: str, **constraints: Any) -> Any:
+def param(default: Any = ..., description: str = "", *, source: str, trains: bool = True, **constraints: Any) -> Any:
     """Declare a configuration field.
 
     Args:
         default: its value; ``...`` where one must be given.
         description: what it does, with its unit.
         source: where the default comes from: "paper ...", "code ..." or "assumed ...".
+        trains: False says of an enhancer that learns: what it learns does not depend on this field. Variants that
+            differ in such fields alone share one training.
         constraints: passed on to :func:`pydantic.Field` (``ge``, ``le``, ``gt``, ...).
 
     Raises:
@@ -39,7 +41,9 @@ def param(default: Any = ..., description: str = "", *, source: str, **constrain
     """
     if not source.startswith(SOURCES):
         raise ValueError(f"source '{source}' must start with one of {', '.join(SOURCES)}")
-    return Field(default, description=description, json_schema_extra={"source": source}, **constraints)
+    return Field(
+        default, description=description, json_schema_extra={"source": source, "trains": trains}, **constraints
+    )
 
 
 def config_of(factory: Callable[..., Any]) -> type[Config]:
@@ -82,3 +86,9 @@ def source_of(field: FieldInfo) -> str:
     """Return where a field's default comes from."""
     extra = field.json_schema_extra
     return str(extra.get("source", "assumed")) if isinstance(extra, dict) else "assumed"
+
+
+def trained_fields(config: type[BaseModel]) -> set[str]:
+    """Return the fields that what an enhancer learns may depend on: all but those declared with ``trains=False``."""
+    extras = {name: field.json_schema_extra for name, field in config.model_fields.items()}
+    return {name for name, extra in extras.items() if not (isinstance(extra, dict) and extra.get("trains") is False)}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from radbench.contracts.config import trained_fields
 from radbench.contracts.dataset import CaseEntry, check_manifest, fingerprint
 from radbench.contracts.errors import PluginError, RadbenchError, UsageError
 from radbench.engine.apply import is_class
@@ -58,9 +59,11 @@ class PlannedEnhancer:
         """Key of its weights, None where it does not train."""
         if self.trained_on is None:
             return None
+        trained = trained_fields(type(self.resolved.config))
+        config = {name: value for name, value in self._identity["config"].items() if name in trained}
         return digest(
             {
-                "fit": self._identity,
+                "fit": self._identity | {"config": config},
                 "code": code(self.ref.source),
                 "loader": self.trained_on.ref.source,
                 "seed": seed,

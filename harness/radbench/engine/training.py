@@ -149,13 +149,21 @@ def plan_trainings(registry: Registry, request: Request) -> TrainingPlan:
         if reason := why_no_training(enhancer):
             raise UsageError(reason)
     wanted = (Training(e, seed, request.precision) for seed in dict.fromkeys(request.seeds) for e in enhancers)
-    return TrainingPlan(request, tuple({t.key: t for t in wanted}.values()))
+    return TrainingPlan(request, tuple(_once(wanted)))
 
 
 def trainings_of(pairs: Iterable[Pair]) -> list[Training]:
     """Return what pairs need trained, each training once."""
     wanted = (Training(p.enhancer, p.seed, p.precision) for p in pairs if p.enhancer.trained_on is not None)
-    return list({t.key: t for t in wanted}.values())
+    return _once(wanted)
+
+
+def _once(trainings: Iterable[Training]) -> list[Training]:
+    """Leave out trainings whose weights an earlier one gives, too."""
+    found: dict[str, Training] = {}
+    for training in trainings:
+        found.setdefault(training.key, training)
+    return list(found.values())
 
 
 def trained(store: Store, training: Training, error: dict[str, Any] | None, fresh: bool) -> Trained:

@@ -53,6 +53,7 @@ class Pupil(nn.Module):
         trained_on: str = param("ramps", "data set", source="assumed")
         epochs: int = param(2, "of training", source="assumed")
         delay: float = param(0.0, "seconds to augment a batch", source="assumed")
+        weight: float = param(1.0, "of what was learnt", source="assumed", trains=False)
         estimating: str = param("draws", "draws, raises or none", source="assumed")
         fails: str = param("", "raises: in fit; warns: twice; facts: says something else than facts", source="assumed")
 
@@ -104,4 +105,4 @@ class Pupil(nn.Module):
 
     @torch.no_grad()
     def enhance(self, images):
-        return self.network(images).clamp(0, 1)
+        return (self.config.weight * self.network(images)).clamp(0, 1)

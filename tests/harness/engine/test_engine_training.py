@@ -130,6 +130,16 @@ def test_setting_what_to_learn_from_is_the_variant_that_names_it():
     assert one.lesson == "ramps[train=3] (3 + 2 cases)"
 
 
+def test_variants_that_differ_in_what_learning_does_not_depend_on_share_one_training(train, score):
+    plan = planned("pupil,pupil[weight=0.5],pupil[epochs=3]")
+    assert [t.name for t in plan.trainings] == ["pupil", "pupil[epochs=3]"]
+    train("pupil[weight=0.25]")
+    scored = score("pupil,pupil[weight=0.5]")
+    assert "fit" not in {s.kind for s in scored.steps}
+    values = dict(zip(scored.frame.enhancer, scored.frame.value, strict=True))
+    assert values["pupil[weight=0.5]"] == pytest.approx(values["pupil"] / 2, rel=1e-5)
+
+
 def test_what_is_trained_already_is_left_as_it_is_and_told_with_its_figures(train):
     first, second = train("pupil").trained[0], train("pupil").trained[0]
     assert (first.fresh, second.fresh) == (True, False)
