@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 import radbench
 from radbench.imaging import read_image
-from radbench_ct_unets.intensity import fused
 from radbench_phantom.cxr import PhantomCxr
 
 OUT = Path(__file__).resolve().parent / "images" / "ct-unets.jpg"
@@ -48,13 +47,12 @@ def outlined(image: torch.Tensor, found: torch.Tensor, truth: torch.Tensor | Non
 def row(image: torch.Tensor, truth: dict[str, torch.Tensor]) -> Colour:
     """Return one radiograph's tiles; true images stand left of the extracted ones, where there are any."""
     lungs, bones = radbench.enhance("lung-unet", image[None]), radbench.enhance("bone-unet", image[None])
-    # As bone-unet[mode=suppress,weight=0.5] does.
-    less = fused(image[None], bones.layers["bone_image"], -0.5)
+    less = radbench.enhance("bone-unet[mode=suppress,weight=0.5]", image[None])
     tiles = [outlined(image, lungs.layers["lung_mask"][0], truth.get("lung_mask"))]
     for name, result in (("lung_image", lungs), ("bone_image", bones)):
         tiles += [tile(truth[name])] if name in truth else []
         tiles += [tile(result.layers[name][0]), tile(result.image[0])]
-    return np.hstack([*tiles, tile(less[0])])
+    return np.hstack([*tiles, tile(less.image[0])])
 
 
 def main() -> None:
