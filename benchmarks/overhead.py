@@ -30,24 +30,27 @@ def plain_loop(cases: int) -> None:
     import torch
 
     from radbench.contracts import Sample, TaskContext
-    from radbench.engine.apply import LoadedEnhancer
+    from radbench.engine.keep.store import Store
+    from radbench.engine.plan.parts import Resolver
+    from radbench.engine.plan.steps import Live
+    from radbench.engine.work.living import Living
     from radbench.registry.registry import load_registry
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     registry = load_registry()
-    resolved = registry.resolve("dataset", "phantom-lesions[patients=400]")
-    dataset = resolved.factory(resolved.config)
-    enhancers = [LoadedEnhancer(registry.resolve("enhancer", name)) for name in ENHANCERS]
-    tasks = [(r := registry.resolve("task", name)).factory(r.config) for name in TASKS]
-    context = TaskContext("cpu", 0, lambda done, total, text: None)
+    resolver, living = Resolver(registry, "quick"), Living(registry, Store(Path("unused")), "cpu")
+    dataset = resolver.part("dataset", "phantom-lesions[patients=400]").opened.dataset
+    enhancers = [living.enhancer(Live(resolver.part("enhancer", name).asked, {}, 0)) for name in ENHANCERS]
+    tasks = [resolver.part("task", name).built for name in TASKS]
+    context = TaskContext("cpu", 0)
     entries = [e for e in dataset.manifest() if e.split == "test"][:cases]
     scores = []
     for entry in entries:
         case = dataset.load(entry.case_id)
         for enhancer in enhancers:
             image = enhancer(case.image[None], [case.info]).image[0]
-            scores += [task.score_case(Sample(case, image), context) for task in tasks]
+            scores += [task.score(Sample(case, image), context) for task in tasks]
     print(f"{len(entries)} cases, {len(scores)} scores")
 
 

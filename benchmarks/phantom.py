@@ -34,7 +34,7 @@ Parts = tuple[float, float]
 def make(index: int, size: int, physics: str, device: str, threads: int) -> Parts:
     """Make one patient."""
     torch.set_num_threads(threads)
-    data = PhantomCxr(PhantomCxr.Config(patients=10_000, grid=(size,) * 3, size=2 * size, physics=physics, cache=False))
+    data = PhantomCxr(PhantomCxr.Config(patients=10_000, grid=(size,) * 3, size=2 * size, physics=physics))
     started = time.perf_counter()
     with torch.no_grad():
         volume = data.thorax(f"p{index:04d}").render((size,) * 3, device=device)

@@ -48,7 +48,7 @@ def row(image: torch.Tensor, truth: dict[str, torch.Tensor]) -> Colour:
     """Return one radiograph's tiles; true images stand left of the extracted ones, where there are any."""
     lungs, bones = radbench.enhance("lung-unet", image[None]), radbench.enhance("bone-unet", image[None])
     less = radbench.enhance("bone-unet[mode=suppress,weight=0.5]", image[None])
-    tiles = [outlined(image, lungs.layers["lung_mask"][0], truth.get("lung_mask"))]
+    tiles = [outlined(image, lungs.layers["lung_field_mask"][0], truth.get("lung_field_mask"))]
     for name, result in (("lung_image", lungs), ("bone_image", bones)):
         tiles += [tile(truth[name])] if name in truth else []
         tiles += [tile(result.layers[name][0]), tile(result.image[0])]
@@ -64,7 +64,7 @@ def main() -> None:
     if given.of:
         rows = [row(read_image(file).image, {}) for file in sorted(given.of.iterdir()) if file.suffix == ".png"]
     else:
-        data = PhantomCxr(PhantomCxr.Config(look="mixed", lung_area="field"))
+        data = PhantomCxr(PhantomCxr.Config(look="mixed"))
         test = [entry.case_id for entry in data.manifest() if entry.split == "test"][:PATIENTS]
         rows = [row(case.image, dict(case.targets)) for case in map(data.load, test)]
     given.to.parent.mkdir(parents=True, exist_ok=True)

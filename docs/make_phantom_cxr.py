@@ -42,7 +42,7 @@ FILM = {
 }
 """One film for all patients, which every option is set for."""
 
-HOSPITAL = {"look": "hospital", "lung_area": "field"}
+HOSPITAL = {"look": "hospital"}
 """What comes nearest to radiographs of a hospital."""
 
 Grey = NDArray[np.uint8]
@@ -53,10 +53,10 @@ def grey(image: torch.Tensor) -> Grey:
     return np.asarray((image[0].numpy() * 255 + 0.5).astype(np.uint8))
 
 
-def coloured(case: Case) -> NDArray[np.uint8]:
-    """Draw the outlines of the masks over the radiograph (BGR)."""
+def coloured(case: Case, lung: str) -> NDArray[np.uint8]:
+    """Draw the outlines of the masks over the radiograph (BGR), with the lungs by one of their definitions."""
     out = cv2.cvtColor(grey(case.image), cv2.COLOR_GRAY2BGR)
-    for name, colour in (("lung_mask", (255, 200, 60)), ("heart_mask", (90, 90, 255)), ("nodule_mask", (60, 255, 255))):
+    for name, colour in ((lung, (255, 200, 60)), ("heart_mask", (90, 90, 255)), ("nodule_mask", (60, 255, 255))):
         outlines, _ = cv2.findContours(
             case.targets[name][0].numpy().astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
         )
@@ -66,7 +66,7 @@ def coloured(case: Case) -> NDArray[np.uint8]:
 
 def phantom(case_ids: tuple[str, ...], **fields: object) -> list[Case]:
     """Return cases of the phantom."""
-    data = PhantomCxr(PhantomCxr.Config.model_validate({"size": TILE, "grid": GRID, "cache": False, **fields}))
+    data = PhantomCxr(PhantomCxr.Config.model_validate({"size": TILE, "grid": GRID, **fields}))
     return [data.load(i) for i in case_ids]
 
 
@@ -77,7 +77,7 @@ def sheet(case_ids: tuple[str, ...]) -> NDArray[np.uint8]:
     for drr, stand, bed in zip(phantom(case_ids), *looks, strict=True):
         plain = [drr.image, drr.targets["lung_image"], drr.targets["bone_image"], drr.targets["soft_tissue_image"]]
         tiles = [cv2.cvtColor(grey(i), cv2.COLOR_GRAY2BGR) for i in (*plain, stand.image)]
-        rows.append(np.hstack([tiles[0], coloured(drr), *tiles[1:], coloured(bed)]))
+        rows.append(np.hstack([tiles[0], coloured(drr, "lung_mask"), *tiles[1:], coloured(bed, "lung_field_mask")]))
     return np.vstack(rows)
 
 
@@ -200,8 +200,8 @@ def beside(path: Path, patients: int) -> None:
     ids = tuple(f"p{i:04d}" for i in range(patients))
     films = phantom(ids, **HOSPITAL, patients=patients)
     for case in films:
-        look = case.source["look"]
-        picture = Picture(grey(case.image), case.targets["lung_mask"][0].numpy())
+        look = case.provenance["look"]
+        picture = Picture(grey(case.image), case.targets["lung_field_mask"][0].numpy())
         for name in ("hospital", look["view"], look["style"]):
             shown.setdefault(f"phantom, {name}", []).append(picture)
     few = ids[:6]

@@ -110,7 +110,9 @@ def lesion_sheet(columns: int) -> NDArray[np.uint8]:
     data = PhantomLesions()
     rows = []
     for lesion_type in LESION_TYPES:
-        ids = [e.case_id for e in data.manifest() if e.split == "test" and e.group == lesion_type][:columns]
+        ids = [e.case_id for e in data.manifest() if e.split == "test" and e.groups["lesion-type"] == lesion_type][
+            :columns
+        ]
         rows.append(np.hstack([_close_up(data, i, TILE * 6 // (2 * columns)) for i in ids]))
     half = len(rows) // 2
     return np.hstack([np.vstack(rows[:half]), np.vstack(rows[half:])])
@@ -119,8 +121,8 @@ def lesion_sheet(columns: int) -> NDArray[np.uint8]:
 def _close_up(data: PhantomLesions, case_id: str, side: int) -> NDArray[np.uint8]:
     case = data.load(case_id)
     mask = case.targets["lesion_mask"][0].numpy().astype(np.uint8)
-    image = windowed(case.targets["hu"][0].numpy(), WINDOWS[case.group])
-    reach = max(1.25 * case.source["lesion_diameter_mm"], 14.0) / case.spacing_mm[0]
+    image = windowed(case.targets["hu"][0].numpy(), WINDOWS[case.groups["lesion-type"]])
+    reach = max(1.25 * case.provenance["lesion_diameter_mm"], 14.0) / case.spacing_mm[0]
     y, x = np.argwhere(mask).mean(axis=0)
     scale = side / (2 * reach)
     matrix = np.array([[scale, 0, side / 2 - x * scale], [0, scale, side / 2 - y * scale]])
@@ -134,7 +136,9 @@ def _close_up(data: PhantomLesions, case_id: str, side: int) -> NDArray[np.uint8
     for a, b in ((0, 1), (2, 3)):
         start, stop = (tuple(int(v * 16) for v in ends[k]) for k in (a, b))
         cv2.line(marked, start, stop, (60, 220, 255), 1, cv2.LINE_AA, shift=4)
-    cv2.putText(marked, case.group, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (255, 255, 255), 1, cv2.LINE_AA)
+    cv2.putText(
+        marked, case.groups["lesion-type"], (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (255, 255, 255), 1, cv2.LINE_AA
+    )
     return np.asarray(np.vstack([plain, marked]), dtype=np.uint8)
 
 

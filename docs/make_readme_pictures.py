@@ -22,10 +22,9 @@ from torch import Tensor
 
 import radbench
 from radbench.contracts import Sample, TaskContext
-from radbench.engine.journal import RunFolder
+from radbench.engine.plan.parts import Resolver
 from radbench.imaging import crop, square_region
 from radbench.leaderboard import renderable
-from radbench.leaderboard.view import task_notes
 from radbench.registry.registry import load_registry
 
 IMAGES = Path(__file__).parent / "images"
@@ -37,7 +36,7 @@ def leaderboard_picture(run: Path) -> None:
     frame = radbench.read_leaderboard(run)
     console = Console(record=True, width=100, file=open("/dev/null", "w"), force_terminal=True)  # noqa: PTH123, SIM115
     console.print("[bold green]$[/] bench run --enhancer original,clahe,wls,unsharp --task grabcut\n", highlight=False)
-    console.print(renderable(frame[frame["group"] == "all"], uses_at_test=task_notes(RunFolder(run))))
+    console.print(renderable(frame[frame["group"] == "all"]))
     svg = console.export_svg(title="radbench", theme=MONOKAI)
     # The fonts that rich names lie on the network; the reader's own monospace font serves.
     svg = re.sub(r"@font-face\s*\{.*?\}", "", svg, flags=re.DOTALL).replace("Fira Code,", "")
@@ -46,15 +45,13 @@ def leaderboard_picture(run: Path) -> None:
 
 def lesion_picture(run: Path) -> None:
     """Draw lesions under every enhancer, with their outline and GrabCut's."""
-    registry = load_registry()
+    resolver = Resolver(load_registry(), "quick")
     enhancers = list(dict.fromkeys(radbench.read_leaderboard(run)["enhancer"]))
-    resolved = registry.resolve("dataset", "phantom-lesions")
-    dataset = resolved.factory(resolved.config)
-    task = registry.resolve("task", "grabcut")
-    grabcut, context = task.factory(task.config), TaskContext("cpu", 0, lambda done, total, text: None)
+    dataset = resolver.part("dataset", "phantom-lesions").opened.dataset
+    grabcut, context = resolver.part("task", "grabcut").built, TaskContext("cpu", 0)
     figure, axes = plt.subplots(len(CASES), len(enhancers), figsize=(2.4 * len(enhancers), 2.5 * len(CASES)))
     for row, group in zip(axes, CASES, strict=True):
-        entry = next(e for e in dataset.manifest() if e.split == "test" and e.group == group)
+        entry = next(e for e in dataset.manifest() if e.split == "test" and e.groups["lesion-type"] == group)
         case = dataset.load(entry.case_id)
         for axis, name in zip(row, enhancers, strict=True):
             image = radbench.enhance(name, case.image[None]).image[0]

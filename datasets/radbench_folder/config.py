@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
 
-from radbench.contracts.config import Config, param
+from radbench.contracts.config import Config, local, param
 from radbench.imaging.stored import ReadOptions
 
 Window = tuple[float, float] | int | Literal["first", "lut", "none"]
@@ -17,16 +17,27 @@ Window = tuple[float, float] | int | Literal["first", "lut", "none"]
 class FolderConfig(Config):
     """Where the images lie, what the masks are, who the patients are, and how pixels become [0,1]."""
 
-    root: Path = param(description="Folder of images; folders below it count, too.", source="assumed")
-    masks: Path | None = param(
+    root: Path = local(description="Folder of images; folders below it count, too.")
+    masks: Path | None = local(
         None,
         "Folder of masks: the mask of root/a/b.png is masks/a/b with any image suffix. A case without its mask "
         "is reported when it is loaded.",
         source="assumed",
     )
-    mask_target: Literal["lung_mask", "nodule_mask", "lesion_mask", "bone_mask", "heart_mask"] = param(
+    mask_target: Literal[
         "lung_mask",
-        "What the masks show. lesion_mask and nodule_mask give RECIST axes, too: those of their largest piece.",
+        "lung_field_mask",
+        "aerated_lung_mask",
+        "nodule_mask",
+        "lesion_mask",
+        "bone_mask",
+        "heart_mask",
+    ] = param(
+        "lung_field_mask",
+        "Which truth the masks are. lung_field_mask: lungs as readers outline them, with the part behind the heart "
+        "(covid-cxr-lungs); aerated_lung_mask: ending at the heart's border (JSRT, Montgomery); lung_mask: as they are "
+        "projected, which only CT knows. lesion_mask and nodule_mask give RECIST axes, too: those of their largest "
+        "piece.",
         source="assumed",
     )
     mask_threshold: float | None = param(
@@ -47,7 +58,7 @@ class FolderConfig(Config):
         "the patient id. None: the table's, or else every case is a patient of its own.",
         source="assumed",
     )
-    table: Path | None = param(None, "CSV file with a line per case; other lines are passed over.", source="assumed")
+    table: Path | None = local(None, "CSV file with a line per case; other lines are passed over.", source="assumed")
     case_column: str = param("case_id", "Its column of case ids, with or without suffix.", source="assumed")
     patient_column: str | None = param("patient_id", "Its column of patient ids, or None.", source="assumed")
     group_column: str | None = param(None, "Its column of groups (lesion types), or None.", source="assumed")

@@ -86,8 +86,8 @@ class FolderDataset:
             patient_id=entry.patient_id,
             image=read.image,
             spacing_mm=read.spacing_mm,
-            group=entry.group,
-            source={**read.source, **({"mask": mask_source} if mask_source else {})},
+            groups=entry.groups,
+            provenance={**read.source, **({"mask": mask_source} if mask_source else {})},
             targets=targets,
         )
 
@@ -150,8 +150,8 @@ class FolderDataset:
                     case_id=case_id,
                     patient_id=self._patient(case_id, "" if row is None else row.patient_id),
                     split=split,
-                    group="" if row is None else row.group,
                     digest=self._digest(case_id, path, digests),
+                    groups={"group": row.group} if row is not None and row.group else {},
                 )
             )
         return tuple(entries)

@@ -15,6 +15,16 @@ def radbench_datasets() -> list[DatasetSpec]:
             factory="radbench_folder.dataset:FolderDataset",
             summary="Any folder of images, with masks beside them if there are any: folder[root=PATH]",
             modality="any",
-            targets=("lung_mask", "nodule_mask", "lesion_mask", "bone_mask", "heart_mask", "recist", "hu"),
+            targets=(
+                "lung_mask",
+                "lung_field_mask",
+                "aerated_lung_mask",
+                "nodule_mask",
+                "lesion_mask",
+                "bone_mask",
+                "heart_mask",
+                "recist",
+                "hu",
+            ),
         )
     ]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import field_validator, model_validator
 
-from radbench.contracts.config import Config, param
+from radbench.contracts.config import Config, local, param
 from radbench.xray.chest import ChestBeam
 
 
@@ -21,11 +21,10 @@ class LidcConfig(Config):
         "paper": {"size": 512},
     }
 
-    root: Path = param(
+    root: Path = local(
         description="Folder that the collection, or a part of it, was downloaded to; folders below it count, too.",
-        source="assumed",
     )
-    readings: Path | None = param(
+    readings: Path | None = local(
         None, "Folder of the readers' XML, where it was downloaded apart from the images.", source="assumed"
     )
     size: int = param(512, "Image side in pixels.", source="paper: lung U-Net §2.2, bone U-Net §2.3", ge=16, le=2048)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache, partial
+from typing import TYPE_CHECKING, Any
 
-from radbench.contracts.case import Case
+from radbench.contracts.case import Case, LookedUp
 from radbench.contracts.dataset import SPLITS, CaseEntry
 from radbench.contracts.errors import CaseError, DatasetError, did_you_mean
 from radbench_lidc.config import LidcConfig
 from radbench_lidc.index import index_files
 from radbench_lidc.scans import Scan, find_scans
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from radbench_lidc.volume import Volume
 
 _TARGETS = (
     "lung_mask",
@@ -26,35 +31,16 @@ _TARGETS = (
     "view_pose",
     "volume_hu",
     "bone_volume",
+    "volume_spacing_mm",
 )
-
-
-class CaseTargets(Mapping[str, Any]):
-    """Targets of which some are read when they are asked for, each time anew."""
-
-    def __init__(self, ready: Mapping[str, Any], on_demand: Mapping[str, Callable[[], Any]]) -> None:
-        self._ready, self._on_demand = dict(ready), dict(on_demand)
-
-    def __getitem__(self, name: str) -> Any:
-        return self._ready[name] if name in self._ready else self._on_demand[name]()
-
-    def __contains__(self, name: object) -> bool:
-        # The default would load a volume to find out.
-        return name in self._ready or name in self._on_demand
-
-    def __iter__(self) -> Iterator[str]:
-        return iter((*self._ready, *self._on_demand))
-
-    def __len__(self) -> int:
-        return len(self._ready) + len(self._on_demand)
 
 
 class LidcIdri:
     """The scans of LIDC-IDRI as it is downloaded from The Cancer Imaging Archive, as simulated radiographs.
 
     Folders may be nested in any way: series and patients are told by the DICOM headers, readings by the series that
-    the XML names. A scan is prepared when it is first loaded, and kept in the cache folder. Patients go to the splits
-    by a hash of their id, so that a part of the collection is split as the whole.
+    the XML names. Patients go to the splits by a hash of their id, so that a part of the collection is split as the
+    whole. Preparing a scan of thin slices takes some 2 GB of memory; the volume that was read last stays there.
 
     Raises (by its methods):
         DatasetError: the folder is missing or is a file, or holds no scan that counts.
@@ -63,16 +49,17 @@ class LidcIdri:
 
     Attributes:
         modality: "cxr".
-        findings: names of the entries of the target ``findings``: whether a nodule that counts is there.
+        collection: "LIDC-IDRI".
         config: the configuration it was built from.
     """
 
     Config = LidcConfig
     modality = "cxr"
-    findings = ("nodule",)
+    collection = "LIDC-IDRI"
 
     def __init__(self, config: LidcConfig) -> None:
         self.config = config
+        self._volume = lru_cache(maxsize=1)(self._read)
 
     @property
     def targets(self) -> frozenset[str]:
@@ -88,52 +75,55 @@ class LidcIdri:
         return tuple(self._entries.values())
 
     def load(self, case_id: str) -> Case:
-        """Load one case, preparing it where that was not done.
+        """Make one case.
 
         Returns:
             A case whose image is a radiograph ``[1,S,S]``, row 0 superior, column 0 the patient's right. Its
-            ``source`` tells the scan, the marks of each kind, the nodules with readers, median ratings and
-            volume, and the voxel spacing of ``volume_hu``, which is ``[D,H,W]`` from inferior to superior, anterior
-            to posterior, right to left.
+            provenance tells the scan, the marks of each kind, and the nodules with readers, median ratings and volume.
+            ``volume_hu`` is ``[D,H,W]`` from inferior to superior, anterior to posterior, right to left; ``findings``
+            tell whether a nodule that counts is there.
         """
         import torch
 
         from radbench.xray import Pose
         from radbench_lidc.preparation import prepare_scan
-        from radbench_lidc.store import recall, remember
 
         scan, entry = self._scan(case_id), self._entries[case_id]
-        prepared = None if scan.faults else recall(entry.digest)
-        if prepared is None:
-            prepared = prepare_scan(scan, self.config)
-            remember(entry.digest, prepared)
-        ready = {name: torch.from_numpy(image)[None] for name, image in prepared.images.items()}
+        prepared = prepare_scan(scan, self._volume(case_id), self.config)
+        ready: dict[str, Any] = {name: torch.from_numpy(image)[None] for name, image in prepared.images.items()}
         ready |= {name: torch.from_numpy(mask)[None] for name, mask in prepared.masks.items() if name in self.targets}
         if "findings" in self.targets:
-            ready["findings"] = torch.tensor([float(any(n["counts"] for n in prepared.source["nodules"]))])
+            ready["findings"] = {"nodule": float(any(n["counts"] for n in prepared.source["nodules"]))}
+        ready["volume_spacing_mm"] = torch.tensor(prepared.volume_spacing_mm)
         return Case(
             case_id=case_id,
             patient_id=entry.patient_id,
             image=ready.pop("image"),
             spacing_mm=prepared.spacing_mm,
-            source=prepared.source,
-            targets=CaseTargets(
+            provenance=prepared.source,
+            targets=LookedUp(
                 {**ready, "view_pose": Pose(*self.config.pose)},
                 {
-                    "volume_hu": partial(_volume, "volume_hu", scan, self.config),
-                    "bone_volume": partial(_volume, "bone_volume", scan, self.config),
+                    "volume_hu": partial(self._volume_hu, case_id),
+                    "bone_volume": partial(self._bone_volume, case_id),
                 },
             ),
         )
 
-    def unprepared(self, case_ids: Iterable[str]) -> list[str]:
-        """Return the cases that are not prepared; those with a known fault, which never will be, are left out.
+    def _read(self, case_id: str) -> Volume:
+        from radbench_lidc.volume import read_volume_of
 
-        See :class:`radbench.contracts.KeepsCases`. Preparing a scan of thin slices takes some 2 GB of memory.
-        """
-        from radbench_lidc.store import path_of
+        return read_volume_of(self._scan(case_id))
 
-        return [c for c in case_ids if not self._scan(c).faults and not path_of(self._entries[c].digest).is_file()]
+    def _volume_hu(self, case_id: str) -> Tensor:
+        from radbench_lidc.volume import volume_hu
+
+        return volume_hu(self._volume(case_id), self.config)
+
+    def _bone_volume(self, case_id: str) -> Tensor:
+        from radbench_lidc.volume import bone_volume
+
+        return bone_volume(self._volume(case_id), self.config)
 
     def _scan(self, case_id: str) -> Scan:
         scan = self._scans.get(case_id)
@@ -162,16 +152,13 @@ class LidcIdri:
     def _entries(self) -> dict[str, CaseEntry]:
         return {
             scan.case_id: CaseEntry(
-                scan.case_id, scan.patient_id, split_of(scan.patient_id, self.config), "", self._digest(scan)
+                scan.case_id, scan.patient_id, split_of(scan.patient_id, self.config), self._digest(scan)
             )
             for scan in self._scans.values()
         }
 
     def _digest(self, scan: Scan) -> str:
-        from radbench_lidc.preparation import PREPARATION
-
         what = {
-            "preparation": PREPARATION,
             "series": scan.series_uid,
             "bytes": scan.digests,
             "options": self.config.of_pixels(),
@@ -185,9 +172,3 @@ def split_of(patient_id: str, config: LidcConfig) -> str:
     place = int.from_bytes(number, "big") / 2.0**64
     train, validation, _ = config.split
     return SPLITS[0] if place < train else SPLITS[1] if place < train + validation else SPLITS[2]
-
-
-def _volume(name: str, scan: Scan, config: LidcConfig) -> Any:
-    from radbench_lidc import volume
-
-    return getattr(volume, name)(scan, config)

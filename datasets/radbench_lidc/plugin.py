@@ -26,7 +26,12 @@ def radbench_datasets() -> list[DatasetSpec]:
                 "view_pose",
                 "volume_hu",
                 "bone_volume",
+                "volume_spacing_mm",
             ),
-            reference="Armato et al., Medical Physics 38, 2011; The Cancer Imaging Archive, CC BY 3.0",
+            slow=True,
+            reference="Armato et al., Medical Physics 38, 2011; The Cancer Imaging Archive",
+            licence="CC BY 3.0",
+            citation="Armato et al. 2011, The Lung Image Database Consortium (LIDC) and Image Database Resource "
+            "Initiative (IDRI), Medical Physics 38:915-931; The Cancer Imaging Archive",
         )
     ]

@@ -16,13 +16,10 @@ from radbench_lidc.nodules import Nodule, consensus, counts, group, outlined
 from radbench_lidc.rays import Rays, detector_of, rays_of
 from radbench_lidc.readings import Mark, parse_reading
 from radbench_lidc.scans import Scan
-from radbench_lidc.volume import Volume, bone_in, read_volume_of, volume_spacing
+from radbench_lidc.volume import Volume, bone_in, volume_spacing
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-PREPARATION = 1
-"""Raised whenever the pixels of a case change; it is part of every case's digest."""
 
 _GENERATORS = {"drr": "parallel DRR", "ct2xray": "CT2Xray"}
 
@@ -31,22 +28,24 @@ _Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is kept of a scan.
+    """What is made of a scan.
 
     Attributes:
         images: float32 ``[S,S]`` in [0,1]: "image", "lung_image", "bone_image", "soft_tissue_image".
         masks: bool ``[S,S]``: "lung_mask", "bone_mask" and, where the scan was read, "nodule_mask".
         spacing_mm: of the image's pixels (row, column).
+        volume_spacing_mm: of the voxels of ``volume_hu`` (dz, dy, dx).
         source: how it was made; it can be written as JSON.
     """
 
     images: dict[str, NDArray[np.float32]]
     masks: dict[str, _Mask]
     spacing_mm: tuple[float, float]
+    volume_spacing_mm: tuple[float, float, float]
     source: dict[str, Any]
 
 
-def prepare_scan(scan: Scan, config: LidcConfig) -> Prepared:
+def prepare_scan(scan: Scan, volume: Volume, config: LidcConfig) -> Prepared:
     """Make a scan's radiograph and targets.
 
     The image is Eq. 1-3 of the lung U-Net paper, or Eq. 4-6 of XraySyn with ``bone_volume`` for bone; ``lung_image``
@@ -54,14 +53,18 @@ def prepare_scan(scan: Scan, config: LidcConfig) -> Prepared:
     ``soft_tissue_image`` with soft tissue in the bones' place. Each is scaled to [0,1] by itself. Masks are what any
     voxel along the ray is in; ``bone_mask`` is that of ``bone_volume`` at the scan's own voxels, without specks.
 
+    Args:
+        scan: with its reading.
+        volume: its slices, read.
+        config: physics, frame and what counts.
+
     Raises:
-        CaseError: what is wrong with the scan, its slices or its reading.
+        CaseError: what is wrong with its reading, or that no lung is found.
     """
     import torch
 
     from radbench.imaging.lungs import body_mask_3d, lung_mask_3d
 
-    volume = read_volume_of(scan)
     try:
         marks = _marks(scan)
         nodules = group([outlined(m, volume.grid) for m in marks if m.kind == "nodule"], volume.spacing_mm)
@@ -109,16 +112,16 @@ def prepare_scan(scan: Scan, config: LidcConfig) -> Prepared:
         "slices": volume.source["slices"],
         "spacing_of_scan_mm": list(volume.spacing_mm),
         "turned_axes": list(volume.reversed_axes),
-        "generator": f"{_GENERATORS[config.physics]}, lidc {PREPARATION}",
+        "generator": _GENERATORS[config.physics],
         "polarity": "dense is bright",
         "frame": config.frame,
-        "volume_spacing_mm": volume_spacing(volume.hu.shape, volume.spacing_mm, config.volume_mm),
         "reading": None if scan.reading is None else scan.reading.name,
         "marks": dict(sorted(kinds.items())),
         "nodules": listed,
         "lung_ml": float(lung.sum()) * _voxel_ml(volume),
     }
-    return Prepared(images, masks, frame.spacing_mm, source)
+    dz, dy, dx = volume_spacing(volume.hu.shape, volume.spacing_mm, config.volume_mm)
+    return Prepared(images, masks, frame.spacing_mm, (dz, dy, dx), source)
 
 
 def _marks(scan: Scan) -> tuple[Mark, ...]:

@@ -97,27 +97,17 @@ def _slice_uids(files: Sequence[Any]) -> dict[tuple[float, ...], str]:
     return uids
 
 
-def volume_hu(scan: Scan, config: LidcConfig) -> Tensor:
-    """Read the target ``volume_hu``: float32 ``[D,H,W]`` HU, in voxels of ``volume_mm`` where that is set.
-
-    Raises:
-        CaseError: as :func:`read_volume_of`.
-    """
+def volume_hu(volume: Volume, config: LidcConfig) -> Tensor:
+    """Return the target ``volume_hu``: float32 ``[D,H,W]`` HU, in voxels of ``volume_mm`` where that is set."""
     import torch
 
-    volume = read_volume_of(scan)
     return _resampled(torch.from_numpy(volume.hu), volume.spacing_mm, config.volume_mm)
 
 
-def bone_volume(scan: Scan, config: LidcConfig) -> Tensor:
-    """Read the target ``bone_volume``: bool ``[D,H,W]``, the bone in ``volume_hu``.
-
-    Raises:
-        CaseError: as :func:`read_volume_of`.
-    """
+def bone_volume(volume: Volume, config: LidcConfig) -> Tensor:
+    """Return the target ``bone_volume``: bool ``[D,H,W]``, the bone in ``volume_hu``."""
     import torch
 
-    volume = read_volume_of(scan)
     hu = _resampled(torch.from_numpy(volume.hu), volume.spacing_mm, config.volume_mm)
     depth, row, column = volume_spacing(volume.hu.shape, volume.spacing_mm, config.volume_mm)
     return bone_in(hu, (depth, row, column), config)
@@ -155,7 +145,7 @@ def _resampled(hu: Tensor, spacing: tuple[float, float, float], side: float | No
     from torch.nn.functional import interpolate
 
     if side is None:
-        return hu
+        return hu.clone()
     depth, rows, columns = _size(hu.shape, spacing, side)
     # In the plane, then across the planes: torch antialiases two axes at a time.
     planes = interpolate(hu[:, None], size=(rows, columns), mode="bilinear", antialias=True)

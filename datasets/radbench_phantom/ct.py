@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import field_validator
 
-from radbench.contracts.atomic import replace_file
-from radbench.contracts.case import ON_DEMAND, Case
-from radbench.contracts.config import Config, param
+from radbench.contracts.case import Case, LookedUp
+from radbench.contracts.config import Config as BaseConfig
+from radbench.contracts.config import param
 from radbench.contracts.dataset import CaseEntry, LabelMap
 from radbench.contracts.errors import CaseError
-from radbench.contracts.folders import cache_folder
-from radbench_phantom.splits import THORAX_STREAM, checked_prevalence, checked_split, split_of
-from radbench_phantom.thorax.labels import BONE_LABELS, FINDINGS, LUNG_LABELS, Anatomy, label_names
+from radbench_phantom.splits import THORAX_STREAM, checked_prevalence, checked_split, split_of, thorax_collection
+from radbench_phantom.thorax.labels import BONE_LABELS, LUNG_LABELS, Anatomy, label_names
 
 if TYPE_CHECKING:
     from radbench_phantom.thorax.patient import Thorax, Volume
-
-GENERATOR = 3
-"""Raised whenever the voxels of a case change; part of every case's digest and of the cache's names."""
 
 _SOURCE = "assumed: about what ChestX-ray14 and LIDC-IDRI hold, rare ones raised"
 
@@ -32,17 +28,17 @@ _SOURCE = "assumed: about what ChestX-ray14 and LIDC-IDRI hold, rare ones raised
 class PhantomCt:
     """Thorax CT of made-up patients: HU, labels, masks and findings, all exact.
 
-    One case is one patient: ``image`` is one axial slice in a window, ``volume_hu`` the whole volume, loaded
-    or rendered when it is asked for.
+    One case is one patient: ``image`` is one axial slice in a window, ``volume_hu`` the whole volume. The volume that
+    was rendered last stays in memory.
 
     Attributes:
         modality: "ct".
         targets: what every case carries.
-        findings: names of the entries of the target ``findings``, in order.
+        collection: the same as phantom-cxr's.
         config: the configuration it was built from.
     """
 
-    class Config(Config):
+    class Config(BaseConfig):
         """Configuration of phantom-ct."""
 
         presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -74,7 +70,6 @@ class PhantomCt:
         devices: float = param(0.08, "share of the patients with each device", source="assumed", ge=0.0, le=1.0)
         kernel: str = param("standard", "reconstruction kernel: smooth, standard or sharp", source="assumed")
         noise: float = param(1.0, "factor on each scan's noise", source="assumed", ge=0.0, le=10.0)
-        cache: bool = param(True, "keep rendered volumes in the cache folder", source="assumed")
 
         @field_validator("size")
         @classmethod
@@ -123,12 +118,23 @@ class PhantomCt:
 
     modality = "ct"
     targets = frozenset(
-        {"hu", "lung_mask", "bone_mask", "heart_mask", "nodule_mask", "findings", "volume_hu", "bone_volume"}
+        {
+            "hu",
+            "lung_mask",
+            "bone_mask",
+            "heart_mask",
+            "nodule_mask",
+            "findings",
+            "volume_hu",
+            "bone_volume",
+            "volume_spacing_mm",
+        }
     )
-    findings = FINDINGS
 
     def __init__(self, config: PhantomCt.Config | None = None) -> None:
         self.config = config or self.Config()
+        self.collection = thorax_collection(self.config.seed)
+        self._last: tuple[str, dict[str, Any]] | None = None
 
     def manifest(self) -> list[CaseEntry]:
         """List the cases, one a patient, without rendering any."""
@@ -137,15 +143,10 @@ class PhantomCt:
                 f"p{i:04d}",
                 f"p{i:04d}",
                 split_of(THORAX_STREAM, self.config.seed, self.config.split, i),
-                "",
                 self._digest(i),
             )
             for i in range(self.config.patients)
         ]
-
-    def unprepared(self, case_ids: Iterable[str]) -> list[str]:
-        """Return the cases whose volumes the cache folder does not hold; see :class:`radbench.contracts.KeepsCases`."""
-        return [c for c in case_ids if self.config.cache and not self._path(c).is_file()]
 
     def thorax(self, case_id: str) -> Thorax:
         """Return a case's patient, from which volumes of any size can be rendered.
@@ -169,12 +170,13 @@ class PhantomCt:
         )
 
     def load(self, case_id: str) -> Case:
-        """Load one case, rendering its volume unless the cache holds it.
+        """Render one case.
 
         Returns:
             A case whose image is one axial slice in the window, row 0 anterior, column 0 the patient's right; targets
-            ``hu``, ``lung_mask``, ``bone_mask``, ``heart_mask``, ``nodule_mask`` of that slice, ``findings`` float32
-            ``[10]``, and on demand ``volume_hu`` float32 and ``bone_volume`` bool ``[D,H,W]`` (D from inferior).
+            ``hu``, ``lung_mask``, ``bone_mask``, ``heart_mask``, ``nodule_mask`` of that slice, ``findings``,
+            ``volume_spacing_mm``, and on demand ``volume_hu`` float32 and ``bone_volume`` bool ``[D,H,W]`` (D from
+            inferior).
 
         Raises:
             CaseError: there is no such case.
@@ -182,37 +184,39 @@ class PhantomCt:
         import torch
 
         thorax = self.thorax(case_id)
-        stored = self._stored(case_id, thorax)
-        hu, labels, nodule = stored["hu"], stored["labels"], stored["nodule"]
-        k = self._slice(stored)
-        spacing = tuple(float(s) for s in stored["spacing"])
+        rendered = self._rendered(case_id)
+        hu, labels, nodule = rendered["hu"], rendered["labels"], rendered["nodule"]
+        k = self._slice(rendered)
+        spacing = tuple(float(s) for s in rendered["spacing"])
         low, high = self.config.window_hu
         cut = torch.from_numpy(hu[k].astype(np.float32))[None]
         own = labels[k][None]
-        lungs = (own >= min(LUNG_LABELS)) & (own <= max(LUNG_LABELS)) | stored["in_lung"][k][None]
-        eager: dict[str, Any] = {
+        lungs = (own >= min(LUNG_LABELS)) & (own <= max(LUNG_LABELS)) | rendered["in_lung"][k][None]
+        ready: dict[str, Any] = {
             "hu": cut,
             "lung_mask": torch.from_numpy(lungs),
             "bone_mask": torch.from_numpy((own >= min(BONE_LABELS)) & (own <= max(BONE_LABELS))),
             "heart_mask": torch.from_numpy(own == int(Anatomy.HEART)),
             "nodule_mask": torch.from_numpy(nodule[k][None]),
-            "findings": torch.tensor([float(v) for v in thorax.present.values()]),
+            "findings": {name: float(there) for name, there in thorax.present.items()},
+            "volume_spacing_mm": torch.tensor(spacing),
         }
         return Case(
             case_id=case_id,
             patient_id=case_id,
             image=((cut - low) / (high - low)).clamp(0.0, 1.0),
             spacing_mm=(spacing[1], spacing[2]),
-            source={
-                "generator": f"phantom-ct {GENERATOR}",
+            provenance={
+                "generator": "phantom-ct",
                 "seed": self.config.seed,
                 "slice": k,
                 "window_hu": [low, high],
                 "polarity": "dense is bright",
-                "volume_spacing_mm": list(spacing),
                 **thorax.facts,
             },
-            targets=_Targets(eager, self, case_id),
+            targets=LookedUp(
+                ready, {n: partial(self._volume_target, case_id, n) for n in ("volume_hu", "bone_volume")}
+            ),
         )
 
     def label_map(self, case_id: str) -> LabelMap:
@@ -221,68 +225,37 @@ class PhantomCt:
         Raises:
             CaseError: there is no such case.
         """
-        labels = self._stored(case_id, self.thorax(case_id))["labels"]
-        return LabelMap(labels, label_names())
+        return LabelMap(self._rendered(case_id)["labels"].copy(), label_names())
 
-    def _slice(self, stored: Mapping[str, Any]) -> int:
-        middle = len(stored["hu"]) // 2
+    def _volume_target(self, case_id: str, name: str) -> Any:
+        import torch
+
+        rendered = self._rendered(case_id)
+        if name == "volume_hu":
+            return torch.from_numpy(rendered["hu"].astype(np.float32))
+        labels = rendered["labels"]
+        return torch.from_numpy((labels >= min(BONE_LABELS)) & (labels <= max(BONE_LABELS)))
+
+    def _slice(self, rendered: Mapping[str, Any]) -> int:
+        middle = len(rendered["hu"]) // 2
         if self.config.slice == "middle":
             return middle
-        for mask in (stored["nodule"], stored["in_lung"]):
+        for mask in (rendered["nodule"], rendered["in_lung"]):
             area = mask.sum(axis=(1, 2))
             if area.any():
                 return int(area.argmax())
         return middle
 
-    def _stored(self, case_id: str, thorax: Thorax) -> dict[str, Any]:
-        """Return a case's volume from the cache, or render it and keep it there."""
-        path = self._path(case_id)
-        if self.config.cache and path.exists():
-            found = _read(path)
-            if found is not None:
-                return found
-        data = _arrays(thorax.render(self.config.size, self.config.spacing_mm))
-        if self.config.cache:
-            # Two processes may both render it: each replaces the whole file with the same bytes.
-            replace_file(path, _packed(data))
-        return data
-
-    def _path(self, case_id: str) -> Path:
-        return cache_folder() / "phantom-ct" / f"{self._digest(int(case_id[1:]))}.npz"
+    def _rendered(self, case_id: str) -> dict[str, Any]:
+        """Return a case's volume; the last one is at hand, for targets are looked up one after another."""
+        if self._last is None or self._last[0] != case_id:
+            volume = self.thorax(case_id).render(self.config.size, self.config.spacing_mm)
+            self._last = (case_id, _arrays(volume))
+        return self._last[1]
 
     def _digest(self, index: int) -> str:
-        c = self.config
-        drawn = ["seed", "size", "spacing_mm", "prevalence", "contrast", "devices", "kernel", "noise"]
-        shown = ["slice", "window_hu"]
-        made_of = {"generator": GENERATOR, "patient": index, **c.model_dump(mode="json", include={*drawn, *shown})}
+        made_of = {"patient": index, **self.config.model_dump(mode="json", exclude={"patients", "split"})}
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
-
-
-class _Targets(Mapping[str, Any]):
-    """A case's targets: those of the slice at hand, the volumes loaded when they are asked for."""
-
-    def __init__(self, eager: dict[str, Any], dataset: PhantomCt, case_id: str) -> None:
-        self._eager, self._dataset, self._case_id = eager, dataset, case_id
-
-    def __getitem__(self, name: str) -> Any:
-        if name in self._eager:
-            return self._eager[name]
-        if name not in ON_DEMAND:
-            raise KeyError(name)
-        import torch
-
-        stored = self._dataset._stored(self._case_id, self._dataset.thorax(self._case_id))
-        if name == "volume_hu":
-            return torch.from_numpy(stored["hu"].astype(np.float32))
-        labels = stored["labels"]
-        return torch.from_numpy((labels >= min(BONE_LABELS)) & (labels <= max(BONE_LABELS)))
-
-    def __iter__(self) -> Iterator[str]:
-        yield from self._eager
-        yield from sorted(ON_DEMAND)
-
-    def __len__(self) -> int:
-        return len(self._eager) + len(ON_DEMAND)
 
 
 def _arrays(volume: Volume) -> dict[str, Any]:
@@ -295,28 +268,3 @@ def _arrays(volume: Volume) -> dict[str, Any]:
         "in_lung": volume.lung_mask.numpy() & ~lungs,
         "spacing": np.asarray(volume.spacing_mm, dtype=np.float64),
     }
-
-
-def _packed(data: Mapping[str, Any]) -> bytes:
-    import io
-
-    stream = io.BytesIO()
-    kept: dict[str, Any] = {k: np.packbits(v) if v.dtype == bool else v for k, v in data.items()}
-    np.savez_compressed(stream, **kept)
-    return stream.getvalue()
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    """Read a kept volume; None where the file is damaged, so that it is rendered anew."""
-    import zipfile
-    import zlib
-
-    try:
-        with np.load(path) as archive:
-            data = {k: archive[k] for k in archive.files}
-        shape = data["hu"].shape
-        for name in ("nodule", "in_lung"):
-            data[name] = np.unpackbits(data[name], count=int(np.prod(shape))).astype(bool).reshape(shape)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        return None
-    return data

@@ -49,13 +49,6 @@ class PhantomCxrConfig(Config):
         "unless set.",
         source="assumed; greys, views and marks after hannover-cxr, covid-cxr-lungs and ChestX-ray14",
     )
-    lung_area: Literal["any", "field", "clear"] = param(
-        "any",
-        "What lung_mask holds. any: whatever any voxel of the lungs along the ray is in. field: without what lies over "
-        "the spine and below the domes, as V7's masks of covid-cxr-lungs. clear: nor over heart and great vessels, as "
-        "masks of JSRT and Montgomery.",
-        source="paper: lung U-Net §2.1 (any); assumed (field, clear)",
-    )
     physics: Literal["drr", "ct2xray"] = param(
         "drr",
         "drr: parallel projection of mean attenuation. ct2xray: cone beam of ten energies through bone and tissue.",
@@ -131,7 +124,6 @@ class PhantomCxrConfig(Config):
     devices: float = param(0.08, "Share of the patients with each device.", source="assumed", ge=0.0, le=1.0)
     kernel: Literal["smooth", "standard", "sharp"] = param("standard", "The CT's kernel.", source="assumed")
     noise: float = param(1.0, "Factor on the CT's noise.", source="assumed", ge=0.0, le=10.0)
-    cache: bool = param(True, "Keep what was made in the cache folder.", source="assumed")
 
     @model_validator(mode="before")
     @classmethod
@@ -195,8 +187,11 @@ class PhantomCxrConfig(Config):
         return self._looking("plain" if plain else "hospital")
 
     def _looking(self, look: str) -> Self:
-        return type(self).model_validate(self.model_dump(exclude_unset=True) | {"look": look})
+        # A configuration is its values: what is at its default was not asked for, however it came to be so.
+        fields = type(self).model_fields
+        asked = {name: value for name in fields if (value := getattr(self, name)) != fields[name].default}
+        return type(self).model_validate(asked | {"look": look})
 
     def of_pixels(self) -> dict[str, Any]:
         """Return the fields that change a case's pixels or targets."""
-        return self.model_dump(mode="json", exclude={"patients", "split", "cache"})
+        return self.model_dump(mode="json", exclude={"patients", "split"})

@@ -17,7 +17,7 @@ from radbench.xray.intensity import log_intensity
 from radbench.xray.materials import density_from_hu
 from radbench_phantom.cxr_config import PhantomCxrConfig
 from radbench_phantom.cxr_looks import Look, look_of
-from radbench_phantom.cxr_lung_area import hiding, seen_lung
+from radbench_phantom.cxr_lung_area import hiding, three_lungs
 from radbench_phantom.cxr_marks import with_blades, with_marks
 from radbench_phantom.cxr_processing import Levels, greys, measured
 from radbench_phantom.cxr_projection import CHEST
@@ -199,9 +199,7 @@ def film_of(volume: Volume, config: PhantomCxrConfig, index: int) -> Radiograph:
     )
     steps = 2**look.bits - 1
     pictures["image"] = (with_marks(with_blades(image, look.blades), look.marks).clamp(0, 1) * steps).round() / steps
-    masks["lung_mask"] = seen_lung(
-        masks["lung_mask"], [(rays.length(rays.sum(m)), least) for m, least in hiding(volume, config.lung_area)], pixel
-    )
+    masks |= three_lungs(masks["lung_mask"], hiding(volume), lambda m: rays.length(rays.sum(m)), pixel)
     return Radiograph(
         {name: sixteen_bits(p) for name, p in pictures.items()},
         {name: m[0, 0] for name, m in masks.items()},

@@ -1,7 +1,9 @@
-"""What counts as lung in a radiograph: all that the rays pass, or the fields as readers outline them."""
+"""What readers outline of the projected lungs: the fields with the part behind the heart, or up to its border."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,25 +26,43 @@ _ABDOMEN = (int(Anatomy.DIAPHRAGM), int(Anatomy.ABDOMEN))
 _VESSELS = (int(Anatomy.AORTA), int(Anatomy.VENA_CAVA))
 
 
-def hiding(volume: Volume, area: str) -> list[tuple[Tensor, float]]:
-    """Return what hides the lungs from readers: voxels bool ``[D,H,W]``, and the mm of a ray in them that do.
+@dataclass(frozen=True)
+class Hiding:
+    """Voxels bool ``[D,H,W]`` that hide the lungs from readers, with the mm of a ray in them that do.
 
-    Args:
-        volume: the patient, rendered.
-        area: "any": nothing does. "field": the spine, and abdomen below the domes; lung behind the heart counts, as in
-            masks of covid-cxr-lungs. "clear": heart and great vessels too, as in masks of JSRT and Montgomery.
+    Attributes:
+        field: what ends the lung fields: the spine, and abdomen below the domes. Lung behind the heart counts, as in
+            masks of covid-cxr-lungs.
+        aerated: what ends the aerated fields besides, as in masks of JSRT and Montgomery: heart and great vessels.
     """
-    if area == "any":
-        return []
+
+    field: tuple[tuple[Tensor, float], ...]
+    aerated: tuple[tuple[Tensor, float], ...]
+
+
+def hiding(volume: Volume) -> Hiding:
+    """Return what hides the lungs of a patient, rendered, from readers."""
     labels = volume.labels
 
     def within(bounds: tuple[int, int]) -> Tensor:
         return (labels >= bounds[0]) & (labels <= bounds[1])
 
-    hidden = [(within(_SPINE) | (labels == int(Anatomy.DISC)), SPINE_MM), (within(_ABDOMEN), DOME_MM)]
-    if area == "clear":
-        hidden.append((volume.heart_mask | within(_VESSELS), HEART_MM))
-    return hidden
+    field = ((within(_SPINE) | (labels == int(Anatomy.DISC)), SPINE_MM), (within(_ABDOMEN), DOME_MM))
+    return Hiding(field, ((volume.heart_mask | within(_VESSELS), HEART_MM),))
+
+
+def three_lungs(lung: Tensor, hidden: Hiding, length: Callable[[Tensor], Tensor], pixel_mm: float) -> dict[str, Tensor]:
+    """Return the three definitions of the lungs by target name, each bool ``[1,1,h,w]``.
+
+    Args:
+        lung: the projected lungs, bool ``[1,1,h,w]``.
+        hidden: what hides them.
+        length: gives the mm of each ray in voxels bool ``[D,H,W]``: float ``[1,1,h,w]``.
+        pixel_mm: distance between pixels.
+    """
+    field = seen_lung(lung, [(length(voxels), least) for voxels, least in hidden.field], pixel_mm)
+    aerated = seen_lung(field, [(length(voxels), least) for voxels, least in hidden.aerated], pixel_mm)
+    return {"lung_mask": lung, "lung_field_mask": field, "aerated_lung_mask": aerated}
 
 
 def seen_lung(lung: Tensor, lengths: list[tuple[Tensor, float]], pixel_mm: float) -> Tensor:

@@ -14,7 +14,7 @@ from radbench.imaging.regions import Region, crop, resize
 from radbench.xray import DetectorOptions, apply_detector, scale_to_unit
 from radbench.xray.materials import bone_share_from_hu
 from radbench_phantom.cxr_config import LEVELS, PhantomCxrConfig
-from radbench_phantom.cxr_lung_area import hiding, seen_lung
+from radbench_phantom.cxr_lung_area import hiding, three_lungs
 from radbench_phantom.cxr_projection import AIR_HU, Projector, shown
 
 if TYPE_CHECKING:
@@ -100,14 +100,12 @@ def radiograph_of(volume: Volume, config: PhantomCxrConfig, index: int) -> Radio
         }
     pictures |= {"lung_image": rays.image(lungs), "bone_image": rays.image(bones)}
     images = {name: sixteen_bits(scale_to_unit(p)) for name, p in pictures.items()}
-    if config.lung_area != "any":
-        hidden = [(field.log(rays.length(m)), least) for m, least in hiding(volume, config.lung_area)]
-        masks["lung_mask"] = seen_lung(masks["lung_mask"], hidden, field.spacing_mm[0])
+    masks |= three_lungs(masks["lung_mask"], hiding(volume), lambda m: field.log(rays.length(m)), field.spacing_mm[0])
     return Radiograph(images, {name: m[0, 0] for name, m in masks.items()}, field.spacing_mm)
 
 
 def sixteen_bits(image: Tensor) -> Tensor:
-    """Return ``[1,1,S,S]`` as float32 ``[S,S]`` in [0,1], in steps of grey that 16 bits hold."""
+    """Return ``[1,1,S,S]`` as float32 ``[S,S]`` in [0,1], in the 65,536 greys that 16 bits hold."""
     return ((image[0, 0].clamp(0, 1) * LEVELS).round() / LEVELS).float()
 
 

@@ -12,14 +12,12 @@ import numpy as np
 from pydantic import field_validator
 
 from radbench.contracts.case import Case
-from radbench.contracts.config import Config, param
+from radbench.contracts.config import Config as BaseConfig
+from radbench.contracts.config import param
 from radbench.contracts.dataset import SPLITS, CaseEntry
 from radbench.contracts.errors import CaseError
 from radbench_phantom.lesion_types import LESION_TYPES, WINDOWS
 from radbench_phantom.splits import BLOCK, checked_split, counts_of, deal
-
-GENERATOR = 1
-"""Raised whenever the pixels of a case change; it is part of every case's digest."""
 
 _STREAM = 11
 
@@ -48,10 +46,11 @@ class PhantomLesions:
     Attributes:
         modality: "ct".
         targets: "hu", "lesion_mask" and "recist".
+        collection: the patients of the seed.
         config: the configuration it was built from.
     """
 
-    class Config(Config):
+    class Config(BaseConfig):
         """Configuration of phantom-lesions."""
 
         presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -122,18 +121,18 @@ class PhantomLesions:
 
     def __init__(self, config: PhantomLesions.Config | None = None) -> None:
         self.config = config or self.Config()
+        self.collection = f"phantom-lesions-{self.config.seed}"
         self._places = {p.case_id: p for p in _plan(self.config)}
 
     def manifest(self) -> list[CaseEntry]:
         """List the cases, by patient and lesion, without rendering any."""
         return [
-            CaseEntry(p.case_id, f"p{p.patient:04d}", p.split, p.lesion_type, self._digest(p.case_id))
+            CaseEntry(p.case_id, f"p{p.patient:04d}", p.split, self._digest(p.case_id), {"lesion-type": p.lesion_type})
             for p in self._places.values()
         ]
 
     def _digest(self, case_id: str) -> str:
         made_of = {
-            "generator": GENERATOR,
             "case": case_id,
             **self.config.model_dump(mode="json", include={"seed", "size", "spacing_mm", "noise", "reader_error_mm"}),
         }
@@ -144,7 +143,7 @@ class PhantomLesions:
 
         Returns:
             A case whose image is the slice in its type's window; targets ``hu`` float32 ``[1,H,W]``, ``lesion_mask``
-            bool ``[1,H,W]`` and ``recist`` float32 ``[4,2]``. Its ``source`` tells the window (HU), level, contrast
+            bool ``[1,H,W]`` and ``recist`` float32 ``[4,2]``. Its provenance tells the window (HU), level, contrast
             phase, kernel, slice thickness, noise, and the lesion's kind, HU and diameter.
 
         Raises:
@@ -181,9 +180,9 @@ class PhantomLesions:
             patient_id=f"p{place.patient:04d}",
             image=((hu - low) / (high - low)).clamp(0.0, 1.0),
             spacing_mm=spacing,
-            group=place.lesion_type,
-            source={
-                "generator": f"phantom-lesions {GENERATOR}",
+            groups={"lesion-type": place.lesion_type},
+            provenance={
+                "generator": "phantom-lesions",
                 "seed": c.seed,
                 "window_hu": [low, high],
                 "polarity": "dense is bright",

@@ -18,6 +18,11 @@ THORAX_STREAM = 51
 Fractions = tuple[float, float, float]
 
 
+def thorax_collection(seed: int) -> str:
+    """Return the collection of phantom-ct and phantom-cxr: a patient of one seed is the same person in both."""
+    return f"phantom-thorax-{seed}"
+
+
 def checked_split(value: Fractions) -> Fractions:
     """Return split fractions.
 

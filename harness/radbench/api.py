@@ -13,15 +13,21 @@ from radbench.contracts.case import CaseInfo
 from radbench.contracts.enhancement import Enhancement
 from radbench.contracts.errors import RadbenchError, UsageError
 from radbench.contracts.folders import cache_folder
-from radbench.engine.apply import LoadedEnhancer, seed_everything
-from radbench.engine.plan import make_plan, plan_enhancer, why_no_training
-from radbench.engine.reporting import Reporter, Silent
-from radbench.engine.request import Request
-from radbench.engine.store import Store
-from radbench.engine.training import Trained, Training, TrainingPlan, plan_trainings
+from radbench.engine.keep.store import Store
+from radbench.engine.plan.learning import trainings_below, weights_of
+from radbench.engine.plan.pairs import make_plan, once, plan_enhancer, plan_trainings, why_no_part
+from radbench.engine.plan.parts import Part
+from radbench.engine.plan.request import Request
+from radbench.engine.plan.steps import Live
+from radbench.engine.run.reporting import Reporter, Silent
+from radbench.engine.run.running import FinishedTrainings, Options, pick_devices, run_trainings
+from radbench.engine.run.trained import Trained
+from radbench.engine.work.enhance import LiveEnhancer
+from radbench.engine.work.enhance import enhance as enhance_images
+from radbench.engine.work.living import Living
+from radbench.leaderboard.running import Finished, run_plan
 from radbench.registry.discovery import plugin_paths
 from radbench.registry.registry import Registry, load_registry
-from radbench.running import Finished, FinishedTrainings, Options, pick_devices, run_plan, train_plan
 
 __all__ = [
     "Finished",
@@ -33,8 +39,8 @@ __all__ = [
     "read_leaderboard",
     "run",
     "run_plan",
+    "run_trainings",
     "train",
-    "train_plan",
 ]
 
 if TYPE_CHECKING:
@@ -53,6 +59,8 @@ def run(
     limit: int = 0,
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
     plugins: Sequence[str | Path] = (),
+    precision: str = "float32",
+    allow_leakage: bool = False,
     device: str = "auto",
     jobs: int = 0,
     timeout: float = 600.0,
@@ -67,13 +75,15 @@ def run(
         dataset: a name or variant; "" takes each task's own.
         profile: "quick" or "paper".
         seeds: one seed or several.
-        limit: at most so many cases per split, 0 for all.
+        limit: at most so many cases of the split that is scored, 0 for all.
         overrides: fields to set for all: ``{"task": {"input": "stacked"}}``.
         plugins: plugin files beyond the installed ones.
+        precision: of trainings, "float32" or "mixed".
+        allow_leakage: score learners on patients that they learnt from; the rows say so.
         device, jobs, timeout, memory_mb, out, retry_failed: see :class:`Options`.
 
     Returns:
-        The long leaderboard (schema version 1), also written to ``leaderboard.csv`` in the run folder.
+        The long leaderboard (schema version 2), also written to ``leaderboard.csv`` in the run folder.
 
     Raises:
         UsageError: a name, field, value or folder is wrong; nothing was run.
@@ -88,6 +98,8 @@ def run(
         limit=limit,
         overrides={k: {f: _typed(v) for f, v in fields.items()} for k, fields in (overrides or {}).items()},
         plugin_files=plugin_paths(plugins),
+        precision=precision,
+        leakage=allow_leakage,
     )
     registry = load_registry(request.plugin_files)
     options = Options(device, jobs, timeout, memory_mb, Path(out) if out else None, retry_failed)
@@ -99,12 +111,12 @@ def run(
 
 def train(
     enhancers: str | Sequence[str],
-    dataset: str = "",
     *,
     profile: str = "quick",
     seeds: int | Sequence[int] = 0,
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
     plugins: Sequence[str | Path] = (),
+    precision: str = "float32",
     device: str = "auto",
     jobs: int = 0,
     timeout: float = 600.0,
@@ -116,9 +128,8 @@ def train(
     A later :func:`run` or :func:`enhance` with the same enhancer, profile and seed finds the weights.
 
     Args:
-        enhancers: names or variants, a comma list or a sequence.
-        dataset: what to learn from; "" takes each enhancer's own ``trained_on``.
-        profile, seeds, overrides, plugins, device, jobs, timeout, memory_mb, out: as for :func:`run`.
+        enhancers: names or variants (``"lung-unet[trained_on=lidc]"``), a comma list or a sequence.
+        profile, seeds, overrides, plugins, precision, device, jobs, timeout, memory_mb, out: as for :func:`run`.
 
     Returns:
         how each training ended; one that failed stops no other.
@@ -127,23 +138,21 @@ def train(
         UsageError: a name, field, value or folder is wrong, or an enhancer does not train; nothing was trained.
         RunAbortedError: the machine stopped it (disk full); what is learnt so far is kept.
     """
-    fields = {k: {f: _typed(v) for f, v in of.items()} for k, of in (overrides or {}).items()}
-    if dataset:
-        fields.setdefault("enhancer", {})["trained_on"] = dataset
     request = Request(
         enhancers=(enhancers,) if isinstance(enhancers, str) else tuple(enhancers),
         tasks=(),
         profile=profile,
         seeds=tuple(map(_whole, seeds if isinstance(seeds, Iterable) else (seeds,))),
-        overrides=fields,
+        overrides={k: {f: _typed(v) for f, v in fields.items()} for k, fields in (overrides or {}).items()},
         plugin_files=plugin_paths(plugins),
+        precision=precision,
     )
     registry = load_registry(request.plugin_files)
     options = Options(device, jobs, timeout, memory_mb, Path(out) if out else None)
-    plan = plan_trainings(registry, request)
+    trainings = plan_trainings(registry, request)
     for warning in registry.warnings:
         warnings.warn(warning, stacklevel=2)
-    return train_plan(plan, options, Silent()).trained
+    return run_trainings(trainings, request, options, Silent()).trained
 
 
 def _whole(seed: Any) -> Any:
@@ -183,7 +192,7 @@ def enhance(
 
     Args:
         name: an enhancer or variant (``"clahe[clip_limit=0.02]"``).
-        images: float32 ``[B,1,H,W]`` in [0,1], dense is bright.
+        images: float32 ``[B,1,H,W]`` in [0,1], dense is bright; a tensor or an array.
         cases: identities, for enhancers that go by them.
         profile: "quick" or "paper".
         seed: for enhancers that draw random numbers, and to find trained weights.
@@ -215,8 +224,7 @@ def enhance(
     results = []
     # One at a time, as a run does: neither the batch nor its order may change a bit.
     for image, info in zip(images, infos, strict=True):
-        seed_everything(seed, info.case_id)
-        results.append(enhancer(image[None].to(device), [info]))
+        results.append(enhance_images(enhancer, image[None].to(device), [info], seed, info.case_id))
     layers = {k: torch.cat([r.layers[k] for r in results]) for k in results[0].layers}
     return Enhancement(torch.cat([r.image for r in results]), layers)
 
@@ -231,8 +239,8 @@ def load_enhancer(
     plugin_files: Sequence[str] = (),
     options: Options | None = None,
     reporter: Reporter | None = None,
-) -> LoadedEnhancer:
-    """Return an enhancer ready to be called; one that learns is trained first, where it is not yet.
+) -> LiveEnhancer:
+    """Return an enhancer ready to be called; what it or a part of it has to learn is learnt first, where it is not yet.
 
     Args:
         registry: of the installed plugins and those of ``plugin_files``, which a training needs again.
@@ -241,36 +249,30 @@ def load_enhancer(
 
     Raises:
         UsageError: the name or a field is wrong.
-        RadbenchError: its training failed; the message says how, and where the traceback is.
+        RadbenchError: a training failed; the message says how, and where the traceback is.
     """
     request = Request((name,), (), profile=profile, seeds=(seed,), plugin_files=tuple(plugin_files))
-    planned = plan_enhancer(registry, request)
-    store, weights = Store(cache_folder()), None
-    if planned.trained_on is not None:
-        training = Training(planned, seed, request.precision)
-        if not store.has_weights(training.key):
-            _train_one(TrainingPlan(request, (training,)), options or Options(device), reporter or Silent())
-        weights, _ = store.load_weights(training.key)
+    part = plan_enhancer(registry, request)
+    store = Store(cache_folder())
+    _learn_first(part, request, store, options or Options(device), reporter or Silent())
     if device != "cpu":
         import torch
 
         torch.cuda.init()  # so that it is seeded before its first use
-    seed_everything(seed, "build")
-    enhancer = LoadedEnhancer(planned.resolved)
-    if weights is not None:
-        enhancer.load_weights(weights)
-    if hasattr(enhancer.object, "to"):
-        enhancer.object.to(device)
-    return enhancer
+    live = Live(part.asked, weights_of(part, seed, request.precision), seed)
+    return Living(registry, store, device).enhancer(live)
 
 
-def _train_one(plan: TrainingPlan, options: Options, reporter: Reporter) -> None:
-    if reason := why_no_training(plan.trainings[0].enhancer):
+def _learn_first(part: Part, request: Request, store: Store, options: Options, reporter: Reporter) -> None:
+    if reason := why_no_part(part):
         raise UsageError(reason)
-    finished = train_plan(plan, options, reporter)
-    (one,) = finished.trained
-    if one.error:
-        raise RadbenchError(
-            f"{one.training.name} cannot be trained ({one.status}): {one.error}; "
-            f"the traceback is in {finished.folder.journal}"
-        )
+    wanted = once(trainings_below(part, request.seeds[0], request.precision))
+    if all(store.has_weights(training.key) for training in wanted):
+        return
+    finished = run_trainings(wanted, request, options, reporter)
+    for one in finished.trained:
+        if one.error:
+            raise RadbenchError(
+                f"{one.training.name} cannot be trained ({one.status}): {one.error}; "
+                f"the traceback is in {finished.folder.journal}"
+            )

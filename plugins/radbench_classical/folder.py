@@ -11,7 +11,7 @@ from torch import Tensor
 
 from radbench.contracts.case import CaseInfo
 from radbench.contracts.config import Config as BaseConfig
-from radbench.contracts.config import param
+from radbench.contracts.config import local, param
 from radbench.contracts.errors import CaseError, InvalidOutputError
 from radbench.imaging import find_images, read_image
 
@@ -29,7 +29,7 @@ class Images:
     class Config(BaseConfig):
         """Where the images lie."""
 
-        root: Path = param(description="folder of the enhanced images", source="assumed: there is no default")
+        root: Path = local(description="folder of the enhanced images")
         polarity: str = param(
             "declared",
             description="'declared': bright is what the file says; 'reversed': the other way",

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import numpy as np
 from torch import Tensor
 
+from radbench.contracts.config import Config as BaseConfig
 from radbench.contracts.config import param
+from radbench.contracts.enhancement import Enhancement
 from radbench_classical.per_image import Image, per_image
 
 
-def original(images: Tensor) -> Tensor:
-    """Return the images as they are.
+class Original:
+    """The image as it is; seen from elsewhere, too, it is itself: the floor that a renderer must rise above."""
 
-    Args:
-        images: float32 ``[B,1,H,W]`` in [0,1].
-    """
-    return images.clone()
+    class Config(BaseConfig):
+        """Nothing to choose."""
+
+    def __init__(self, config: Original.Config) -> None:
+        self.config = config
+
+    def enhance(self, images: Tensor) -> Tensor:
+        """Return float32 ``[B,1,H,W]`` in [0,1] as they are."""
+        return images.clone()
+
+    def views(self, images: Tensor, poses: Sequence[Any]) -> Enhancement:
+        """Return the images once for every pose, float32 ``[B,V,1,H,W]``."""
+        return Enhancement(images[:, None].repeat(1, len(poses), 1, 1, 1))
 
 
 def he(

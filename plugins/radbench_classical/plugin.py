@@ -14,8 +14,9 @@ def radbench_enhancers() -> Sequence[EnhancerSpec]:
     return [
         EnhancerSpec(
             name="original",
-            factory="radbench_classical.mappings:original",
+            factory="radbench_classical.mappings:Original",
             summary="The image as it is: what every enhancer is compared with",
+            renders=True,
             batch_size=8,
         ),
         EnhancerSpec(

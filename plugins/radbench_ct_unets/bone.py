@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,18 +11,17 @@ from torch import Tensor, nn
 
 from radbench.contracts.enhancement import Enhancement
 from radbench.learn.appearance import AppearanceOptions
-from radbench.learn.batch import TensorSamples, resized, samples_from_cases
-from radbench.learn.fitting import fit
+from radbench.learn.batch import resized
 from radbench.learn.geometry import GeometryOptions
 from radbench.learn.losses import L1, Loss, Perceptual
 from radbench.learn.vgg import vgg_features
 from radbench_ct_unets.config import BoneUnetConfig
 from radbench_ct_unets.intensity import fused
-from radbench_ct_unets.training import Job, Prepared, augmentation, options, unet
+from radbench_ct_unets.training import Job, augmentation, lesson_of, options, unet
 
 if TYPE_CHECKING:
-    from radbench.contracts.case import Case
-    from radbench.contracts.enhancement import FitContext
+    from radbench.contracts.learning import FitContext, Lessons
+    from radbench.contracts.results import Sample
 
 _MOVES = GeometryOptions(flip=0.5)
 # Bias and scaling read as of the greys [assumed], like the noise and the sharpening that they are listed with.
@@ -51,49 +48,34 @@ class BoneUnet(nn.Module):
         wanted = self.config.loss == "perceptual" and self.config.vgg_weights and file.is_file()
         return hashlib.sha256(file.read_bytes()).hexdigest() if wanted else None
 
-    def fit(self, cases: Sequence[Case], context: FitContext) -> None:
+    def lesson(self, sample: Sample) -> dict[str, Tensor]:
+        """Return radiograph and bone image at the network's size."""
+        return lesson_of(sample, ("bone_image",), self.config.size)
+
+    def fit(self, lessons: Lessons, context: FitContext) -> None:
         """Train the extraction with the perceptual or the L1 loss (§2.3).
 
         Raises:
             PretrainedWeightsError: VGG-16's weights are wanted and cannot be had.
         """
-        job = self._job(context.device)
-        self.extraction = unet(self.config, "tanh", seed=context.seed)
-        train = self._samples(cases).to(context.device)
-        validation = self._samples(context.validation) if len(context.validation) else None
-        fit(
-            self.extraction,
-            train,
-            job.loss,
-            job.options,
-            context,
-            validation=replace(validation, source=_centred(validation.source)) if validation else None,
-            augment=job.augment,
-            name="bone extraction",
+        config = self.config
+        job = Job(
+            "bone extraction",
+            self._loss(context.device),
+            options(config, config.epochs, config.learning_rate),
+            augmentation(config.augmentation, _MOVES, _LOOKS),
+            lambda batch, draws: batch.with_(image=_centred(batch["image"])),
         )
+        self.extraction = unet(config, "tanh", seed=context.seed).to(context.device)
+        context.expect(job.seconds(self.extraction, lessons, context))
+        job.learn(self.extraction, lessons, context)
 
     def facts(self) -> dict[str, str]:
         """Return what the perceptual loss compared with, after :meth:`fit`: VGG-16's weights, or "false"."""
         return {"pretrained": self.pretrained} if self.pretrained else {}
 
-    def estimate(self, cases: Sequence[Case], context: FitContext) -> float:
-        """Return about how many seconds :meth:`fit` will take, from a few timed steps on the first cases."""
-        few = self._samples(cases[: self.config.batch_size])
-        return self._job(context.device).seconds(self.extraction, few, context, len(cases))
-
-    def _job(self, device: str) -> Job:
-        config = self.config
-        moved = augmentation(config.augmentation, _MOVES, _LOOKS)
-        return Job(
-            self._loss(device),
-            options(config, config.epochs, config.learning_rate),
-            Prepared(moved, lambda batch: _centred(batch.source)),
-        )
-
-    @torch.no_grad()
     def enhance(self, images: Tensor) -> Enhancement:
         """Enhance float32 ``[B,1,H,W]`` in [0,1] (§2.4): add the bones, or take them away."""
-        self.eval()
         height, width = images.shape[2:]
         small = resized(images, (self.config.size, self.config.size))
         bones = resized(self.extraction(_centred(small)).clamp(0.0, 1.0), (height, width))
@@ -107,9 +89,6 @@ class BoneUnet(nn.Module):
         found = vgg_features(pretrained=config.pretrained, weights=config.vgg_weights or None)
         self.pretrained = found.pretrained
         return Perceptual("bone_image", found.network.to(device))
-
-    def _samples(self, cases: Sequence[Case]) -> TensorSamples:
-        return samples_from_cases(cases, targets=["bone_image"], size=(self.config.size, self.config.size))
 
 
 def _centred(images: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from radbench.contracts.config import Config, param
+from radbench.contracts.config import Config, PartName, learns_from, local, param
 
 _LUNG, _BONE = "paper lung U-Net", "paper bone U-Net"
 
@@ -13,7 +13,7 @@ Augmentations = Literal["none", "paper", "broad"]
 
 _QUICK = {
     # Real radiographs look otherwise than the papers' projections, and their readers outline the lungs otherwise.
-    "trained_on": "phantom-cxr[look=mixed,lung_area=field]",
+    "trained_on": "phantom-cxr[look=mixed]",
     "size": 128,
     "first_filters": 8,
     "norm": "group",
@@ -27,70 +27,109 @@ _QUICK = {
 class UnetConfig(Config):
     """What both share: the network's size and how it is trained."""
 
-    trained_on: str = param(
-        "phantom-cxr", "data set to learn from", source="assumed; the papers have DRRs of LIDC-IDRI: lidc[root=PATH]"
-    )
     size: int = param(512, "side of the networks' input, in pixels", source=f"{_LUNG} §2.2: 512x512", ge=16, le=2048)
-    first_filters: int = param(32, "channels of the first convolution", source=f"{_LUNG} §2.2", ge=1, le=256)
-    depth: int = param(4, "how often the resolution is halved", source="assumed: as Ronneberger et al.", ge=1, le=6)
-    dilation: int = param(2, "dilation rate", source=f"{_LUNG} §2.2", ge=1, le=8)
+    first_filters: int = param(
+        32, "channels of the first convolution", affects="weights", source=f"{_LUNG} §2.2", ge=1, le=256
+    )
+    depth: int = param(
+        4, "how often the resolution is halved", affects="weights", source="assumed: as Ronneberger et al.", ge=1, le=6
+    )
+    dilation: int = param(2, "dilation rate", affects="weights", source=f"{_LUNG} §2.2", ge=1, le=8)
     dilated_levels: int = param(
-        2, "how many of the deepest levels are dilated", source="assumed: the paper does not say where", ge=0, le=7
+        2,
+        "how many of the deepest levels are dilated",
+        affects="weights",
+        source="assumed: the paper does not say where",
+        ge=0,
+        le=7,
     )
     norm: Literal["none", "batch", "instance", "group"] = param(
-        "none", "after each 3x3 convolution", source=f"{_LUNG} §2.2: no batch normalisation"
+        "none", "after each 3x3 convolution", affects="weights", source=f"{_LUNG} §2.2: no batch normalisation"
     )
     upsampling: Literal["transposed", "bilinear", "nearest"] = param(
         "transposed",
         "a 2x2 transposed convolution, or interpolation and a 3x3 one",
+        affects="weights",
         source="assumed: as Ronneberger et al.",
     )
-    batch_size: int = param(8, "radiographs per optimiser step", source=f"{_LUNG} §2.2", ge=1)
+    batch_size: int = param(8, "radiographs per optimiser step", affects="weights", source=f"{_LUNG} §2.2", ge=1)
     schedule: Literal["constant", "cosine", "step"] = param(
-        "constant", "of the learning rate", source="assumed: the papers give an initial rate only"
+        "constant", "of the learning rate", affects="weights", source="assumed: the papers give an initial rate only"
     )
     patience: int | None = param(
-        None, "epochs without a better validation before training ends", source="assumed: all epochs"
+        None, "epochs without a better validation before training ends", affects="weights", source="assumed: all epochs"
     )
+
+
+LUNGS = {"projected": "lung_mask", "field": "lung_field_mask", "aerated": "aerated_lung_mask"}
+"""The target that is learnt, and the layer that is offered, for each definition of the lungs."""
 
 
 class LungUnetConfig(UnetConfig):
     """Configuration of lung-unet."""
 
+    trained_on: PartName = learns_from(
+        "phantom-cxr",
+        description="data set to learn from",
+        source="assumed; the papers have DRRs of LIDC-IDRI: lidc[root=PATH]",
+        needs=lambda config: (LUNGS[config.lung], "lung_image", "nodule_mask"),
+    )
+    lung: Literal["projected", "field", "aerated"] = param(
+        "projected",
+        "the lungs that are learnt: projected, with what hides behind heart and diaphragm; field, as readers outline "
+        "them with the part behind the heart; aerated, ending at the heart's border",
+        source=f"{_LUNG} §2.1; field, aerated: assumed",
+    )
     segmentation_augmentation: Augmentations = param(
         "paper",
         "broad adds gamma, contrast, blur, noise, cropping, occlusion and collimation",
+        affects="weights",
         source=f"{_LUNG} §2.2; broad: assumed",
     )
-    extraction_augmentation: Augmentations = param("paper", "the same, of the extraction", source=f"{_LUNG} §2.3")
-    segmentation: bool = param(
-        True, "normalise the lung area that a segmentation network finds; else the whole image", source=f"{_LUNG} §2.4"
+    extraction_augmentation: Augmentations = param(
+        "paper", "the same, of the extraction", affects="weights", source=f"{_LUNG} §2.3"
     )
-    threshold: float = param(0.95, "of the segmentation", source=f"{_LUNG} §3.1", gt=0.0, lt=1.0)
-    lung_std: float = param(0.5, "standard deviation of the normalised area", source=f"{_LUNG} §2.3", gt=0.0)
+    segmentation: bool = param(
+        True,
+        "normalise the lung area that a segmentation network finds; else the whole image",
+        affects="weights",
+        source=f"{_LUNG} §2.4",
+    )
+    threshold: float = param(0.95, "of the segmentation", affects="weights", source=f"{_LUNG} §3.1", gt=0.0, lt=1.0)
+    lung_std: float = param(
+        0.5, "standard deviation of the normalised area", affects="weights", source=f"{_LUNG} §2.3", gt=0.0
+    )
     equalise: bool = param(True, "histogram equalisation, then CLAHE", source=f"{_LUNG} §2.3")
     clahe_kernel: int = param(40, "CLAHE window, in pixels at ``size``", source=f"{_LUNG} §2.3: [40,40]", ge=2)
     clahe_clip: float = param(0.01, "CLAHE clip limit", source=f"{_LUNG} §2.3", ge=0.0, le=1.0)
-    nodule_weight: float = param(30.0, "w_noduleLoss of Eq. 5; 0 is plain L1", source=f"{_LUNG} §2.3", ge=0.0)
+    nodule_weight: float = param(
+        30.0, "w_noduleLoss of Eq. 5; 0 is plain L1", affects="weights", source=f"{_LUNG} §2.3", ge=0.0
+    )
     weight: float = param(
-        1.0, "w of Eq. 6: how much of the lung image is added", source="assumed", trains=False, ge=0.0
+        1.0, "w of Eq. 6: how much of the lung image is added", source="assumed", affects="use", ge=0.0
     )
     positive_weight: float = param(
         19.0,
         "of lung pixels in the cross-entropy",
+        affects="weights",
         source="assumed: a pixel that is as likely lung as not then just reaches the threshold of 0.95",
         gt=0.0,
     )
-    dice_weight: float = param(0.0, "of a soft Dice loss beside the cross-entropy", source="assumed", ge=0.0)
-    segmentation_noise: float = param(0.2, "std of the input noise while training", source=f"{_LUNG} §2.2", ge=0.0)
-    segmentation_epochs: int = param(80, "of the segmentation", source=f"{_LUNG} §2.2", ge=1)
-    extraction_epochs: int = param(200, "of the extraction", source=f"{_LUNG} §2.3", ge=1)
-    segmentation_rate: float = param(1e-4, "learning rate", source=f"{_LUNG} §2.2", gt=0.0)
-    extraction_rate: float = param(1e-4, "learning rate", source=f"{_LUNG} §2.3", gt=0.0)
+    dice_weight: float = param(
+        0.0, "of a soft Dice loss beside the cross-entropy", affects="weights", source="assumed", ge=0.0
+    )
+    segmentation_noise: float = param(
+        0.2, "std of the input noise while training", affects="weights", source=f"{_LUNG} §2.2", ge=0.0
+    )
+    segmentation_epochs: int = param(80, "of the segmentation", affects="weights", source=f"{_LUNG} §2.2", ge=1)
+    extraction_epochs: int = param(200, "of the extraction", affects="weights", source=f"{_LUNG} §2.3", ge=1)
+    segmentation_rate: float = param(1e-4, "learning rate", affects="weights", source=f"{_LUNG} §2.2", gt=0.0)
+    extraction_rate: float = param(1e-4, "learning rate", affects="weights", source=f"{_LUNG} §2.3", gt=0.0)
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {
             **_QUICK,
+            "lung": "field",
             "clahe_kernel": 10,
             "segmentation_augmentation": "broad",
             "segmentation_epochs": 90,
@@ -105,22 +144,38 @@ class LungUnetConfig(UnetConfig):
 class BoneUnetConfig(UnetConfig):
     """Configuration of bone-unet."""
 
+    trained_on: PartName = learns_from(
+        "phantom-cxr",
+        description="data set to learn from",
+        source="assumed; the papers have DRRs of LIDC-IDRI: lidc[root=PATH]",
+        needs=("bone_image",),
+    )
     augmentation: Augmentations = param(
-        "paper", "broad adds cropping, turns, gamma, blur, occlusion and collimation", source=f"{_BONE} §2.3.2"
+        "paper",
+        "broad adds cropping, turns, gamma, blur, occlusion and collimation",
+        affects="weights",
+        source=f"{_BONE} §2.3.2",
     )
     mode: Literal["enhance", "suppress"] = param(
-        "enhance", "add the bones, or take them away", source=f"{_BONE} §2.4, §1", trains=False
+        "enhance", "add the bones, or take them away", source=f"{_BONE} §2.4, §1", affects="use"
     )
     weight: float = param(
-        1.0, "how much of the bone image is added or taken away", source="assumed", trains=False, ge=0.0
+        1.0, "how much of the bone image is added or taken away", source="assumed", affects="use", ge=0.0
     )
-    loss: Literal["perceptual", "l1"] = param("perceptual", "what is minimised", source=f"{_BONE} §2.3.1")
+    loss: Literal["perceptual", "l1"] = param(
+        "perceptual", "what is minimised", affects="weights", source=f"{_BONE} §2.3.1"
+    )
     pretrained: bool = param(
-        True, "perceptual: ImageNet's weights of VGG-16; false takes random features", source=f"{_BONE} §2.3.1"
+        True,
+        "perceptual: ImageNet's weights of VGG-16; false takes random features",
+        affects="weights",
+        source=f"{_BONE} §2.3.1",
     )
-    vgg_weights: str = param("", "perceptual: a file to take VGG-16's weights from", source="assumed")
-    epochs: int = param(100, "of training", source=f"{_BONE} §2.3.2", ge=1)
-    learning_rate: float = param(1e-3, "of Adam", source=f"{_BONE} §2.3.2", gt=0.0)
+    vgg_weights: str = local(
+        "", "perceptual: a file to take VGG-16's weights from", source="assumed", affects="weights"
+    )
+    epochs: int = param(100, "of training", affects="weights", source=f"{_BONE} §2.3.2", ge=1)
+    learning_rate: float = param(1e-3, "of Adam", affects="weights", source=f"{_BONE} §2.3.2", gt=0.0)
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {**_QUICK, "pretrained": False, "epochs": 75, "learning_rate": 2e-3},

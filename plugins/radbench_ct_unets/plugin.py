@@ -20,8 +20,9 @@ def radbench_enhancers() -> Sequence[EnhancerSpec]:
                 "Gozes & Greenspan 2018, Lung Structures Enhancement in Chest Radiographs via CT based FCNN Training"
             ),
             modality="cxr",
-            layers=("lung_mask", "lung_image"),
-            trainable=True,
+            layers=("lung_image", "lung_mask"),
+            learns=True,
+            spec_for="radbench_ct_unets.lung:spec_of_lung_unet",
         ),
         EnhancerSpec(
             name="bone-unet",
@@ -33,6 +34,6 @@ def radbench_enhancers() -> Sequence[EnhancerSpec]:
             ),
             modality="cxr",
             layers=("bone_image",),
-            trainable=True,
+            learns=True,
         ),
     ]

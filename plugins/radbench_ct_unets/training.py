@@ -6,20 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
+from radbench.contracts.errors import CaseError
 from radbench.learn.appearance import AppearanceOptions
-from radbench.learn.augment import Augment, Augmentation
-from radbench.learn.batch import Batch, TensorSamples
+from radbench.learn.augment import Augmentation, Prepare
+from radbench.learn.batch import resized
 from radbench.learn.estimating import estimate
+from radbench.learn.fitting import fit
 from radbench.learn.geometry import GeometryOptions
 from radbench.learn.losses import Loss
 from radbench.learn.options import FitOptions
+from radbench.learn.turns import Turn
 from radbench.learn.unet import UNet, UNetConfig
 from radbench_ct_unets.config import Augmentations, UnetConfig
 
 if TYPE_CHECKING:
-    from radbench.contracts.enhancement import FitContext
+    from torch import Tensor
+
+    from radbench.contracts.learning import FitContext, Lessons
+    from radbench.contracts.results import Sample
 
 BROAD_LOOKS = AppearanceOptions(
     probability=0.5,
@@ -65,45 +69,70 @@ def options(config: UnetConfig, epochs: int, rate: float) -> FitOptions:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Augment, then prepare the source as it is prepared for the network."""
-
-    augmentation: Augmentation
-    prepare: Callable[[Batch], Tensor]
-    noise: float = 0.0
-
-    def __call__(self, batch: Batch, seed: int, epoch: int) -> Batch:
-        """Return the augmented and prepared batch."""
-        moved = self.augmentation(batch, seed, epoch)
-        prepared = replace(moved, source=self.prepare(moved))
-        if not self.noise:
-            return prepared
-        noisy = AppearanceOptions(noise=(self.noise, self.noise), clamp=False)
-        # Another seed: this noise must not repeat the augmentation's.
-        return Augmentation(appearance=noisy)(prepared, seed + 1, epoch)
-
-
-@dataclass(frozen=True)
 class Job:
-    """How one network of a system is trained."""
+    """How one network of a system is trained.
 
+    Attributes:
+        name: for people.
+        loss: what is minimised.
+        options: how long and how fast.
+        augment: of training batches.
+        prepare: as the source is prepared for the network.
+    """
+
+    name: str
     loss: Loss
     options: FitOptions
-    augment: Augment
+    augment: Augmentation
+    prepare: Prepare | None = None
 
-    def seconds(self, network: UNet, few: TensorSamples, context: FitContext, cases: int) -> float:
-        """Return about how many seconds the training will take on so many cases, of which a few are at hand."""
+    def seconds(self, network: UNet, lessons: Lessons, context: FitContext) -> float:
+        """Return about how many seconds the training will take."""
         return estimate(
             network,
-            few,
-            self.loss,
+            [Turn(self.loss)],
+            lessons.train,
             self.options,
             context,
-            validation=few,
+            validation=lessons.validation,
+            prepare=self.prepare,
             augment=self.augment,
-            train_size=cases,
-            validation_size=len(context.validation),
         ).seconds
+
+    def learn(self, network: UNet, lessons: Lessons, context: FitContext) -> None:
+        """Train the network in place."""
+        fit(
+            network,
+            [Turn(self.loss)],
+            lessons.train,
+            self.options,
+            context,
+            validation=lessons.validation,
+            prepare=self.prepare,
+            augment=self.augment,
+            name=self.name,
+        )
+
+
+def lesson_of(
+    sample: Sample, names: tuple[str, ...], size: int, prepared: Callable[[Tensor], Tensor] = lambda image: image
+) -> dict[str, Tensor]:
+    """Return what a case teaches: its radiograph and some of its targets at the networks' size.
+
+    Args:
+        sample: the case.
+        names: of the targets.
+        size: side in pixels.
+        prepared: what is done to the radiograph ``[1,1,S,S]`` before it is learnt from.
+
+    Raises:
+        CaseError: the case lacks a target.
+    """
+    missing = [name for name in names if name not in sample.case.targets]
+    if missing:
+        raise CaseError(f"case '{sample.case.case_id}' has no '{missing[0]}', which the training needs")
+    found = {name: resized(sample.case.targets[name][None], (size, size))[0] for name in names}
+    return {"image": prepared(resized(sample.image[None], (size, size)))[0], **found}
 
 
 def augmentation(kind: Augmentations, paper: GeometryOptions, looks: AppearanceOptions) -> Augmentation:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from radbench.contracts.config import Config as BaseConfig
 from radbench.contracts.results import Sample, TaskContext
 
@@ -21,7 +19,7 @@ class BoneExtraction:
     def __init__(self, config: BoneExtraction.Config) -> None:
         self.config = config
 
-    def score_case(self, sample: Sample, context: TaskContext) -> Mapping[str, float]:
+    def score(self, sample: Sample, context: TaskContext) -> dict[str, float]:
         """Return the scores of one case; MS-SSIM is NaN under 161 pixels high or wide."""
         from radbench.metrics import ms_ssim, psnr, rmse, ssim
 

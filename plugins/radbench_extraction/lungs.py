@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from radbench.contracts.config import Config as BaseConfig
 from radbench.contracts.results import Sample, TaskContext
 
@@ -29,7 +27,7 @@ class LungExtraction:
     def __init__(self, config: LungExtraction.Config) -> None:
         self.config = config
 
-    def score_case(self, sample: Sample, context: TaskContext) -> Mapping[str, float]:
+    def score(self, sample: Sample, context: TaskContext) -> dict[str, float]:
         """Return the twelve scores of one case."""
         from radbench.metrics import mae, mse, psnr, ssim
         from radbench.metrics.lung_scale import lung_scale_fidelity

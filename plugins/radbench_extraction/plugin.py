@@ -38,7 +38,9 @@ def radbench_tasks() -> list[TaskSpec]:
             modality="cxr",
             needs_targets=("lung_mask",),
             needs_layers=("lung_mask",),
+            baseline="lung-unet",
             default_dataset="phantom-cxr",
+            spec_for="radbench_extraction.segmentation:spec_of_lung_segmentation",
         ),
         TaskSpec(
             name="lung-extraction",
@@ -53,6 +55,8 @@ def radbench_tasks() -> list[TaskSpec]:
             modality="cxr",
             needs_targets=("lung_image", "lung_mask"),
             needs_layers=("lung_image",),
+            truth=("lung_image",),
+            baseline="lung-unet",
             default_dataset="phantom-cxr",
         ),
         TaskSpec(
@@ -65,6 +69,7 @@ def radbench_tasks() -> list[TaskSpec]:
             modality="cxr",
             needs_targets=("bone_image",),
             needs_layers=("bone_image",),
+            baseline="bone-unet",
             default_dataset="phantom-cxr",
         ),
     ]

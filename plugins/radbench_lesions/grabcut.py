@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.contracts.config import Config, param
+from radbench.contracts.config import Config as BaseConfig
+from radbench.contracts.config import param
 from radbench.contracts.results import Sample, TaskContext
+from radbench.contracts.specs import TaskSpec
 from radbench_lesions.trimap import FOREGROUND, PROBABLE_FOREGROUND, Trimap, recist_trimap
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ class GrabCut:
     the whole image.
     """
 
-    class Config(Config):
+    class Config(BaseConfig):
         """The sizes of the regions, GrabCut's iterations and its input."""
 
         input: Literal["enhanced", "stacked"] = param(
@@ -83,7 +85,7 @@ class GrabCut:
     def __init__(self, config: GrabCut.Config) -> None:
         self.config = config
 
-    def score_case(self, sample: Sample, context: TaskContext) -> Mapping[str, float]:
+    def score(self, sample: Sample, context: TaskContext) -> dict[str, float]:
         """Return Dice, precision and recall of one lesion.
 
         Raises:
@@ -107,7 +109,7 @@ class GrabCut:
         other sides only.
 
         Raises:
-            CaseError: as :meth:`score_case`.
+            CaseError: as :meth:`score`.
         """
         config = self.config
         original = _array(sample.case.image)
@@ -137,6 +139,12 @@ class GrabCut:
             return [enhanced, enhanced, enhanced]
         second = _array(sample.layers["denoised"]) if "denoised" in sample.layers else enhanced
         return [_array(sample.case.image), second, enhanced]
+
+
+def spec_of_grabcut(spec: TaskSpec, config: BaseConfig, parts: Mapping[str, object]) -> TaskSpec:
+    """Return the spec: only stacked channels show the layer ``denoised``."""
+    assert isinstance(config, GrabCut.Config)
+    return replace(spec, wants_layers=("denoised",) if config.input == "stacked" else ())
 
 
 def case_seed(seed: int, case_id: str) -> int:

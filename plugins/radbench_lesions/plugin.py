@@ -20,7 +20,9 @@ def radbench_tasks() -> list[TaskSpec]:
             metrics=(DICE, PRECISION, RECALL),
             modality="ct",
             needs_targets=("recist", "lesion_mask"),
-            uses_at_test=("recist",),
+            given=("recist",),
+            truth=("lesion_mask",),
+            spec_for="radbench_lesions.grabcut:spec_of_grabcut",
             default_dataset="phantom-lesions",
         )
     ]

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from radbench.contracts.case import Case
-
 _CELLS = 48
 
 
@@ -71,11 +69,10 @@ class Habitat:
     sizes: NDArray[np.float64]
 
 
-def nodules_of(case: Case, least_diameter: float) -> list[Nodule]:
-    """Return a case's nodules of at least a diameter (pixels), from top to bottom."""
+def nodules_of(mask: NDArray[np.bool_], least_diameter: float) -> list[Nodule]:
+    """Return the nodules of a mask ``[H,W]`` of at least a diameter (pixels), from top to bottom."""
     from scipy import ndimage
 
-    mask = case.targets["nodule_mask"][0].cpu().numpy()
     labels, count = ndimage.label(mask, np.ones((3, 3), dtype=int))
     found = []
     for i in range(1, count + 1):
@@ -118,7 +115,12 @@ def habitat_of(seen: Sequence[tuple[LungBox, Sequence[Place]]], spread: float, u
 
 
 def nodule_free_places(
-    case: Case, habitat: Habitat, diameters: Sequence[float], clearance: float, rng: np.random.Generator
+    lungs: NDArray[np.bool_],
+    nodules: NDArray[np.bool_],
+    habitat: Habitat,
+    diameters: Sequence[float],
+    clearance: float,
+    rng: np.random.Generator,
 ) -> list[Place | None]:
     """Draw one nodule-free place for each diameter.
 
@@ -126,7 +128,7 @@ def nodule_free_places(
     follow the habitat as far as that allows.
 
     Args:
-        case: with ``lung_mask`` and ``nodule_mask``.
+        lungs, nodules: masks ``[H,W]``.
         habitat: where nodules lie.
         diameters: pixels.
         clearance: diameters.
@@ -137,7 +139,6 @@ def nodule_free_places(
     """
     from scipy.ndimage import distance_transform_edt
 
-    lungs, nodules = (case.targets[name][0].cpu().numpy() for name in ("lung_mask", "nodule_mask"))
     box = lung_box(lungs)
     draws = rng.random(len(diameters))
     if box is None:

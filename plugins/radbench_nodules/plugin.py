@@ -20,7 +20,8 @@ def radbench_tasks() -> list[TaskSpec]:
             metrics=(CNR, CHO_AUC, CHO_2AFC, CHO_SENSITIVITY, CHO_FPR),
             modality="cxr",
             needs_targets=("nodule_mask", "lung_mask"),
-            splits=("train", "test"),
+            learns=True,
+            training="measurement",
             default_dataset="phantom-cxr",
         )
     ]

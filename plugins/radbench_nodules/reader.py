@@ -66,7 +66,7 @@ class Reader:
 
 def look(
     image: Array,
-    lungs: Array,
+    lungs: NDArray[np.bool_],
     nodules: Sequence[Nodule],
     free: Sequence[Sequence[Place]],
     channels: Channels,
@@ -138,7 +138,7 @@ def train_reader(
     return Reader(observer, spread, internal_noise, float(threshold))
 
 
-def standardised(image: Array, lungs: Array) -> Array:
+def standardised(image: Array, lungs: NDArray[np.bool_]) -> Array:
     """Return the image with mean 0 and standard deviation 1 over the lungs (over all, where there are none).
 
     The noise of an 8-bit display counts to the standard deviation, so that a constant image stays constant.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from radbench.contracts.config import Config as BaseConfig
 from radbench.contracts.config import param
 from radbench.contracts.errors import DatasetError
-from radbench.contracts.results import Sample, TaskContext, TaskData, TaskResult
+from radbench.contracts.evidence import Prediction
+from radbench.contracts.results import Sample, TaskContext
 from radbench.metrics.contrast import contrast_to_noise, ring_around
 from radbench.metrics.observer import Channels, proportion_correct
 from radbench_nodules.places import (
@@ -26,9 +28,12 @@ from radbench_nodules.places import (
     nodules_of,
 )
 from radbench_nodules.reader import Looked, Reader, look, train_reader
+from radbench_nodules.trained import Trained
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from radbench.contracts.learning import FitContext, Lessons, LessonSet
 
 Array = NDArray[np.float64]
 
@@ -36,9 +41,9 @@ Array = NDArray[np.float64]
 class NoduleVisibility:
     """Score an enhancement by how nodules stand out in it, and by how often something else looks like one.
 
-    A nodule is a connected component of ``nodule_mask``. Nodule-free places are drawn per case, from the run's seed and
-    the case's id: disks in the lungs away from nodules, with the nodules' sizes and, relative to the lungs, their
-    positions (both learnt from the train split). They are the same for every enhancer.
+    A nodule is a connected component of ``nodule_mask``. Nodule-free places are drawn per case, from the measurement's
+    seed and the case's id: disks in the lungs away from nodules, with the nodules' sizes and, relative to the lungs,
+    their positions (both learnt from the train split). They are the same for every enhancer.
 
     - ``cnr``: contrast-to-noise ratio against the ring round the nodule, mean over a case's nodules.
     - ``cho_auc``: a channelized Hotelling observer, trained on the *enhanced* train split, responds at one place of
@@ -139,88 +144,68 @@ class NoduleVisibility:
     def __init__(self, config: NoduleVisibility.Config) -> None:
         self.config = config
         self.channels = Channels(config.channels, config.channel_count, config.channel_width)
+        self.trained: Trained | None = None
 
-    def run(self, data: TaskData, context: TaskContext) -> TaskResult:
-        """Train the observers on the train split and score the test split.
+    def lesson(self, sample: Sample) -> dict[str, Tensor]:
+        """Return the enhanced and the original image with lungs and nodules, all of their own size."""
+        targets = sample.case.targets
+        return {
+            "enhanced": sample.image,
+            "original": sample.case.image,
+            "lung_mask": targets["lung_mask"],
+            "nodule_mask": targets["nodule_mask"],
+        }
+
+    def fit(self, lessons: Lessons, context: FitContext) -> None:
+        """Learn from the train split where nodules lie, and train the observers of enhanced and original images.
+
+        Lessons are read twice, for the places are drawn from where nodules lie in all of them. The validation split is
+        not used: there is nothing to choose.
 
         Raises:
             DatasetError: the train split has too few nodules, or no nodule-free place.
         """
-        train, test = data.split("train"), data.split("test")
-        done, total = 0, 2 * len(train) + len(test)
+        train, done = lessons.train, 0
 
         def step(text: str) -> None:
             nonlocal done
             done += 1
-            context.progress(done, total, text)
+            context.progress(done, 2 * len(train), text)
 
         habitat = self._habitat(train, step)
-        enhanced, original = self._train(train, habitat, context, step)
-        scores: dict[str, dict[str, float]] = {}
-        predictions: dict[str, dict[str, tuple[float, float]]] = {}
-        for sample in test:
-            case_id = sample.case.case_id
-            scores[case_id], prediction = self._score(sample, habitat, enhanced, original, context.seed)
-            if prediction is not None:
-                predictions[case_id] = {"cho_auc": prediction}
-            step("looking for nodules")
-        return TaskResult(scores, predictions)
-
-    def places(self, sample: Sample, habitat: Habitat, seed: int) -> tuple[list[Nodule], list[list[Place]]]:
-        """Return a case's nodules, and for each of them (for the case, where it has none) the nodule-free places."""
-        case, k = sample.case, self.config.free_places
-        rng = case_rng(seed, case.case_id)
-        nodules = nodules_of(case, self.config.min_diameter)
-        box = lung_box(_plane(case.targets["lung_mask"]))
-        if nodules:
-            diameters = np.repeat([n.diameter for n in nodules], k)
-        else:
-            diameters = rng.choice(habitat.sizes, k) * (box.height if box else 1)
-            diameters = np.maximum(diameters, self.config.min_diameter)
-        drawn = nodule_free_places(case, habitat, list(diameters), self.config.clearance, rng)
-        groups = [drawn[i : i + k] for i in range(0, len(drawn), k)]
-        return nodules, [[place for place in group if place is not None] for group in groups]
-
-    def _habitat(self, train: Sequence[Sample], step: Callable[[str], None]) -> Habitat:
-        seen = []
-        for sample in train:
-            box = lung_box(_plane(sample.case.targets["lung_mask"]))
-            if box is not None:
-                seen.append((box, nodules_of(sample.case, self.config.min_diameter)))
-            step("finding nodules")
-        count, least = sum(len(nodules) for _, nodules in seen), self.config.min_train_nodules
-        if count < least:
-            raise DatasetError(
-                f"nodule-visibility trains its observer on the nodules of split 'train': it needs {least} and found "
-                f"{count} in {len(train)} cases. Take more patients or a higher prevalence of nodules "
-                f"(phantom-cxr[patients=80]), or lower min_train_nodules"
-            )
-        return habitat_of(seen, self.config.position_spread, self.config.uniform_share)
-
-    def _train(
-        self, train: Sequence[Sample], habitat: Habitat, context: TaskContext, step: Callable[[str], None]
-    ) -> tuple[Reader, Reader]:
-        """Return the observers of the enhanced and of the original images."""
-        looked: list[list[Looked]] = [[], []]
-        for sample in train:
-            nodules, free = self.places(sample, habitat, context.seed)
-            for images, image in zip(looked, (sample.image, sample.case.image), strict=True):
-                images.append(self._look(sample, image, nodules, free))
+        looked: dict[str, list[Looked]] = {"enhanced": [], "original": []}
+        for place, case_id in enumerate(train.case_ids):
+            seen = Seen.of(case_id, train[place])
+            nodules, free = self.places(seen, habitat, context.seed)
+            for name, images in looked.items():
+                images.append(self._look(seen, seen.images[name], nodules, free))
             step("training the observer")
         c = self.config
         enhanced, original = (
             train_reader(images, self.channels, c.signal, c.shrinkage, c.internal_noise, c.specificity, context.seed)
-            for images in looked
+            for images in looked.values()
         )
-        return enhanced, original
+        self.trained = Trained(habitat, enhanced, original)
 
-    def _score(
-        self, sample: Sample, habitat: Habitat, enhanced: Reader, original: Reader, seed: int
-    ) -> tuple[dict[str, float], tuple[float, float] | None]:
-        """Return a case's scores, and its label and response for ``cho_auc``."""
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what was learnt, in double precision: where nodules lie, and both observers."""
+        if self.trained is None:
+            raise DatasetError("nodule-visibility has not learnt yet: there is no observer")
+        return self.trained.tensors()
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take what :meth:`state_dict` gave."""
+        self.trained = Trained.of(state, self.config.internal_noise)
+
+    def score(self, sample: Sample, context: TaskContext) -> dict[str, float | Prediction]:
+        """Return a case's scores, and for ``cho_auc`` its label and response."""
+        if self.trained is None:
+            raise DatasetError("nodule-visibility has not learnt yet: there is no observer")
+        enhanced, original, seed = self.trained.enhanced, self.trained.original, context.seed
         case_id = sample.case.case_id
-        nodules, free = self.places(sample, habitat, seed)
-        looked = self._look(sample, sample.image, nodules, free)
+        seen = Seen.of(case_id, self.lesson(sample))
+        nodules, free = self.places(seen, self.trained.habitat, seed)
+        looked = self._look(seen, seen.images["enhanced"], nodules, free)
         seeds = [int(case_rng(seed, f"{case_id}:{i}").integers(2**32)) for i in range(1 + len(free))]
 
         def responses(reader: Reader) -> tuple[Array, list[Array]]:
@@ -231,29 +216,85 @@ class NoduleVisibility:
         called, alarmed = responses(original)
         # A case without nodules has one group of places and no pair.
         pairs = [proportion_correct(p[0], a[:, 0]) for p, a in zip(present, absent, strict=False)]
-        scores = {
-            "cnr": _mean([self._cnr(sample, nodule) for nodule in nodules]),
+        answer: float | Prediction = math.nan
+        if nodules:
+            chosen = case_rng(seed, f"{case_id}:nodule").integers(len(nodules))
+            answer = Prediction(1.0, float(present[chosen, 0]))
+        elif len(absent[0]):
+            answer = Prediction(0.0, float(absent[0][0, 0]))
+        return {
+            "cnr": _mean([self._cnr(seen, nodule) for nodule in nodules]),
+            "cho_auc": answer,
             "cho_2afc": _mean(pairs),
             "cho_sensitivity": _mean(original.calls(called)),
             "cho_fpr": _mean([call for rows in alarmed for call in original.calls(rows)]),
         }
+
+    def places(self, seen: Seen, habitat: Habitat, seed: int) -> tuple[list[Nodule], list[list[Place]]]:
+        """Return a case's nodules, and for each of them (for the case, where it has none) the nodule-free places."""
+        k = self.config.free_places
+        rng = case_rng(seed, seen.case_id)
+        nodules = nodules_of(seen.nodules, self.config.min_diameter)
+        box = lung_box(seen.lungs)
         if nodules:
-            chosen = case_rng(seed, f"{case_id}:nodule").integers(len(nodules))
-            return scores, (1.0, float(present[chosen, 0]))
-        return scores, (0.0, float(absent[0][0, 0])) if len(absent[0]) else None
+            diameters = np.repeat([n.diameter for n in nodules], k)
+        else:
+            diameters = rng.choice(habitat.sizes, k) * (box.height if box else 1)
+            diameters = np.maximum(diameters, self.config.min_diameter)
+        drawn = nodule_free_places(seen.lungs, seen.nodules, habitat, list(diameters), self.config.clearance, rng)
+        groups = [drawn[i : i + k] for i in range(0, len(drawn), k)]
+        return nodules, [[place for place in group if place is not None] for group in groups]
 
-    def _look(
-        self, sample: Sample, image: Tensor, nodules: Sequence[Nodule], free: Sequence[Sequence[Place]]
-    ) -> Looked:
-        lungs = _plane(sample.case.targets["lung_mask"]).astype(bool)
-        return look(_plane(image), lungs, nodules, free, self.channels, self.config.search)
+    def _habitat(self, train: LessonSet, step: Callable[[str], None]) -> Habitat:
+        seen = []
+        for place in range(len(train)):
+            lesson = train[place]
+            box = lung_box(lesson["lung_mask"][0].numpy())
+            if box is not None:
+                nodules = nodules_of(lesson["nodule_mask"][0].numpy(), self.config.min_diameter)
+                # Without their masks: an image's worth for every nodule of the split would not fit.
+                seen.append((box, [Place(nodule.centre, nodule.diameter) for nodule in nodules]))
+            step("finding nodules")
+        count, least = sum(len(nodules) for _, nodules in seen), self.config.min_train_nodules
+        if count < least:
+            raise DatasetError(
+                f"nodule-visibility trains its observer on the nodules of split 'train': it needs {least} and found "
+                f"{count} in {len(train)} cases. Take more patients or a higher prevalence of nodules "
+                f"(phantom-cxr[patients=80]), or lower min_train_nodules"
+            )
+        return habitat_of(seen, self.config.position_spread, self.config.uniform_share)
 
-    def _cnr(self, sample: Sample, nodule: Nodule) -> float:
+    def _look(self, seen: Seen, image: Array, nodules: Sequence[Nodule], free: Sequence[Sequence[Place]]) -> Looked:
+        return look(image, seen.lungs, nodules, free, self.channels, self.config.search)
+
+    def _cnr(self, seen: Seen, nodule: Nodule) -> float:
         gap = max(self.config.ring_gap * nodule.diameter, 1.0)
         width = max(self.config.ring_width * nodule.diameter, 2.0)
-        others = _plane(sample.case.targets["nodule_mask"]).astype(bool) & ~nodule.mask
-        ring = ring_around(nodule.mask, _plane(sample.case.targets["lung_mask"]), gap, width, others)
-        return contrast_to_noise(_plane(sample.image), nodule.mask, ring)
+        ring = ring_around(nodule.mask, seen.lungs.astype(np.float64), gap, width, seen.nodules & ~nodule.mask)
+        return contrast_to_noise(seen.images["enhanced"], nodule.mask, ring)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A case as the readers see it.
+
+    Attributes:
+        case_id: whose places are drawn by it.
+        images: float64 ``[H,W]``: "enhanced", "original".
+        lungs, nodules: bool ``[H,W]``.
+    """
+
+    case_id: str
+    images: Mapping[str, Array]
+    lungs: NDArray[np.bool_]
+    nodules: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, case_id: str, lesson: Mapping[str, Tensor]) -> Self:
+        """Return what a lesson shows."""
+        images = {name: _plane(lesson[name]) for name in ("enhanced", "original")}
+        lungs, nodules = (lesson[name].detach().cpu().numpy()[0] for name in ("lung_mask", "nodule_mask"))
+        return cls(case_id, images, lungs, nodules)
 
 
 def _plane(tensor: Tensor) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 from radbench.contracts.config import Config as BaseConfig
@@ -25,7 +24,7 @@ class ImageQuality:
     def __init__(self, config: ImageQuality.Config) -> None:
         self.config = config
 
-    def score_case(self, sample: Sample, context: TaskContext) -> Mapping[str, float]:
+    def score(self, sample: Sample, context: TaskContext) -> dict[str, float]:
         """Return ``brisque`` (lower is better) and ``lpc_si`` (higher is better) of one enhanced image."""
         from radbench.metrics import brisque, lpc_si
 

@@ -97,7 +97,7 @@ def test_list_has_the_built_in_plugins(bench):
 def test_info_says_where_every_setting_comes_from(bench):
     facts = json.loads(bench("info", "clahe", "--json").stdout)
     fields = {f["field"]: f for f in facts["configuration"]}
-    assert fields["clip_limit"]["quick"] == 0.01
+    assert fields["clip_limit"]["quick"] == "0.01"
     assert all(f["source"].startswith(("paper", "code", "assumed")) for f in fields.values())
 
 
@@ -108,8 +108,10 @@ def test_info_says_where_every_setting_comes_from(bench):
     ("words", "told"),
     [
         (("run", "-e", "clahee", "-t", "grabcut"), "did you mean 'clahe'?"),
-        (("train", "clahe"), "'clahe' does not train"),
-        (("train", "lung-unet[trained_on=a]", "-d", "b"), "both say what to learn from"),
+        (("train", "clahe"), "'clahe' does not learn"),
+        (("train", "lung-unet[trained_on=a]"), "unknown dataset 'a'"),
+        (("run", "-e", "chain[of=[clahee]]", "-t", "grabcut"), "did you mean 'clahe'?"),
+        (("run", "-e", "chain", "-t", "grabcut"), "field 'of' must be given"),
         (("run", "-e", "clahe", "-t", "grabcat"), "did you mean 'grabcut'?"),
         (("run", "-e", "clahe[clip=1]", "-t", "grabcut"), "has no field 'clip': did you mean 'clip_limit'?"),
         (("run", "-e", "clahe[clip_limit=much]", "-t", "grabcut"), "field 'clip_limit'"),
@@ -151,7 +153,9 @@ def test_a_run_scores_the_baseline_beside_what_was_asked_for(run_folder, first_r
     overall = frame[(frame["group"] == "all") & (frame["metric"] == "dice")]
     assert (overall["n_cases"] == 6).all()
     assert (overall["value"] > 0.5).all()
-    assert "At test time the task is given: recist." in first_run.stdout
+    assert "recist" in first_run.stdout
+    assert set(frame["given"]) == {"recist"}
+    assert set(frame["truth"]) == {"lesion_mask"}
 
 
 def test_a_second_identical_run_recomputes_nothing(bench, first_run):
@@ -249,11 +253,11 @@ LEARNING = str(Path(__file__).resolve().parents[1] / "harness" / "engine" / "lea
 
 @pytest.fixture(scope="module")
 def trained(bench):
-    return bench("train", "pupil", "-d", "ramps[train=3]", "--plugin", LEARNING, "--jobs", "1")
+    return bench("train", "pupil[trained_on=ramps[train=3]]", "--plugin", LEARNING, "--jobs", "1")
 
 
 def test_train_says_what_it_learns_from_how_long_it_takes_and_where_the_curve_lies(trained, bench):
-    assert "pupil is not trained yet: learning from ramps[train=3] (3 + 2 cases) comes first" in trained.stderr
+    assert "is not trained yet: learning from ramps[train=3] (3 + 2 cases) comes first" in trained.stderr
     assert "training takes about 1 min 30 s on this machine" in trained.stderr
     curve = re.search(r"best [\d.]+ in epoch \d of 2: (.*)", trained.stdout)[1]
     assert Path(curve).read_text().startswith("epoch,train_loss")
@@ -282,10 +286,20 @@ def test_train_ends_with_status_1_where_a_training_failed(bench):
 
 def test_list_and_info_say_who_learns_and_what_from(bench):
     listed = json.loads(bench("list", "enhancers", "--json", "--plugin", LEARNING).stdout)
-    assert {e["name"]: e["trainable"] for e in listed}["pupil"]
-    assert not {e["name"]: e["trainable"] for e in listed}["clahe"]
+    assert {e["name"]: e["learns"] for e in listed}["pupil"]
+    assert not {e["name"]: e["learns"] for e in listed}["clahe"]
     assert re.search(r"pupil .*\(learns\)", bench("list", "enhancers", "--plugin", LEARNING).stdout)
-    assert "learns from: ramps" in bench("info", "pupil", "--plugin", LEARNING).stdout
+    told = bench("info", "pupil", "--plugin", LEARNING).stdout
+    assert "learns: yes" in told
+    assert "trained_on: dataset ramps" in told
+
+
+def test_info_goes_down_into_the_parts(bench):
+    told = bench("info", "chain[of=[wls,clahe[clip_limit=0.02]]]").stdout
+    assert "enhancer chain[of=[wls,clahe[clip_limit=0.02]]]" in told
+    assert "of: enhancer wls" in told
+    assert "of: enhancer clahe[clip_limit=0.02]" in told
+    assert "layers: base, details" in told
 
 
 # data ----------------------------------------------------------------------------------------------------------

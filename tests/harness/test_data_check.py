@@ -3,8 +3,8 @@
 from radbench.cli.data import _checked
 
 
-def test_findings_that_the_data_set_does_not_name_are_a_fault_of_each_case(toy_plugin):
-    found = _checked([toy_plugin], "toy[cases=1]", "quick", 0, 1)
-    assert {f["fault"] for f in found["faults"]} == {"findings has 1 values, and the data set names 0 findings"}
-    assert [f["case"] for f in found["faults"]] == ["train0", "validation0", "test0"]
-    assert found["loaded"] == 0
+def test_prevalence_is_told_of_those_cases_that_state_the_finding(toy_plugin):
+    found = _checked([toy_plugin], "toy[cases=3]", "quick", 0, 1)
+    assert found["prevalence"] == {"odd": {"present": 3, "stated": 9}}
+    assert found["loaded"] == 9
+    assert found["faults"] == []

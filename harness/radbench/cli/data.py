@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radbench.cli.options import Jobs, Plugins, Profile, names_of, open_registry
-from radbench.contracts.errors import CaseError, RadbenchError, UsageError
+from radbench.contracts.errors import RadbenchError, UsageError
 
 if TYPE_CHECKING:
     from radbench.contracts.dataset import CaseEntry
-    from radbench.engine.plan import PlannedDataset
+    from radbench.engine.plan.parts import Part
 
 app = typer.Typer(help="List, check, add and make data sets.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -25,7 +25,7 @@ Name = Annotated[str, typer.Argument(help="A data set or variant.", autocompleti
 @app.command("list", epilog="Example:  bench data list")
 def list_(plugin: Plugins = []) -> None:  # noqa: B006
     """List data sets and where they lie."""
-    from radbench.engine.locations import locations
+    from radbench.engine.keep.locations import locations
 
     registry, known = open_registry(plugin), locations()
     for name, entry in sorted(registry.entries["dataset"].items()):
@@ -41,7 +41,7 @@ def add(
 ) -> None:
     """Remember where a data set lies, so that its name alone is enough."""
     from radbench.contracts.config import config_of
-    from radbench.engine.locations import add_location, locations_file
+    from radbench.engine.keep.locations import add_location, locations_file
     from radbench.registry.registry import load_factory
 
     entry = open_registry(plugin).entry("dataset", name)
@@ -79,61 +79,65 @@ def check(
 
 def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int) -> dict[str, Any]:
     from radbench.cli.progress import tracked
-    from radbench.contracts.case import MASK_TARGETS, validate_case
-    from radbench.engine.plan import open_dataset
+    from radbench.contracts.case import MASK_TARGETS
+    from radbench.engine.plan.pairs import open_dataset
+    from radbench.engine.run.making import Cases
 
-    planned = open_dataset(open_registry(plugin), name, profile)
-    entries = [e for split in planned.entries.values() for e in split]
+    registry = open_registry(plugin)
+    part = open_dataset(registry, name, profile)
+    opened = part.opened
+    entries = [e for split in opened.by_split.values() for e in split]
     chosen = entries[:limit] if limit else entries
-    unmade = _prepared(planned, chosen, plugin, jobs)
+    unmade = _prepared(part, chosen, profile, plugin, jobs)
+    cases = Cases(registry, part)
     sizes: Counter[str] = Counter()
     targets: Counter[str] = Counter()
     marked: Counter[str] = Counter()
     sources: Counter[str] = Counter()
-    names = tuple(getattr(planned.dataset, "findings", ())) if "findings" in planned.dataset.targets else ()
-    present = Counter(dict.fromkeys(names, 0))
+    present: Counter[str] = Counter()
+    stated: Counter[str] = Counter()
     faults = []
     for entry in tracked(chosen, len(chosen), "cases", f"checking {name}"):
         if entry.case_id in unmade:
             faults.append({"case": entry.case_id, "fault": unmade[entry.case_id]})
             continue
         try:
-            case = validate_case(planned.dataset.load(entry.case_id))
-            found = case.targets["findings"].tolist() if "findings" in case.targets else []
-            if found and len(found) != len(names):
-                raise CaseError(f"findings has {len(found)} values, and the data set names {len(names)} findings")
+            case = cases.load(entry)
         except Exception as e:
             faults.append({"case": entry.case_id, "fault": str(e) if isinstance(e, RadbenchError) else repr(e)})
             continue
         sizes[" x ".join(str(n) for n in case.image.shape[1:])] += 1
         targets.update(case.targets.keys())
         marked.update(t for t in case.targets if t in MASK_TARGETS and bool(case.targets[t].any()))
-        sources[_how_read(case.source)] += 1
-        present.update(n for n, there in zip(names, found, strict=False) if there)
-    per_split = {s: _counts(es) for s, es in planned.entries.items()}
+        sources[_how_read(case.provenance)] += 1
+        findings = case.targets.get("findings", {})
+        stated.update(n for n, label in findings.items() if label == label)
+        present.update({n: int(label) for n, label in findings.items() if label == label})
+    per_split = {s: _counts(es) for s, es in opened.by_split.items()}
     return {
-        "dataset": planned.resolved.label,
-        "modality": planned.dataset.modality,
-        "fingerprint": planned.fingerprint,
+        "dataset": part.label,
+        "modality": opened.dataset.modality,
+        "collection": part.collection,
+        "fingerprint": opened.fingerprint,
         "splits": per_split,
         "loaded": len(chosen) - len(faults),
         "sizes": dict(sizes.most_common()),
         "read_as": dict(sources.most_common()),
         "targets": {t: {"cases": n, "not_empty": marked[t]} if t in MASK_TARGETS else n for t, n in targets.items()},
-        "prevalence": dict(present),
+        "prevalence": {n: {"present": present[n], "stated": count} for n, count in stated.items()},
         "faults": faults,
     }
 
 
-def _prepared(planned: PlannedDataset, entries: Sequence[CaseEntry], plugin: list[Path], jobs: int) -> dict[str, str]:
+def _prepared(part: Part, entries: Sequence[CaseEntry], profile: str, plugin: list[Path], jobs: int) -> dict[str, str]:
     """Make the cases that have to be made; return what is wrong with those that cannot be, by case id."""
+    from radbench.cli.options import make_request
     from radbench.cli.progress import Progress
-    from radbench.engine.preparation import prepare_cases
-    from radbench.registry.discovery import plugin_paths
+    from radbench.engine.run.making import make_cases
 
     progress = Progress()
     try:
-        return prepare_cases(planned, entries, plugin_paths(plugin), jobs, progress)
+        return make_cases(part, entries, make_request([], [], "", profile, "0", [], 0, plugin), jobs, progress)
     finally:
         progress.close()
 
@@ -144,7 +148,7 @@ def _how_read(source: Any) -> str:
 
 
 def _counts(entries: Any) -> dict[str, Any]:
-    groups = Counter(e.group for e in entries if e.group)
+    groups = Counter(f"{name}={value}" for e in entries for name, value in e.groups.items())
     return {
         "cases": len(entries),
         "patients": len({e.patient_id for e in entries}),
@@ -169,7 +173,7 @@ def _print_check(found: dict[str, Any], most: int) -> None:
         text = f"{n['not_empty']} of {n['cases']} cases not empty" if isinstance(n, dict) else f"{n} cases"
         typer.echo(f"  {target}: {text}")
     if found["prevalence"] and found["loaded"]:
-        shares = ", ".join(f"{name} {n / found['loaded']:.0%}" for name, n in found["prevalence"].items())
+        shares = ", ".join(f"{name} {n['present'] / n['stated']:.0%}" for name, n in found["prevalence"].items())
         typer.echo(f"  prevalence: {shares}")
     for fault in found["faults"][:most]:
         typer.echo(f"  fault: {fault['case']}: {fault['fault']}", err=True)
@@ -195,16 +199,20 @@ def make(
 ) -> None:
     """Write cases of a data set as files that any program opens: images, masks and a table."""
     from radbench.cli.progress import tracked
-    from radbench.engine.plan import open_dataset
+    from radbench.engine.plan.pairs import open_dataset
+    from radbench.engine.run.making import Cases
     from radbench.imaging.export import FORMATS, export_cases
 
     if format_ not in FORMATS:
         raise UsageError(f"--format '{format_}' must be one of {', '.join(FORMATS)}")
-    planned = open_dataset(open_registry(plugin), name, profile)
-    entries = planned.entries.get(split, ())[:cases]
+    registry = open_registry(plugin)
+    part = open_dataset(registry, name, profile)
+    entries = part.opened.split(split)[:cases]
     if not entries:
-        raise UsageError(f"data set '{name}' has no cases in split '{split}': it has {', '.join(planned.entries)}")
-    _prepared(planned, entries, plugin, jobs)
-    loaded = (planned.dataset.load(e.case_id) for e in tracked(entries, len(entries), "cases", f"writing {name}"))
-    written = export_cases(loaded, out, format_, getattr(planned.dataset, "label_map", None))
+        splits = ", ".join(part.opened.by_split)
+        raise UsageError(f"data set '{name}' has no cases in split '{split}': it has {splits}")
+    _prepared(part, entries, profile, plugin, jobs)
+    from_store = Cases(registry, part)
+    loaded = (from_store.load(e) for e in tracked(entries, len(entries), "cases", f"writing {name}"))
+    written = export_cases(loaded, out, format_, getattr(part.opened.dataset, "label_map", None))
     typer.echo(f"{written} cases written as {format_}: {out}")

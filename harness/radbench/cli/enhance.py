@@ -11,7 +11,7 @@ from radbench.cli.options import Device, Plugins, Profile, names_of, open_regist
 from radbench.contracts.errors import RadbenchError, UsageError
 
 if TYPE_CHECKING:
-    from radbench.engine.apply import LoadedEnhancer
+    from radbench.engine.work.enhance import LiveEnhancer
 
 _WRITABLE = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".dcm"}
 
@@ -77,7 +77,7 @@ def enhance(
     finally:
         progress.close()
     done = len(jobs) - failed
-    typer.echo(f"{done} of {len(jobs)} image{'s' * (len(jobs) != 1)} enhanced with {loaded.name}: {target}")
+    typer.echo(f"{done} of {len(jobs)} image{'s' * (len(jobs) != 1)} enhanced with {loaded.label}: {target}")
     if failed:
         raise typer.Exit(1)
 
@@ -136,7 +136,7 @@ def _with_writable_suffix(file: Path, to: Path) -> Path:
 
 
 def _one(
-    loaded: LoadedEnhancer,
+    loaded: LiveEnhancer,
     case_id: str,
     file: Path,
     to: Path,
@@ -146,17 +146,17 @@ def _one(
     read_with: dict[str, Any],
 ) -> None:
     from radbench.contracts.case import CaseInfo
-    from radbench.engine.apply import seed_everything
+    from radbench.engine.work.enhance import enhance as enhance_images
     from radbench.imaging import read_image, write_derived_dicom, write_image
 
     read = read_image(file, **read_with)
-    seed_everything(seed, case_id)
-    result = loaded(read.image[None].to(device), [CaseInfo(case_id, case_id, read.spacing_mm)])
+    info = CaseInfo(case_id, case_id, read.spacing_mm)
+    result = enhance_images(loaded, read.image[None].to(device), [info], seed, case_id)
     image = result.image[0].cpu()
     # A float file states no depth; 16 bits keep what 8 would lose.
     bits = 8 if (read.source["bits"] or 16) <= 8 else 16
     if _is_dicom(file):
-        write_derived_dicom(to, image, file, f"radbench {loaded.name}", **read_with)
+        write_derived_dicom(to, image, file, f"radbench {loaded.label}", **read_with)
     else:
         write_image(to, image, bits=8 if to.suffix.lower() in (".jpg", ".jpeg") else bits)
     if layers:

@@ -16,16 +16,19 @@ def leaderboard(
     ] = [],  # noqa: B006
     task: Annotated[str, typer.Option(help="This task alone.")] = "",
     metric: Annotated[str, typer.Option(help="This metric alone.")] = "",
+    group: Annotated[
+        str, typer.Option(help="This group alone: all, lesion-type=liver, or lesion-type for all its values.")
+    ] = "",
+    facet: Annotated[str, typer.Option(help="This facet alone: a finding, an angle, a layer.")] = "",
     format_: Annotated[str, typer.Option("--format", "-f", help="table, csv, markdown, latex or json.")] = "table",
 ) -> None:
     """Print leaderboards: best bold, second underlined, intervals and significance marks."""
     import pandas as pd
 
-    from radbench.api import read_leaderboard
     from radbench.cli.tables import print_leaderboard
-    from radbench.engine.journal import RunFolder, newest_run
+    from radbench.engine.keep.journal import newest_run
     from radbench.leaderboard.exports import FORMATS, render
-    from radbench.leaderboard.view import task_notes
+    from radbench.leaderboard.schema import read_leaderboard
 
     if format_ not in FORMATS:
         raise UsageError(f"--format '{format_}' must be one of {', '.join(FORMATS)}")
@@ -33,8 +36,8 @@ def leaderboard(
         paths = [newest_run()]
         typer.echo(f"# {paths[0]}", err=True)
     frame = pd.concat([read_leaderboard(p) for p in paths], ignore_index=True)
-    notes = {t: names for p in paths if p.is_dir() for t, names in task_notes(RunFolder(p)).items()}
+    chosen = (metric or None, task or None, group or None, facet or None)
     if format_ == "table":
-        print_leaderboard(frame, notes, metric or None, task or None)
+        print_leaderboard(frame, *chosen)
     else:
-        typer.echo(render(frame, format_, metric or None, task or None, notes), nl=False)
+        typer.echo(render(frame, format_, *chosen), nl=False)

@@ -36,7 +36,7 @@ def list_(
                 "name": name,
                 "modality": entry.spec.modality,
                 **({"plugin": entry.plugin.name, "distribution": entry.plugin.distribution} if as_json else {}),
-                **({"trainable": _learns(entry.spec)} if as_json and kind == "enhancer" else {}),
+                **({"learns": _learns(entry.spec)} if as_json and kind != "dataset" else {}),
                 "summary": entry.spec.summary + (" (learns)" if not as_json and _learns(entry.spec) else ""),
             }
             for name, entry in sorted(registry.entries[kind].items())
@@ -62,7 +62,7 @@ def list_(
 
 
 def _learns(spec: Any) -> bool:
-    return bool(getattr(spec, "trainable", False))
+    return bool(getattr(spec, "learns", False))
 
 
 def _offers(registry: Any, plugin: Any) -> str:

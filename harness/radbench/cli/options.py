@@ -11,8 +11,8 @@ import typer
 from radbench.contracts.errors import UsageError
 
 if TYPE_CHECKING:
-    from radbench.engine.plan import Plan
-    from radbench.engine.request import Request
+    from radbench.engine.plan.pairs import Plan
+    from radbench.engine.plan.request import Request
     from radbench.registry.registry import Registry
 
 
@@ -58,7 +58,13 @@ Sets = Annotated[
         "--set", metavar="K=V", help="Set a field for all: enhancer.field=value, task.…, dataset.…. Repeatable."
     ),
 ]
-Limit = Annotated[int, typer.Option(min=0, metavar="N", help="At most so many cases of a split; 0 for all.")]
+Limit = Annotated[int, typer.Option(min=0, metavar="N", help="Score at most so many cases; 0 for all.")]
+Precision = Annotated[
+    str, typer.Option(metavar="float32|mixed", help="Of trainings; mixed computes in a short type where it can.")
+]
+Leakage = Annotated[
+    bool, typer.Option("--allow-leakage", help="Score learners on patients that they learnt from; the rows say so.")
+]
 Plugins = Annotated[
     list[Path], typer.Option("--plugin", metavar="FILE", help="A plugin file beyond the installed ones. Repeatable.")
 ]
@@ -86,13 +92,15 @@ def make_request(
     sets: list[str],
     limit: int,
     plugins: list[Path],
+    precision: str = "float32",
+    leakage: bool = False,
 ) -> Request:
     """Return what was typed as a request.
 
     Raises:
         UsageError: a seed is no number, or a ``--set`` has another form.
     """
-    from radbench.engine.request import Request
+    from radbench.engine.plan.request import Request
     from radbench.registry.discovery import plugin_paths
 
     try:
@@ -106,12 +114,15 @@ def make_request(
         if not equals or not dot or not field:
             raise UsageError(f"--set '{item}' must read enhancer.field=value, task.field=value or dataset.field=value")
         overrides.setdefault(owner, {})[field] = value.strip()
-    return Request(tuple(enhancers), tuple(tasks), dataset, profile, numbers, limit, overrides, plugin_paths(plugins))
+    files = plugin_paths(plugins)
+    return Request(
+        tuple(enhancers), tuple(tasks), dataset, profile, numbers, limit, overrides, files, precision, leakage
+    )
 
 
 def plan_request(registry: Registry, request: Request) -> Plan:
     """Return the plan of a request; what had to be left out is a warning on standard error."""
-    from radbench.engine.plan import make_plan
+    from radbench.engine.plan.pairs import make_plan
 
     told = len(registry.warnings)
     plan = make_plan(registry, request)

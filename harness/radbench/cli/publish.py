@@ -15,10 +15,17 @@ def publish(
         bool,
         typer.Option("--separate", help="Keep what is not comparable in a file of its own instead of refusing it."),
     ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Replace what is published under the same label with another identity, or was not comparable.",
+        ),
+    ] = False,
     failed: Annotated[bool, typer.Option("--failed", help="Publish the rows of failed pairs, too.")] = False,
 ) -> None:
-    """Merge a run into leaderboards/<task>.csv; nothing published is lost."""
+    """Merge a run into leaderboards/<task>.csv; nothing published is lost unless --replace says so."""
     from radbench.leaderboard.publish import publish as merge
 
     source = run / "leaderboard.csv" if run.is_dir() else run
-    typer.echo(str(merge(source, into, separate=separate, include_failed=failed)))
+    typer.echo(str(merge(source, into, separate=separate, replace=replace, include_failed=failed)))

@@ -12,8 +12,10 @@ from radbench.cli.options import (
     Dataset,
     Device,
     Enhancers,
+    Leakage,
     Limit,
     Plugins,
+    Precision,
     Profile,
     Seeds,
     Sets,
@@ -37,6 +39,7 @@ def run(
     set_: Sets = [],  # noqa: B006
     limit: Limit = 0,
     device: Device = "auto",
+    precision: Precision = "float32",
     executor: Annotated[str, typer.Option(metavar="local", help="What runs the steps.")] = "local",
     jobs: Annotated[
         int, typer.Option(min=0, metavar="N", help="Worker processes; 0 for one per core, or per GPU.")
@@ -51,6 +54,7 @@ def run(
         Path | None, typer.Option(metavar="DIR", help="The run's folder; default: named after the plan in runs/.")
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed here before.")] = False,
+    allow_leakage: Leakage = False,
     plugin: Plugins = [],  # noqa: B006
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A study.toml with these options; the command line wins.")
@@ -69,12 +73,14 @@ def run(
         "set": set_,
         "limit": limit,
         "device": device,
+        "precision": precision,
         "executor": executor,
         "jobs": jobs,
         "timeout": timeout,
         "memory_mb": memory_mb,
         "out": out,
         "retry_failed": retry_failed,
+        "allow_leakage": allow_leakage,
         "plugin": plugin,
     }
     if config is not None:
@@ -87,7 +93,6 @@ def run(
     from radbench.api import Options, run_plan
     from radbench.cli.progress import Progress
     from radbench.cli.tables import print_leaderboard
-    from radbench.leaderboard.view import task_notes
 
     registry = open_registry(given["plugin"])
     request = make_request(
@@ -99,12 +104,14 @@ def run(
         given["set"],
         given["limit"],
         given["plugin"],
+        given["precision"],
+        given["allow_leakage"],
     )
     progress = Progress()
     plan = plan_request(registry, request)
     for pair in plan.pairs:
         if pair.reason:
-            progress.note(f"not applicable: {pair.enhancer.resolved.label} x {pair.task.resolved.label}: {pair.reason}")
+            progress.note(f"not applicable: {pair.enhancer.label} x {pair.task.label}: {pair.reason}")
     options = Options(
         given["device"],
         given["jobs"],
@@ -121,7 +128,7 @@ def run(
         raise typer.Exit(130) from None
     finally:
         progress.close()
-    print_leaderboard(finished.frame, task_notes(finished.folder))
+    print_leaderboard(finished.frame)
     outcome = finished.outcome
     if outcome.computed:
         typer.echo(f"{outcome.computed} case-steps computed, {outcome.reused} reused, in {finished.seconds:.1f} s")
@@ -154,7 +161,11 @@ def _from_file(path: Path, given: dict[str, Any], context: typer.Context) -> dic
             raise UsageError(f"--config '{path}' has unknown option '{name}'{did_you_mean(name, given)}")
         if name in _LISTS:
             found[name] = [value] if isinstance(value, str) else value
-        right = {"out": isinstance(value, str), "retry_failed": isinstance(value, bool)}.get(name, True)
+        right = {
+            "out": isinstance(value, str),
+            "retry_failed": isinstance(value, bool),
+            "allow_leakage": isinstance(value, bool),
+        }.get(name, True)
         if not right or (name in _LISTS and not _texts(found[name])):
             raise UsageError(f"--config '{path}': '{name}' has a value of the wrong type: {value!r}")
     if isinstance(found.get("seed"), list):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -14,16 +13,25 @@ if TYPE_CHECKING:
 
 def print_leaderboard(
     frame: pd.DataFrame,
-    uses_at_test: Mapping[str, Sequence[str]],
     metric: str | None = None,
     task: str | None = None,
+    group: str | None = None,
+    facet: str | None = None,
 ) -> None:
-    """Print a leaderboard as tables; captions say what tasks were given at test time."""
+    """Print a leaderboard as tables.
+
+    Args:
+        frame: rows in the schema's columns.
+        metric, task, group, facet: this one alone; see :func:`radbench.leaderboard.exports.render`.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
     from radbench.leaderboard.exports import render, renderable
 
     if sys.stdout.isatty():
         from rich.console import Console
 
-        Console().print(renderable(frame, metric, task, uses_at_test))
+        Console().print(renderable(frame, metric, task, group, facet))
     else:
-        typer.echo(render(frame, "table", metric, task, uses_at_test))
+        typer.echo(render(frame, "table", metric, task, group, facet))

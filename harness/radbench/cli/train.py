@@ -10,6 +10,7 @@ import typer
 from radbench.cli.options import (
     Device,
     Plugins,
+    Precision,
     Profile,
     Seeds,
     Sets,
@@ -17,10 +18,9 @@ from radbench.cli.options import (
     names_of,
     open_registry,
 )
-from radbench.contracts.errors import UsageError
 
 if TYPE_CHECKING:
-    from radbench.engine.training import Trained
+    from radbench.engine.run.trained import Trained
 
 
 def train(
@@ -32,19 +32,11 @@ def train(
             autocompletion=names_of("enhancer"),
         ),
     ],
-    dataset: Annotated[
-        str,
-        typer.Option(
-            "--dataset",
-            "-d",
-            help="What to learn from (sets trained_on); each enhancer has its own default.",
-            autocompletion=names_of("dataset"),
-        ),
-    ] = "",
     profile: Profile = "quick",
     seed: Seeds = "0",
     set_: Sets = [],  # noqa: B006
     device: Device = "auto",
+    precision: Precision = "float32",
     jobs: Annotated[
         int, typer.Option(min=0, metavar="N", help="Processes that make cases; trainings at once on GPUs. 0: all.")
     ] = 0,
@@ -61,23 +53,22 @@ def train(
 ) -> None:
     """Train enhancers and keep their weights.
 
+    What each learns from is a field of its own: lung-unet[trained_on=lidc[root=PATH]].
     What is trained already is left as it is; a training that was killed goes on where it stood.
     """
-    from radbench.api import Options, train_plan
+    from radbench.api import Options, run_trainings
     from radbench.cli.progress import Progress
-    from radbench.engine.training import plan_trainings
+    from radbench.engine.plan.pairs import plan_trainings
 
     registry = open_registry(plugin)
-    request = make_request(enhancer, [], "", profile, seed, set_, 0, plugin)
-    if dataset:
-        _learn_from(request.overrides, enhancer, dataset)
+    request = make_request(enhancer, [], "", profile, seed, set_, 0, plugin, precision)
     told = len(registry.warnings)
-    plan = plan_trainings(registry, request)
+    trainings = plan_trainings(registry, request)
     for warning in registry.warnings[told:]:
         typer.echo(f"warning: {warning}", err=True)
     progress = Progress()
     try:
-        finished = train_plan(plan, Options(device, jobs, timeout, memory_mb, out), progress)
+        finished = run_trainings(trainings, request, Options(device, jobs, timeout, memory_mb, out), progress)
     except KeyboardInterrupt:
         progress.close()
         typer.echo("bench: interrupted; what is learnt is kept: give the same command again to go on", err=True)
@@ -95,17 +86,6 @@ def train(
         raise typer.Exit(1)
 
 
-def _learn_from(overrides: object, enhancers: list[str], dataset: str) -> None:
-    from radbench.registry.variants import parse_variant, split_list
-
-    assert isinstance(overrides, dict)
-    own = [i for text in enhancers for i in split_list(text) if "trained_on" in dict(parse_variant(i).fields)]
-    if own or "trained_on" in overrides.get("enhancer", {}):
-        where = f"'{own[0]}'" if own else "--set enhancer.trained_on"
-        raise UsageError(f"--dataset '{dataset}' and {where} both say what to learn from: give one")
-    overrides.setdefault("enhancer", {})["trained_on"] = dataset
-
-
 def _print(one: Trained) -> None:
     from radbench.learn.telling import duration
 
@@ -115,7 +95,7 @@ def _print(one: Trained) -> None:
     took = f" in {duration(seconds)}" if seconds is not None else ""
     where = f" on {facts['device']}" if facts.get("device") else ""
     weights = f", {facts['parameters']} weights" if facts.get("parameters") else ""
-    typer.echo(f"{one.training.name}: {verb} on {one.training.lesson}{took}{where}{weights}")
+    typer.echo(f"{one.training.name}: {verb} on {one.training.described}{took}{where}{weights}")
     for name, value in facts.get("facts", {}).items():
         typer.echo(f"  {name}: {value}")
     for curve in one.curves:

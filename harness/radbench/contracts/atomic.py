@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 
 def replace_file(path: Path, data: bytes, *, durable: bool = False) -> None:
@@ -22,12 +24,25 @@ def replace_file(path: Path, data: bytes, *, durable: bool = False) -> None:
         OSError: the folder cannot be made or written to, or the disk is full. What was there before is as it was,
             and nothing else is left.
     """
+    with replacing(path, durable=durable) as stream:
+        stream.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
+    """Open the temporary file of :func:`replace_file`, for what is written bit by bit.
+
+    It takes its place when the block ends; where the block raises, nothing has changed.
+
+    Raises:
+        OSError: as :func:`replace_file`.
+    """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name[:64]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with temporary.open("xb") as stream:
-            stream.write(data)
+            yield stream
             stream.flush()
             if durable:
                 os.fsync(stream.fileno())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,24 +11,34 @@ from radbench.contracts.errors import CaseError
 if TYPE_CHECKING:
     from torch import Tensor
 
-MASK_TARGETS = frozenset({"lung_mask", "nodule_mask", "lesion_mask", "bone_mask", "heart_mask"})
-"""Targets that are bool ``[1,H,W]``."""
+MASK_TARGETS = frozenset(
+    {
+        "lung_mask",
+        "lung_field_mask",
+        "aerated_lung_mask",
+        "nodule_mask",
+        "lesion_mask",
+        "bone_mask",
+        "heart_mask",
+    }
+)
+"""Targets that are bool ``[1,H,W]``. Three are lungs: ``lung_mask`` is the projected lung with what hides behind heart
+and diaphragm, ``lung_field_mask`` the field as readers outline it with the part behind the heart,
+``aerated_lung_mask`` the field that ends at the heart's border."""
 
 IMAGE_TARGETS = frozenset({"lung_image", "bone_image", "soft_tissue_image", "clean_image"})
 """Targets that are float32 ``[1,H,W]`` in [0,1]."""
 
-OTHER_TARGETS = frozenset({"recist", "findings", "hu", "volume_hu", "bone_volume", "view_pose"})
-"""``recist`` float32 ``[4,2]`` (x,y pixels: long axis a,b then short axis a,b); ``findings`` float32 ``[K]``;
-``hu`` float32 ``[1,H,W]`` Hounsfield units; volumes ``[D,H,W]``; the projector's pose."""
+ON_DEMAND = frozenset({"volume_hu", "bone_volume", "view_images"})
+"""Targets that a data set works out when they are looked up: float32 HU and bool ``[D,H,W]``; ``view_images`` is a
+function of poses that gives ``{"radiograph", "bone", "tissue"}``, each float32 ``[V,1,H,W]``."""
 
-ON_DEMAND = frozenset({"volume_hu", "bone_volume"})
-"""Targets that are large: a data set may give a mapping that loads them when they are asked for."""
+OTHER_TARGETS = frozenset({"recist", "findings", "boxes", "hu", "volume_spacing_mm", "view_pose"}) | ON_DEMAND
+"""``recist`` float32 ``[4,2]`` (x,y pixels: long axis a,b then short axis a,b); ``findings`` finding -> 0, 1 or NaN
+(not stated); ``boxes`` finding -> float32 ``[N,4]`` (x,y,x,y pixels); ``hu`` float32 ``[1,H,W]`` Hounsfield units;
+``volume_spacing_mm`` float32 ``[3]`` (dz,dy,dx); ``view_pose`` the projector's pose of this image."""
 
 TARGETS = MASK_TARGETS | IMAGE_TARGETS | OTHER_TARGETS
-
-_VALUES = {"recist": "[4,2] (x,y endpoints)", "findings": "[K]", "hu": "like the image"}
-# Volumes may be loaded on demand, a pose is the projector's own: neither need be a tensor.
-_PLAIN = MASK_TARGETS | IMAGE_TARGETS | _VALUES.keys()
 
 
 @dataclass(frozen=True)
@@ -52,11 +62,12 @@ class Case:
 
     Attributes:
         case_id: unique within the data set.
-        patient_id: cases of one patient share it; splits and bootstraps go by it.
+        patient_id: cases of one patient share it; splits and bootstraps go by it. Unique within the collection that
+            the data set names.
         image: float32 ``[1,H,W]`` in [0,1], dense is bright.
         spacing_mm: pixel spacing (row, column) in millimetres, or None where unknown.
-        group: the stratum it is reported in (a lesion type), or "".
-        source: how the pixels were read and mapped to [0,1]: file, window, polarity, bit depth.
+        groups: the strata it is reported in, by name: ``{"lesion-type": "liver"}``.
+        provenance: how the pixels were read and mapped to [0,1]: file, window, polarity, bit depth.
         targets: truth by name; see :data:`TARGETS` for shapes and units.
     """
 
@@ -64,8 +75,8 @@ class Case:
     patient_id: str
     image: Tensor
     spacing_mm: tuple[float, float] | None = None
-    group: str = ""
-    source: Mapping[str, Any] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
     targets: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -74,8 +85,33 @@ class Case:
         return CaseInfo(self.case_id, self.patient_id, self.spacing_mm)
 
 
+class LookedUp(Mapping[str, Any]):
+    """Targets of which some are worked out when they are looked up, each time anew.
+
+    Args:
+        ready: targets at hand.
+        on_demand: by name, a function that gives the target.
+    """
+
+    def __init__(self, ready: Mapping[str, Any], on_demand: Mapping[str, Callable[[], Any]]) -> None:
+        self._ready, self._on_demand = dict(ready), dict(on_demand)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._ready[name] if name in self._ready else self._on_demand[name]()
+
+    def __contains__(self, name: object) -> bool:
+        # The default would work a volume out to see whether it is there.
+        return name in self._ready or name in self._on_demand
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*self._ready, *self._on_demand))
+
+    def __len__(self) -> int:
+        return len(self._ready) + len(self._on_demand)
+
+
 def validate_case(case: Case) -> Case:
-    """Return the case if it keeps the contract.
+    """Return the case if it keeps the contract; what is looked up on demand is left alone.
 
     Raises:
         CaseError: the image is not float32 ``[1,H,W]``, is empty, leaves [0,1] or is not finite, or a target is
@@ -96,31 +132,52 @@ def validate_case(case: Case) -> Case:
     for name in case.targets:
         if name not in TARGETS:
             raise fault(f"unknown target '{name}'; targets are {', '.join(sorted(TARGETS))}")
-        if name in ON_DEMAND:
+        if name in ON_DEMAND or name == "view_pose":
             continue
         value = case.targets[name]
-        if name in _PLAIN and not isinstance(value, torch.Tensor):
+        if name == "findings":
+            _check_findings(value, fault)
+        elif name == "boxes":
+            _check_boxes(value, fault)
+        elif not isinstance(value, torch.Tensor):
             raise fault(f"{name} must be a tensor, got {type(value).__name__}")
-        if name in MASK_TARGETS:
-            if value.dtype != torch.bool or value.shape != image.shape:
-                raise fault(
-                    f"{name} must be bool {list(image.shape)} like the image, got {value.dtype} {list(value.shape)}"
-                )
-        elif name in IMAGE_TARGETS:
-            if value.dtype != torch.float32 or value.shape != image.shape:
-                raise fault(
-                    f"{name} must be float32 {list(image.shape)} like the image, got {value.dtype} {list(value.shape)}"
-                )
-            _check_range(value, name, fault)
-        elif name in _VALUES:
-            shape = {"recist": [4, 2], "hu": list(image.shape), "findings": [value.numel()]}[name]
-            if value.dtype != torch.float32 or list(value.shape) != shape:
-                raise fault(f"{name} must be float32 {_VALUES[name]}, got {value.dtype} {list(value.shape)}")
-            if not bool(torch.isfinite(value).all()):
+        elif name in MASK_TARGETS:
+            _check_form(value, name, torch.bool, list(image.shape), " like the image", fault)
+        else:
+            shape = {"recist": [4, 2], "volume_spacing_mm": [3]}.get(name, list(image.shape))
+            _check_form(value, name, torch.float32, shape, "", fault)
+            if name in IMAGE_TARGETS:
+                _check_range(value, name, fault)
+            elif not bool(torch.isfinite(value).all()):
                 raise fault(f"{name} has {int((~torch.isfinite(value)).sum())} NaN or infinite values")
-            if name == "findings" and not bool(((value == 0) | (value == 1)).all()):
-                raise fault(f"findings must be 0 or 1, got {sorted(set(value.tolist()))}")
     return case
+
+
+def _check_form(value: Tensor, name: str, dtype: Any, shape: list[int], like: str, fault: Any) -> None:
+    if value.dtype != dtype or list(value.shape) != shape:
+        kind = str(dtype).removeprefix("torch.")
+        raise fault(f"{name} must be {kind} {shape}{like}, got {value.dtype} {list(value.shape)}")
+
+
+def _check_findings(value: Any, fault: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise fault(f"findings must map each finding to 0, 1 or NaN, got {type(value).__name__}")
+    for finding, label in value.items():
+        if not isinstance(finding, str) or isinstance(label, str) or not (label in (0, 1) or label != label):
+            raise fault(f"findings must be 0, 1 or NaN by name, got {label!r} for {finding!r}")
+
+
+def _check_boxes(value: Any, fault: Any) -> None:
+    import torch
+
+    if not isinstance(value, Mapping):
+        raise fault(f"boxes must map each finding to float32 [N,4], got {type(value).__name__}")
+    for finding, boxes in value.items():
+        right = isinstance(boxes, torch.Tensor) and boxes.dtype == torch.float32 and boxes.ndim == 2
+        if not right or boxes.shape[1] != 4 or not bool(torch.isfinite(boxes).all()):
+            raise fault(f"boxes of '{finding}' must be finite float32 [N,4] (x,y,x,y pixels)")
+        if bool((boxes[:, 2:] < boxes[:, :2]).any()):
+            raise fault(f"boxes of '{finding}' must run from their least to their greatest x and y")
 
 
 def _check_range(image: Tensor, name: str, fault: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from radbench.contracts.case import Case
@@ -20,17 +20,20 @@ class CaseEntry:
 
     Attributes:
         case_id: unique within the data set.
-        patient_id: cases of one patient share it.
+        patient_id: cases of one patient share it; unique within the collection that the data set names.
         split: "train", "validation" or "test".
-        group: the stratum it is reported in, or "".
         digest: SHA-256 of everything that determines the loaded case.
+        groups: the strata it is reported in, by name.
+        twin: another case of the set that is scored together with this one, "" for none. A case that is somebody's
+            twin has none itself; whatever draws, draws alike for both.
     """
 
     case_id: str
     patient_id: str
     split: str
-    group: str
     digest: str
+    groups: Mapping[str, str] = field(default_factory=dict, hash=False)
+    twin: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,45 +50,33 @@ class LabelMap:
 
 
 class Dataset(Protocol):
-    """What the class behind a DatasetSpec offers. It is built from its configuration alone: ``Class(config)``.
+    """What the class behind a DatasetSpec offers.
+
+    It is built from its configuration, ``Class(config)``, or ``Class(config, parts)`` where that names other parts. It
+    keeps nothing on disk: one whose cases are slow to make says so in its spec, and the harness makes them side by side
+    and keeps them.
 
     Attributes:
-        modality: "ct", "cxr" or "any".
+        modality: "ct", "cxr", "natural" or "any".
         targets: the names of the targets that its cases carry.
 
-    One whose cases carry ``findings`` also has an attribute ``findings``, their K names in order; one whose cases take
-    long to make has the method of :class:`KeepsCases`.
+    Optional: ``collection``, the name within which patient ids are unique (by default the data set's name and what its
+    local folders hold): an enhancer that learnt from a patient of a collection is not scored on that patient;
+    ``label_map(case_id)``, every voxel's structure.
     """
 
     modality: str
     targets: frozenset[str]
 
     def manifest(self) -> Sequence[CaseEntry]:
-        """List the cases without loading them, in a fixed order."""
+        """List the cases without loading them, in a fixed order; an enhancer that is a part cannot be called here."""
         ...
 
     def load(self, case_id: str) -> Case:
-        """Load one case.
+        """Load one case. It gives the same bits in any process, in any order.
 
         Raises:
             CaseError: it cannot be used, and why.
-        """
-        ...
-
-
-class KeepsCases(Protocol):
-    """What a data set whose cases take long to make, and which keeps what it made, offers besides.
-
-    The harness then makes all cases that a command needs before it begins: side by side in processes of their own,
-    with progress, by calling ``load`` and dropping the case. ``load`` therefore keeps a case whole or not at all (see
-    :func:`radbench.contracts.atomic.replace_file`), gives the same bits whether it was kept or not, and stands
-    being called in several processes at once. A case that cannot be made is a fault of that case alone.
-    """
-
-    def unprepared(self, case_ids: Iterable[str]) -> Sequence[str]:
-        """Return which of some cases ``load`` would have to make, in the order given; quick, without loading any.
-
-        Cases that cannot be kept, because the configuration says so, are left out.
         """
         ...
 
@@ -119,3 +110,21 @@ def check_manifest(name: str, entries: Sequence[CaseEntry]) -> None:
                 f"data set '{name}': patient '{e.patient_id}' is in both "
                 f"'{split_of[e.patient_id]}' and '{e.split}'; splits must be patient-disjoint"
             )
+    _check_twins(name, entries)
+
+
+def _check_twins(name: str, entries: Sequence[CaseEntry]) -> None:
+    by_id = {e.case_id: e for e in entries}
+    for e in (e for e in entries if e.twin):
+        twin = by_id.get(e.twin)
+        fault = (
+            "there is no such case"
+            if twin is None
+            else "it is in another split"
+            if twin.split != e.split
+            else "it names a twin itself"
+            if twin.twin
+            else ""
+        )
+        if fault:
+            raise DatasetError(f"data set '{name}': case '{e.case_id}' names '{e.twin}' as its twin, but {fault}")

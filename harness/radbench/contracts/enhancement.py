@@ -1,31 +1,33 @@
-"""Enhancement: what an enhancer returns; and the protocols of an enhancer and of its training context."""
+"""Enhancement: what an enhancer returns; and the protocol of an enhancer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from radbench.contracts.case import Case
+THICKNESSES = frozenset({"bone_thickness", "tissue_thickness"})
+"""Layers that are lengths in cm along the ray, from 0 on; all others lie in [0,1]."""
 
-LAYERS = frozenset(
-    {
-        "lung_mask",
-        "lung_image",
-        "bone_image",
-        "bone_mask",
-        "soft_tissue_image",
-        "heart_mask",
-        "nodule_mask",
-        "denoised",
-        "details",
-        "base",
-    }
-)
+LAYERS = THICKNESSES | {
+    "lung_mask",
+    "lung_field_mask",
+    "aerated_lung_mask",
+    "lung_image",
+    "bone_image",
+    "bone_mask",
+    "soft_tissue_image",
+    "heart_mask",
+    "nodule_mask",
+    "denoised",
+    "enhanced",
+    "details",
+    "base",
+    "preprocessed",
+}
 """What an enhancer may offer beside the image, named like the target that each is judged against."""
 
 
@@ -34,43 +36,24 @@ class Enhancement:
     """The enhanced images and whatever else the enhancer can give.
 
     Attributes:
-        image: float32 ``[B,1,H,W]`` in [0,1], the size of the input.
-        layers: float32 ``[B,1,H,W]`` by name (:data:`LAYERS`).
+        image: float32 ``[B,1,H,W]`` in [0,1], the size of the input; of rendered views ``[B,V,1,H,W]``.
+        layers: float32 of the image's shape by name (:data:`LAYERS`).
     """
 
     image: Tensor
     layers: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class FitContext:
-    """What training may use.
-
-    Attributes:
-        device: where tensors belong ("cpu", "cuda:0").
-        seed: the only source of randomness.
-        workdir: a folder kept between attempts, for checkpoints. Once the training has ended, tables (``*.csv``) are
-            kept beside the weights and the rest is removed.
-        progress: called with (done, total, text) whenever something was finished; it also tells the harness
-            that the step is alive.
-        validation: cases to choose the best weights by; never seen in training.
-        precision: "float32" or "mixed".
-    """
-
-    device: str
-    seed: int
-    workdir: Path
-    progress: Callable[[int, int, str], None]
-    validation: Sequence[Case] = ()
-    precision: str = "float32"
-
-
 class Enhancer(Protocol):
-    """What a class behind an EnhancerSpec offers. It is built from its configuration alone: ``Class(config)``.
+    """What a class behind an EnhancerSpec offers; a plain function does as well.
 
-    Optional attributes: ``fingerprint()``, a digest of files outside the configuration that change the result;
-    ``enhance(images, cases)`` instead of ``enhance(images)`` when case identities are needed (a parameter named
-    ``cases`` receives ``Sequence[CaseInfo]``).
+    It is built from its configuration, ``Class(config)``, or ``Class(config, parts)`` where that names other parts
+    (``parts.FIELD`` is called like a function, with the images). Before it is called, the harness seeds every random
+    state, moves it to the device, sets evaluation mode and turns gradients off; who needs them turns them on.
+
+    Optional: a parameter ``cases`` of ``enhance`` receives ``Sequence[CaseInfo]``; ``views(images, poses)`` renders
+    (:class:`Renderer`); ``fingerprint()`` gives a digest of what lies in its local folders; ``fit`` and what goes with
+    it makes it a learner (:class:`radbench.contracts.Learner`).
     """
 
     def enhance(self, images: Tensor) -> Enhancement | Tensor:
@@ -78,23 +61,9 @@ class Enhancer(Protocol):
         ...
 
 
-class TrainableEnhancer(Enhancer, Protocol):
-    """An enhancer that learns; its configuration names what from (``trained_on``).
+class Renderer(Enhancer, Protocol):
+    """An enhancer that shows the patient from elsewhere."""
 
-    Optional attributes: ``estimate(cases, context) -> float``, about how many seconds :meth:`fit` with the same
-    arguments will take (called before it, on an object and with a work folder of its own, and told to the user);
-    ``facts() -> Mapping[str, str]``, what else is to be known of the weights after :meth:`fit` (``pretrained``, the
-    name of pretrained weights that were used, or "false", fills the leaderboard's column).
-    """
-
-    def fit(self, cases: Sequence[Case], context: FitContext) -> None:
-        """Learn from the cases."""
-        ...
-
-    def state_dict(self) -> Mapping[str, Tensor]:
-        """Return the weights."""
-        ...
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take weights that :meth:`state_dict` gave."""
+    def views(self, images: Tensor, poses: Sequence[Any]) -> Enhancement:
+        """Render float32 ``[B,1,H,W]`` at poses (:class:`radbench.xray.Pose`); every tensor ``[B,V,1,H,W]``."""
         ...

@@ -1,8 +1,8 @@
-"""TaskResult and what a task is given to make one: samples, failures, context."""
+"""Results: samples as tasks see them, how things end, and the protocol of a task."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +11,9 @@ from radbench.contracts.case import Case
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from radbench.contracts.enhancement import Enhancement
+    from radbench.contracts.evidence import Evidence
 
 
 class Status(StrEnum):
@@ -30,37 +33,22 @@ TRANSIENT = frozenset({Status.CRASHED, Status.OUT_OF_MEMORY, Status.TIMEOUT})
 
 
 @dataclass(frozen=True)
-class Failure:
-    """One case that could not be used.
-
-    Attributes:
-        case_id: which.
-        status: its kind.
-        message: one sentence.
-        stage: "load" (the data's fault), "enhance" or "score".
-        traceback: the full text, for the log.
-    """
-
-    case_id: str
-    status: Status
-    message: str
-    stage: str
-    traceback: str = ""
-
-
-@dataclass(frozen=True)
 class Sample:
-    """A case and its enhancement, as a task sees them.
+    """A case and its enhancement, as a learner or a task sees them.
 
     Attributes:
         case: the original image and its truth.
         image: the enhanced image, float32 ``[1,H,W]`` in [0,1].
-        layers: what else the enhancer gave, float32 ``[1,H,W]`` by name.
+        layers: what else the enhancer gave, float32 ``[1,H,W]`` by name: those that the task needs or wants.
+        views: what the enhancer rendered at the poses that the task asks for: every tensor ``[V,1,H,W]``.
+        twin: the case that is scored together with this one, where the task needs twins.
     """
 
     case: Case
     image: Tensor
     layers: Mapping[str, Tensor] = field(default_factory=dict)
+    views: Enhancement | None = None
+    twin: Sample | None = None
 
 
 @dataclass(frozen=True)
@@ -69,45 +57,21 @@ class TaskContext:
 
     Attributes:
         device: where tensors belong.
-        seed: the run's seed; a task derives every random state from it and the case id.
-        progress: called with (done, total, text).
+        seed: of the measurement; a task derives every random state from it and the case id.
     """
 
     device: str
     seed: int
-    progress: Callable[[int, int, str], None]
-
-
-class TaskData(Protocol):
-    """Samples by split, loaded on demand; a task that trains uses "train" and "validation"."""
-
-    def split(self, name: str) -> Sequence[Sample]:
-        """Return the samples of a split."""
-        ...
-
-
-@dataclass(frozen=True)
-class TaskResult:
-    """Raw results; aggregation, intervals and tests belong to the harness.
-
-    Attributes:
-        scores: per case id, a value per metric; NaN where a metric has no answer for the case.
-        predictions: per case id, ``(label, score)`` per data-set-level metric (AP, AUROC).
-        failures: cases the task could not score.
-    """
-
-    scores: Mapping[str, Mapping[str, float]]
-    predictions: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
-    failures: Sequence[Failure] = ()
 
 
 class Task(Protocol):
-    """A task over whole splits.
+    """What the class behind a TaskSpec offers.
 
-    A task that scores each case by itself offers ``score_case(sample, context) -> Mapping[str, float]`` instead: a
-    value per metric, NaN where the metric has no answer for the case.
+    It is built as an enhancer is (:class:`radbench.contracts.Enhancer`). Optional: ``fit`` and what goes with it
+    (:class:`radbench.contracts.Learner`); a static ``views(config)`` that returns the poses to render;
+    ``show(sample, context) -> Mapping[str, Tensor]``, pictures of a case that a report picks.
     """
 
-    def run(self, data: TaskData, context: TaskContext) -> TaskResult:
-        """Score the test split."""
+    def score(self, sample: Sample, context: TaskContext) -> Evidence:
+        """Return what is observed of one case: a value for every observation that the metrics aggregate."""
         ...

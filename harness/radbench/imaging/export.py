@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 FORMATS = ("png", "dicom", "nifti")
 
 _SUFFIX = {"png": ".png", "dicom": ".dcm", "nifti": ".nii.gz"}
-_COLUMNS = ("case_id", "patient_id", "group", "spacing_row_mm", "spacing_column_mm", "recist", "findings", "source")
+_COLUMNS = (
+    "case_id",
+    "patient_id",
+    "groups",
+    "spacing_row_mm",
+    "spacing_column_mm",
+    "recist",
+    "findings",
+    "provenance",
+)
 
 
 def export_cases(
@@ -99,15 +108,19 @@ def _values(case: Case) -> tuple[Tensor, bool]:
 
 def _row(case: Case) -> dict[str, Any]:
     spacing = case.spacing_mm or ("", "")
-    plain = {name: case.targets[name].tolist() for name in ("recist", "findings") if name in case.targets}
+    plain: dict[str, Any] = {"recist": case.targets["recist"].tolist()} if "recist" in case.targets else {}
+    if "findings" in case.targets:
+        # Not stated is null: JSON has no NaN.
+        stated = case.targets["findings"].items()
+        plain["findings"] = {name: None if label != label else label for name, label in stated}
     return {
         "case_id": case.case_id,
         "patient_id": case.patient_id,
-        "group": case.group,
+        "groups": json.dumps(dict(case.groups), sort_keys=True),
         "spacing_row_mm": spacing[0],
         "spacing_column_mm": spacing[1],
         **{name: json.dumps(values) for name, values in plain.items()},
-        "source": json.dumps(dict(case.source), default=str, sort_keys=True),
+        "provenance": json.dumps(dict(case.provenance), default=str, sort_keys=True),
     }
 
 

@@ -63,7 +63,7 @@ def _ct_slice(
     import numpy as np
 
     ds = _dataset(path, case, _CT_STORAGE, number)
-    low, high = case.source.get("window_hu", _SOFT_TISSUE)
+    low, high = case.provenance.get("window_hu", _SOFT_TISSUE)
     ds.Modality, ds.ImageType = "CT", ["DERIVED", "PRIMARY", "AXIAL"]
     ds.KVP = ds.AcquisitionNumber = None
     ds.FrameOfReferenceUID, ds.PositionReferenceIndicator = _uid(case, "frame"), ""

@@ -15,7 +15,7 @@ def write_volume(case: Case, out: Path, format_: str, label_map: Callable[[str],
     """Write ``volume_hu`` into ``images/`` and the label map into ``labels/``.
 
     Args:
-        case: ``source["volume_spacing_mm"]`` is the spacing of D, H, W.
+        case: with the targets ``volume_hu`` and ``volume_spacing_mm``.
         out: the export's folder.
         format_: "dicom" or "nifti".
         label_map: gives the case's label map; None where there are none.
@@ -28,7 +28,7 @@ def write_volume(case: Case, out: Path, format_: str, label_map: Callable[[str],
     """
     import numpy as np
 
-    depth, row, column = (float(s) for s in case.source["volume_spacing_mm"])
+    depth, row, column = case.targets["volume_spacing_mm"].tolist()
     volume = case.targets["volume_hu"]
     if format_ == "dicom":
         write_series(out / "images" / case.case_id, case, volume, (depth, row, column))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from radbench.on_demand import on_demand
 
 _ROOMS = {
-    **dict.fromkeys(("COLUMNS", "SCHEMA_VERSION", "read_leaderboard", "validate", "write_csv"), "schema"),
+    **dict.fromkeys(("COLUMNS", "SCHEMA_VERSION"), "columns"),
+    **dict.fromkeys(("read_leaderboard", "validate", "write_csv"), "schema"),
     **dict.fromkeys(("PairResult", "leaderboard_rows"), "aggregate"),
     **dict.fromkeys(("FORMATS", "render", "renderable"), "exports"),
 }
@@ -30,5 +31,6 @@ __getattr__, __dir__ = on_demand(__name__, _ROOMS)
 
 if TYPE_CHECKING:
     from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
+    from radbench.leaderboard.columns import COLUMNS, SCHEMA_VERSION
     from radbench.leaderboard.exports import FORMATS, render, renderable
-    from radbench.leaderboard.schema import COLUMNS, SCHEMA_VERSION, read_leaderboard, validate, write_csv
+    from radbench.leaderboard.schema import read_leaderboard, validate, write_csv

@@ -1,17 +1,22 @@
-"""Aggregation: raw per-case results of pairs become leaderboard rows with intervals, tests and ranks.
+"""Aggregation: raw per-case evidence of pairs becomes leaderboard rows with intervals, tests and ranks.
 
-What the rows of one comparable set (task, data set, split, profile, seed, data fingerprint, task digest) hold:
+What the rows of one comparable set (task, data set, split, profile, data, cases and truth) hold; its entries are the
+enhancers with each of their seeds, all compared on the same resamples:
 
-- ``value``: the mean over the cases with a finite score; for AP and AUROC the score over all cases with a prediction.
-- ``std``: over cases (n - 1); for AP and AUROC over the bootstrap replicates.
+- ``value``: what the metric's aggregation gives (:mod:`radbench.stats.aggregations`).
+- ``facet``: "" for the whole, which is what the task gave as a whole or, where the metric says so, the mean over the
+  facets; and a row for each facet that any enhancer gave.
+- ``std``: over cases (n - 1) where numbers are averaged; else over the bootstrap replicates.
 - ``ci_*``: 95 % patient-clustered bootstrap; widened to hold the value where a skewed bootstrap would leave it out.
-- ``delta``: paired difference to ``original`` on the cases that both scored, enhancer minus original, whichever
-  direction is better; empty for ``original`` itself and where it was not scored.
-- ``p_value``: Wilcoxon signed-rank over patients for per-case scores, centred paired bootstrap for AP and AUROC.
-- ``p_adjusted``: Holm over the printed table: all enhancers and metrics of one group.
+- ``delta``: paired difference to the reference on the cases that both scored, enhancer minus reference, whichever
+  direction is better; empty for the reference itself and where it was not scored. The reference is the task's baseline
+  with the same seed, else the one that no seed changes.
+- ``p_value``: Wilcoxon signed-rank over patients for numbers, centred paired bootstrap else; ``p_test`` says which.
+- ``p_adjusted``: Holm over the printed table: all entries and metrics of one group and facet.
 - ``rank``: only among *complete* rows. A row is complete when every case that any enhancer scored was scored by its
   own enhancer too: nobody climbs by failing on hard cases. An incomplete row keeps its value, has no rank, and its
-  ``error`` says ``k of n cases failed`` and which.
+  ``error`` says ``k of n cases failed`` and which. What stands on weights that lacked lessons has neither test
+  nor rank.
 
 Non-finite scores count as "no answer". A failed pair keeps one row per metric, in group ``all``.
 """
@@ -20,78 +25,43 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from radbench.contracts import MetricSpec, NotComparableError, Status
-from radbench.leaderboard.schema import COLUMNS, COMPARABLE_KEY, SCHEMA_VERSION, STATISTICS, validate
+from radbench.leaderboard.columns import (
+    ALL,
+    BASELINE,
+    COLUMNS,
+    COMPARABLE_KEY,
+    FAMILY,
+    OVER_FACETS,
+    SCHEMA_VERSION,
+    STATISTICS,
+    TABLE_KEY,
+)
+from radbench.leaderboard.comparing import facet_order, joined
+from radbench.leaderboard.pairs import PairResult
+from radbench.leaderboard.schema import validate
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from radbench.leaderboard.statistics import Column
+    from radbench.leaderboard.statistics import Column, Comparison, Facet
 
-BASELINE = "original"
-ALL = "all"
+__all__ = ["PairResult", "leaderboard_rows"]
+
 MOST_NAMED = 10
 """Case ids spelt out in an error; a count stands for the rest."""
 
+NOTHING = "no case has a finite score"
 
-@dataclass(frozen=True)
-class PairResult:
-    """One enhancer under one task on one data set with one seed, as the engine leaves it.
-
-    Attributes:
-        task, dataset, split, enhancer, profile, seed: what the pair is; labels with their variants.
-        status: how it ended; anything but ``ok`` makes failed rows.
-        error: one sentence on a failure; of a pair that is ok, what went wrong with single cases.
-        metrics: in the order in which tables print them.
-        scores: per case id, a value per metric; NaN where there is no answer.
-        predictions: per case id, ``(label, score)`` per data-set-level metric (``aggregation`` "ap" or "auroc").
-        failures: per case id that failed, the sentence why.
-        patients: patient id per case id; a case that is not listed is its own patient.
-        groups: group per case id; "" or not listed is in none.
-        expected_cases: cases that the pair should have scored.
-        fit_seconds, enhance_ms_per_case, peak_memory_mb, parameters: measured; None where it was not.
-        device, precision, pretrained, dataset_fingerprint, enhancer_digest, task_digest, enhancer_plugin,
-            task_plugin, radbench_version, git_commit, created_utc: the schema's columns of these names.
-    """
-
-    task: str
-    dataset: str
-    split: str
-    enhancer: str
-    profile: str
-    seed: int
-    metrics: tuple[MetricSpec, ...] = ()
-    status: Status = Status.OK
-    error: str = ""
-    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    predictions: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
-    failures: Mapping[str, str] = field(default_factory=dict)
-    patients: Mapping[str, str] = field(default_factory=dict)
-    groups: Mapping[str, str] = field(default_factory=dict)
-    expected_cases: int = 0
-    fit_seconds: float | None = None
-    enhance_ms_per_case: float | None = None
-    peak_memory_mb: float | None = None
-    parameters: int | None = None
-    device: str = ""
-    precision: str = ""
-    pretrained: str = ""
-    dataset_fingerprint: str = ""
-    enhancer_digest: str = ""
-    task_digest: str = ""
-    enhancer_plugin: str = ""
-    task_plugin: str = ""
-    radbench_version: str = ""
-    git_commit: str = ""
-    created_utc: str = ""
+WHOLE = ("", "")
+"""The group of all cases, as (name, value)."""
 
 
 def leaderboard_rows(pairs: Iterable[PairResult], replicates: int = 5000, bootstrap_seed: int = 0) -> DataFrame:
-    """Aggregate pairs into valid rows of schema version 1; the order of the pairs changes nothing.
+    """Aggregate pairs into valid rows; the order of the pairs changes nothing.
 
     Args:
         pairs: results of one run; sets that do not compare are aggregated apart.
@@ -99,131 +69,197 @@ def leaderboard_rows(pairs: Iterable[PairResult], replicates: int = 5000, bootst
         bootstrap_seed: their seed.
 
     Returns:
-        Rows by task, data set, split, profile and seed; then enhancer (``original`` first, then by name), group
-        (``all`` first) and metric (in the task's order).
+        Rows by task, data set, split and profile; then enhancer (the baseline first, then by name), seed, group
+        (``all`` first), metric (in the task's order) and facet (the whole first).
 
     Raises:
-        NotComparableError: two pairs of the same labels were scored on different data or by different tasks.
+        NotComparableError: pairs of the same labels were scored on different cases, by different tasks, or with
+            different enhancers.
         SchemaError: a pair occurs twice, or a field breaks the schema.
     """
     import pandas as pd
 
-    tables: dict[tuple[Any, ...], list[PairResult]] = defaultdict(list)
-    for pair in pairs:
-        tables[tuple(getattr(pair, name) for name in COMPARABLE_KEY)].append(pair)
-    _refuse_clashes([pair for table in tables.values() for pair in table])
+    pairs = list(pairs)
+    _refuse_clashes(pairs)
+    keys = joined([_key(p) for p in pairs], [p.scored for p in pairs])
+    tables: dict[tuple[str, ...], list[PairResult]] = defaultdict(list)
+    for key, pair in zip(keys, pairs, strict=True):
+        tables[key].append(pair)
     rows: list[dict[str, Any]] = []
     for key in sorted(tables):
         rows.extend(_Table(tables[key], replicates, bootstrap_seed).rows())
     return validate(pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
+def _key(pair: PairResult) -> tuple[str, ...]:
+    return tuple(str(SCHEMA_VERSION if name == "schema_version" else getattr(pair, name)) for name in COMPARABLE_KEY)
+
+
 def _refuse_clashes(pairs: Sequence[PairResult]) -> None:
-    seen: dict[tuple[Any, ...], PairResult] = {}
+    must_agree = [name for name in COMPARABLE_KEY[len(TABLE_KEY) :] if name != "schema_version"]
+    seen: dict[tuple[str, ...], PairResult] = {}
     for pair in pairs:
-        labels = (pair.task, pair.dataset, pair.split, pair.enhancer, pair.profile, pair.seed)
+        labels = (pair.task, pair.dataset, pair.split, pair.enhancer, pair.profile)
         other = seen.setdefault(labels, pair)
-        for name in ("dataset_fingerprint", "task_digest"):
-            ours, theirs = getattr(pair, name), getattr(other, name)
-            if ours != theirs:
+        for name in (*must_agree, "enhancer_digest"):
+            ours, theirs = str(getattr(pair, name)), str(getattr(other, name))
+            if ours != theirs and (pair.scored and other.scored):
                 raise NotComparableError(
-                    f"'{'/'.join(map(str, labels))}' was scored twice with another {name} "
+                    f"'{'/'.join(labels)}' was scored twice with another {name} "
                     f"({theirs[:12]} and {ours[:12]}): aggregate the two apart"
                 )
 
 
 class _Table:
-    """One comparable set: the scores of its enhancers as arrays over the same cases."""
+    """One comparable set: the evidence of its entries over the same cases."""
 
     def __init__(self, pairs: Sequence[PairResult], replicates: int, seed: int) -> None:
-        self.pairs = sorted(pairs, key=lambda p: (p.enhancer != BASELINE, p.enhancer))
-        self.scored = [p for p in self.pairs if p.status == Status.OK and (p.scores or p.predictions)]
+        def place(p: PairResult) -> tuple[bool, bool, str, bool, int]:
+            return p.enhancer != p.baseline, p.enhancer != BASELINE, p.enhancer, p.seed is not None, p.seed or 0
+
+        self.pairs = sorted(pairs, key=place)
+        self.scored = [p for p in self.pairs if p.scored]
         self.replicates, self.seed = replicates, seed
         self.metrics = list(dict.fromkeys(m for p in self.scored for m in p.metrics))
-        self.cases = sorted({case for p in self.scored for case in (*p.scores, *p.predictions)})
+        self.cases = sorted({case for p in self.scored for case in p.evidence})
         patients = {case: who for p in self.scored for case, who in p.patients.items()}
         self.patients = [patients.get(case, case) for case in self.cases]
-        self.groups = {case: group for p in self.pairs for case, group in p.groups.items() if group}
+        self.groups = {case: strata for p in self.pairs for case, strata in p.groups.items()}
+        self.observed = {m.observation: _Observed(m.observation, self.scored, self.cases) for m in self.metrics}
 
     def rows(self) -> list[dict[str, Any]]:
         import numpy as np
 
-        names = [self.groups.get(case, "") for case in self.cases]
-        of_pair: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for group in ("", *sorted(set(self.groups.values()))):
-            members = np.array([not group or name == group for name in names], dtype=bool)
-            for pair, row in self._group_rows(group, members) if members.any() else ():
-                of_pair[pair.enhancer].append(row)
-        scored = {id(p) for p in self.scored}
-        failed = {p.enhancer: _failed_rows(p) for p in self.pairs if id(p) not in scored}
-        return [row for p in self.pairs for row in failed.get(p.enhancer, []) or of_pair[p.enhancer]]
+        rows: dict[int, list[dict[str, Any]]] = {id(p): [] if p.scored else _failed_rows(p) for p in self.pairs}
+        strata = {(name, value) for own in self.groups.values() for name, value in own.items() if value}
+        for group in (WHOLE, *sorted(strata)):
+            members = [i for i, case in enumerate(self.cases) if _is_in(group, self.groups.get(case, {}))]
+            for pair, row in self._group_rows(group, np.array(members)) if members else ():
+                rows[id(pair)].append(row)
+        return [row for p in self.pairs for row in rows[id(p)]]
 
-    def _group_rows(self, group: str, members: Any) -> Iterable[tuple[PairResult, dict[str, Any]]]:
-        from radbench.leaderboard.statistics import Comparison, adjust, dataset_columns, mean_columns
+    def _group_rows(self, group: tuple[str, str], members: Any) -> Iterator[tuple[PairResult, dict[str, Any]]]:
+        from radbench.leaderboard.statistics import Comparison, adjust
+        from radbench.stats.resampling import Resampling
 
-        at = [i for i, member in enumerate(members) if member]
-        baseline = 0 if self.scored[0].enhancer == BASELINE else None
-        comparison = Comparison([self.patients[i] for i in at], baseline, self.replicates, self.seed)
-        columns: dict[MetricSpec, list[Column]] = {}
-        means = [m for m in self.metrics if m.aggregation == "mean"]
-        if means:
-            tables = [self._scores(m)[:, at] for m in means]
-            columns |= zip(means, mean_columns(tables, [m.direction for m in means], comparison), strict=True)
-        curves = [m for m in self.metrics if m.aggregation != "mean"]
-        if curves:
-            labels, scores = zip(*((y[:, at], s[:, at]) for y, s in map(self._predictions, curves)), strict=True)
-            columns |= zip(curves, dataset_columns(labels, scores, curves, comparison), strict=True)
-        adjust([columns[m] for m in self.metrics])
+        resampling = Resampling(tuple(self.patients[i] for i in members), self.replicates, self.seed)
+        references = [self._reference(p) for p in self.scored]
+        comparison = Comparison(resampling, references, [bool(p.lacking) for p in self.scored])
+        columns: dict[tuple[MetricSpec, str], list[Column]] = {}
+        over: set[MetricSpec] = set()
+        for metric in self.metrics:
+            observed = self.observed[metric.observation]
+            named = observed.named
+            if metric.over_facets == "mean" and named:
+                over.add(metric)
+                columns[metric, ""] = self._columns(metric, named, members, comparison, over_facets=True)
+            elif observed.whole or not named:
+                columns[metric, ""] = self._columns(metric, [""], members, comparison)
+            for facet in named:
+                columns[metric, facet] = self._columns(metric, [facet], members, comparison)
+        for facet in dict.fromkeys(facet for _, facet in columns):
+            adjust([column for (_, name), column in columns.items() if name == facet])
+        cases = [self.cases[i] for i in members]
         for place, pair in enumerate(self.scored):
-            for metric in self.metrics:
-                yield pair, self._row(pair, metric, group, columns[metric][place], [self.cases[i] for i in at])
+            for (metric, facet), found in columns.items():
+                at = references[place]
+                row = self._row(pair, metric, group, found[place], cases, None if at is None else self.scored[at])
+                averaged = OVER_FACETS if metric in over and not facet else ""
+                yield pair, row | {"facet": _clean(facet), "aggregation": _aggregation(metric) + averaged}
+
+    def _columns(
+        self, metric: MetricSpec, facets: Sequence[str], members: Any, comparison: Comparison, over_facets: bool = False
+    ) -> list[Column]:
+        from radbench.leaderboard.statistics import metric_columns, unreadable
+
+        observed = self.observed[metric.observation]
+        if observed.problem:
+            return unreadable(observed.problem, len(self.scored))
+        return metric_columns(metric, [observed.facet(name, members) for name in facets], comparison, over_facets)
+
+    def _reference(self, pair: PairResult) -> int | None:
+        if pair.enhancer == pair.baseline:
+            return None
+        seeds = {p.seed: i for i, p in enumerate(self.scored) if p.enhancer == pair.baseline}
+        return seeds.get(pair.seed, seeds.get(None))
 
     def _row(
-        self, pair: PairResult, metric: MetricSpec, group: str, column: Column, cases: Sequence[str]
+        self,
+        pair: PairResult,
+        metric: MetricSpec,
+        group: tuple[str, str],
+        column: Column,
+        cases: Sequence[str],
+        reference: PairResult | None,
     ) -> dict[str, Any]:
         missing = {cases[i] for i in column.missing}
-        failed = {case for case in pair.failures if not group or pair.groups.get(case) == group} - set(cases)
+        failed = {case for case in pair.failures if _is_in(group, pair.groups.get(case, {}))} - set(cases)
         error = column.problem
         if missing or failed:
             # Cases that every enhancer failed on are missing too, but leave the row complete.
-            n = max(column.n_reference + len(failed), 0 if group else pair.expected_cases)
+            n = max(column.n_reference + len(failed), pair.expected_cases if group == WHOLE else 0)
             error = f"{len(missing | failed)} of {n} cases failed: {_named(missing | failed, pair.failures)}"
-        elif not group:
+            error += "" if column.complete else f"; {column.problem}"
+        elif group == WHOLE:
             error = error or pair.error
         if math.isnan(column.values["value"]) and not error:
-            error = "no case has a finite score"
+            error = NOTHING
+        if math.isnan(column.values["delta"]):
+            reference = None
+        untested = ""
+        if reference is not None and reference.lacking and not pair.lacking:
+            untested = f"not tested, because of '{reference.enhancer}': {reference.lacking}"
         return {
             **_common(pair),
             **column.values,
-            "group": _safe_group(group),
-            "metric": metric.name,
-            "direction": metric.direction,
+            **_metric(pair, metric),
+            "group": ALL if group == WHOLE else _clean("=".join(group)),
             "n_cases": column.n_cases,
             "n_patients": column.n_patients,
+            "n_positive": column.n_positive,
+            "reference": "" if reference is None else _clean(reference.enhancer),
+            "p_test": column.p_test,
+            "family": "" if math.isnan(column.values["p_adjusted"]) else FAMILY,
             "status": str(Status.OK),
-            "error": _clean(error),
+            "error": _clean("; ".join(filter(None, (pair.lacking, untested, error)))),
         }
 
-    def _scores(self, metric: MetricSpec) -> Any:
-        import numpy as np
 
-        table = np.array(
-            [[p.scores.get(case, {}).get(metric.name, math.nan) for case in self.cases] for p in self.scored],
-            dtype=np.float64,
-        )
-        table[~np.isfinite(table)] = np.nan
-        return table
+class _Observed:
+    """One observation of all entries, by facet, as arrays over the table's cases."""
 
-    def _predictions(self, metric: MetricSpec) -> tuple[Any, Any]:
-        import numpy as np
+    def __init__(self, name: str, pairs: Sequence[PairResult], cases: Sequence[str]) -> None:
+        from radbench.contracts.errors import PluginError
+        from radbench.stats.aggregations import gathered
 
-        none = (math.nan, math.nan)
-        pairs = np.array(
-            [[p.predictions.get(case, {}).get(metric.name, none) for case in self.cases] for p in self.scored],
-            dtype=np.float64,
-        )
-        pairs[~np.isfinite(pairs).all(axis=2)] = np.nan
-        return pairs[:, :, 0], pairs[:, :, 1]
+        by_facet: dict[str, list[dict[str, Any]]] = {}
+        for e, pair in enumerate(pairs):
+            for case, evidence in pair.evidence.items():
+                if name not in evidence:
+                    continue
+                found = evidence[name]
+                for facet, one in (found if isinstance(found, Mapping) else {"": found}).items():
+                    by_facet.setdefault(facet, [{} for _ in pairs])[e][case] = one
+        self.problem = ""
+        self.whole = "" in by_facet
+        self.named = sorted((facet for facet in by_facet if facet), key=facet_order)
+        self._offered = {facet: [bool(mine) for mine in given] for facet, given in by_facet.items()}
+        nobody: list[dict[str, Any]] = [{} for _ in pairs]
+        try:
+            self._gathered = {
+                facet: gathered([[mine.get(case) for case in cases] for mine in by_facet.get(facet, nobody)])
+                for facet in {"", *by_facet}
+            }
+        except PluginError as e:
+            self.problem = f"'{name}': {e}"
+
+    def facet(self, name: str, members: Any) -> Facet:
+        from radbench.leaderboard.statistics import Facet
+
+        evidence = self._gathered[name]
+        # The whole is asked of everybody; a facet is only offered.
+        offered = self._offered.get(name) if name else None
+        return Facet(name, [one.take(members) for one in evidence], offered or [True] * len(evidence))
 
 
 def _failed_rows(pair: PairResult) -> list[dict[str, Any]]:
@@ -234,19 +270,37 @@ def _failed_rows(pair: PairResult) -> list[dict[str, Any]]:
         n = max(pair.expected_cases, len(pair.failures))
         error = error or f"{n} of {n} cases failed: {_named(set(pair.failures), pair.failures)}"
     error = _clean(error or f"ended as '{status}' without a message")
-    named: list[tuple[str, str]] = [(m.name, m.direction) for m in pair.metrics] or [("", "")]
-    nothing = dict.fromkeys(STATISTICS, math.nan) | {"n_cases": 0, "n_patients": 0, "group": ALL}
-    ending = {"status": str(status), "error": error}
-    return [_common(pair) | nothing | ending | {"metric": name, "direction": way} for name, way in named]
+    nothing: dict[str, Any] = dict.fromkeys(STATISTICS, math.nan) | {"n_cases": 0, "n_patients": 0, "n_positive": None}
+    ending = {"group": ALL, "p_test": "", "family": "", "status": str(status), "error": error}
+    unnamed = {"metric": "", "direction": "", "primary": "", "aggregation": ""}
+    named = [_metric(pair, m) | {"aggregation": _aggregation(m)} for m in pair.metrics] or [unnamed]
+    return [_common(pair) | nothing | ending | metric for metric in named]
 
 
 def _common(pair: PairResult) -> dict[str, Any]:
-    values: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+    values: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "facet": "", "reference": ""}
+    values["n_seeds"] = 0 if pair.seed is None else 1
     for name, column in COLUMNS.items():
         if name in PairResult.__dataclass_fields__:
             value = getattr(pair, name)
             values[name] = _clean(str(value)) if column.kind == "text" else math.nan if value is None else value
     return values
+
+
+def _metric(pair: PairResult, metric: MetricSpec) -> dict[str, str]:
+    primary = next((m for m in pair.metrics if m.primary), pair.metrics[0])
+    decides = "true" if metric == primary else "false"
+    return {"metric": metric.name, "direction": metric.direction, "primary": decides}
+
+
+def _aggregation(metric: MetricSpec) -> str:
+    given = ",".join(f"{name}={value:g}" for name, value in metric.parameters)
+    return f"{metric.aggregation}[{given}]" if given else metric.aggregation
+
+
+def _is_in(group: tuple[str, str], strata: Mapping[str, str]) -> bool:
+    name, value = group
+    return group == WHOLE or strata.get(name) == value
 
 
 def _named(cases: set[str], failures: Mapping[str, str]) -> str:
@@ -258,11 +312,6 @@ def _named(cases: set[str], failures: Mapping[str, str]) -> str:
     if reasons:
         text += f" ({reasons[0]}{'; other reasons too' if len(reasons) > 1 else ''})"
     return text
-
-
-def _safe_group(group: str) -> str:
-    """A group that is itself called "all" must not be taken for the whole."""
-    return f"{group} (group)" if group == ALL else _clean(group) or ALL
 
 
 def _clean(text: str) -> str:

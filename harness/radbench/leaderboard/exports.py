@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from radbench.contracts import UnknownNameError
-from radbench.leaderboard.schema import COLUMNS, SCHEMA_VERSION, to_csv
+from radbench.contracts import Status, UnknownNameError
+from radbench.leaderboard.columns import ALL, COLUMNS, SCHEMA_VERSION
+from radbench.leaderboard.schema import to_csv
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -23,35 +23,37 @@ def render(
     format: str = "table",
     metric: str | None = None,
     task: str | None = None,
-    uses_at_test: Mapping[str, Sequence[str]] | None = None,
+    group: str | None = None,
+    facet: str | None = None,
     width: int | None = None,
 ) -> str:
     """Return a leaderboard as text.
 
-    Rows are put into one table only where they compare: same task, data set, split, profile, seed, data fingerprint
-    and task digest.
+    Rows are put into one table only where they compare: same task and identity of it, same cases of the same data, same
+    profile, and the same truth, given or compared with.
 
     Args:
         frame: rows in the schema's columns, of one or several leaderboards.
         format: one of :data:`FORMATS`.
         metric: this metric alone.
         task: this task alone: a label, or a name that stands for all its variants.
-        uses_at_test: by task label, the truth that the task is given at test time; captions say so.
+        group: this group alone: ``all``, ``name=value``, or a name for all its values beside the whole.
+        facet: this facet alone.
         width: columns of text that ``table`` keeps to; None as wide as it needs.
 
     Raises:
-        UsageError: an unknown format, metric or task.
+        UsageError: an unknown format, metric, task, group or facet.
     """
     if format not in FORMATS:
         raise UnknownNameError("format", format, FORMATS)
-    rows = select(frame, metric, task)
+    rows = select(frame, metric, task, group, facet)
     if format == "csv":
         return to_csv(rows)
     if format == "json":
         return _json(rows)
-    from radbench.leaderboard.table import tables
+    from radbench.leaderboard.tabulate import tables
 
-    found = list(tables(rows, uses_at_test))
+    found = list(tables(rows))
     if format == "markdown":
         from radbench.leaderboard.markdown import markdown
 
@@ -69,30 +71,37 @@ def renderable(
     frame: DataFrame,
     metric: str | None = None,
     task: str | None = None,
-    uses_at_test: Mapping[str, Sequence[str]] | None = None,
+    group: str | None = None,
+    facet: str | None = None,
 ) -> Group:
-    """Return what ``rich`` prints as tables, fitted to the console's width.
+    """Return what ``rich`` prints as tables, fitted to the console's width; see :func:`render`.
 
     Raises:
-        UsageError: an unknown metric or task.
+        UsageError: an unknown metric, task, group or facet.
     """
     from rich.console import Group
     from rich.text import Text
 
     from radbench.leaderboard.console import TableView
-    from radbench.leaderboard.table import tables
+    from radbench.leaderboard.tabulate import tables
 
     parts: list[Any] = []
-    for table in tables(select(frame, metric, task), uses_at_test):
+    for table in tables(select(frame, metric, task, group, facet)):
         parts += [TableView(table), Text("")]
     return Group(*parts[:-1])
 
 
-def select(frame: DataFrame, metric: str | None = None, task: str | None = None) -> DataFrame:
-    """Return the rows of a task and a metric; failed rows that name no metric stay.
+def select(
+    frame: DataFrame,
+    metric: str | None = None,
+    task: str | None = None,
+    group: str | None = None,
+    facet: str | None = None,
+) -> DataFrame:
+    """Return the rows of a task, a metric, a group and a facet; failed rows stay where they could stand for them.
 
     Raises:
-        UsageError: there is no such task or metric in the leaderboard.
+        UsageError: there is no such task, metric, group or facet in the leaderboard.
     """
     rows = frame
     if task is not None:
@@ -106,6 +115,21 @@ def select(frame: DataFrame, metric: str | None = None, task: str | None = None)
         if metric not in known:
             raise UnknownNameError("metric", metric, known)
         rows = rows[rows["metric"].isin([metric, ""])]
+    failed = rows["status"] != Status.OK
+    if group is not None:
+        strata = [str(name) for name in dict.fromkeys(rows["group"])]
+        names = [name.partition("=")[0] for name in strata if name != ALL]
+        if group in strata:
+            rows = rows[failed | (rows["group"] == group)]
+        elif group in names:
+            rows = rows[failed | (rows["group"] == ALL) | rows["group"].str.startswith(f"{group}=")]
+        else:
+            raise UnknownNameError("group", group, {*strata, *names})
+    if facet is not None:
+        facets = [str(name) for name in dict.fromkeys(rows["facet"]) if name]
+        if facet not in facets:
+            raise UnknownNameError("facet", facet, facets)
+        rows = rows[(rows["status"] != Status.OK) | (rows["facet"] == facet)]
     return rows.reset_index(drop=True)
 
 
@@ -118,6 +142,6 @@ def _plain(value: Any, name: str) -> str | int | float | None:
     kind = COLUMNS[name].kind
     if kind == "text":
         return str(value)
-    if kind == "integer":
-        return int(value)
-    return None if math.isnan(value) else float(value)
+    if value is None or type(value).__name__ == "NAType" or math.isnan(value):
+        return None
+    return int(value) if kind == "integer" else float(value)

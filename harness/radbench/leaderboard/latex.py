@@ -67,7 +67,7 @@ def _table(table: Table) -> str:
     columns = [(h, [_cell_lines(row[k]) for _, row in table.rows]) for k, h in enumerate(table.headings)]
     widths = [_width(h, [row[k] for _, row in table.rows]) for k, h in enumerate(table.headings)]
     if table.ranks:
-        heading = Heading("rank", remark=f"by {table.headings[0].name}")
+        heading = Heading("rank", remark=f"by {table.ranked_by}")
         columns.append((heading, [[escape(rank)] for rank in table.ranks]))
         widths.append(max(map(len, ("rank", heading.remark, *table.ranks))))
     names = [name for name, _ in table.rows]

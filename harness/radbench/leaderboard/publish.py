@@ -1,16 +1,19 @@
 """Publishing: a run's rows are merged into ``leaderboards/<task>.csv``, under a lock and in one step.
 
 One file per task, all its variants together. A row replaces the one with its key (task, data set, split, enhancer,
-profile, seed, group, metric). What was scored on other data or by another version of the task is refused, or with
-``separate`` put into ``<task>@<data fingerprint>-<task digest>.csv`` (the first eight digits of each).
+profile, seed, group, facet, metric). Two things are refused: one enhancer's label with two identities in a table, and
+a table that was scored on other cases or data, by another identity of the task, or in an older schema version. With
+``replace`` the run takes the place of what it clashes with, of the label or of the whole table; with ``separate`` a
+table that is not comparable goes into ``<task>@<data fingerprint>-<task digest>-<cases digest>.csv`` (the first eight
+digits of each).
 
 Columns that depend on which enhancers were compared cannot all be merged:
 
-- a table that a run scored as a whole (every published enhancer of it is in the run) stands as the run left it;
+- a table that a run scored as a whole (every published entry of it is in the run) stands as the run left it;
 - else ``p_adjusted`` is Holm anew over the merged table, which needs the p-values only; ``rank`` is the order by value
   among complete rows with equally many cases; ``rank_low`` and ``rank_high`` need per-case scores and are emptied.
 
-``delta`` and ``p_value`` compare with the ``original`` of their own run; the report says so where the two differ.
+``delta`` and ``p_value`` compare with the reference of their own run; the report says so where the two differ.
 """
 
 from __future__ import annotations
@@ -24,26 +27,22 @@ from typing import TYPE_CHECKING
 
 from radbench.contracts import NotComparableError, Status, UsageError
 from radbench.contracts.atomic import remove_stale
+from radbench.leaderboard.columns import ALL, BASELINE, COLUMNS, COMPARABLE_KEY, SCHEMA_VERSION, TABLE_KEY
+from radbench.leaderboard.comparing import facet_order, tables_of
 from radbench.leaderboard.ranking import by_value
-from radbench.leaderboard.schema import (
-    COLUMNS,
-    COMPARABLE_KEY,
-    ROW_KEY,
-    TABLE_KEY,
-    read_leaderboard,
-    validate,
-    write_csv,
-)
+from radbench.leaderboard.schema import read_leaderboard, row_keys, validate, write_csv
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 FOLDER = Path("leaderboards")
 LOCK = ".publish.lock"
-ALL = "all"
-BASELINE = "original"
 
 _BASE_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+
+# What a method was told on top of the task's own is its row's affair: such rows stand in a table of their own.
+_MUST_AGREE = tuple(name for name in COMPARABLE_KEY[len(TABLE_KEY) :] if name not in ("schema_version", "given"))
+_SPOKEN = {"dataset_fingerprint": "data set fingerprint", "task_digest": "task digest", "cases_digest": "cases digest"}
 
 
 @dataclass(frozen=True)
@@ -98,6 +97,7 @@ def publish(
     into: Path | str = FOLDER,
     *,
     separate: bool = False,
+    replace: bool = False,
     include_failed: bool = False,
     timeout: float = 60.0,
 ) -> PublishReport:
@@ -107,15 +107,21 @@ def publish(
         run: a run's folder, a leaderboard CSV, or rows.
         into: the folder of the published files; made where it is missing.
         separate: put what is not comparable into a file of its own instead of refusing.
+        replace: drop what was published under the same label with another identity, or is not comparable.
         include_failed: publish failed rows too. They never replace scored ones.
         timeout: seconds to wait for another publisher.
 
     Raises:
-        NotComparableError: rows of the same table were scored on other data or by another version of the task.
+        NotComparableError: rows of the same table were scored on other cases or by another identity of the task, or
+            rows of one label by another identity of the enhancer.
         SchemaError: the run's or a published leaderboard is not valid.
-        UsageError: the folder cannot be written, or another publisher holds it for too long.
+        UsageError: the folder cannot be written, another publisher holds it for too long, or both ``separate`` and
+            ``replace`` are asked for.
     """
     import filelock
+
+    if separate and replace:
+        raise UsageError("either separate ('--separate') or replace ('--replace'): what clashes cannot be both")
 
     rows = read_leaderboard(run) if isinstance(run, (str, Path)) else validate(run)
     good = rows if include_failed else rows[rows["status"] == Status.OK]
@@ -124,7 +130,7 @@ def publish(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder / LOCK, timeout=timeout):
-            return _publish(good.reset_index(drop=True), folder, separate, skipped)
+            return _publish(good.reset_index(drop=True), folder, separate, replace, skipped)
     except filelock.Timeout as error:
         raise UsageError(
             f"another 'bench publish' has held {folder / LOCK} for {timeout:g} s: try again when it is done"
@@ -133,32 +139,32 @@ def publish(
         raise UsageError(f"cannot publish into {folder}: {error.strerror or error}") from error
 
 
-def _publish(rows: DataFrame, folder: Path, separate: bool, skipped: int) -> PublishReport:
+def _publish(rows: DataFrame, folder: Path, separate: bool, replace: bool, skipped: int) -> PublishReport:
     published: dict[Path, DataFrame] = {}
-    incoming: dict[Path, list[DataFrame]] = {}
+    now: dict[Path, DataFrame] = {}
     notes: list[str] = []
     for _, table in rows.groupby(list(TABLE_KEY), sort=False):
         path = _file(folder, str(table["task"].iloc[0]))
-        clash = _clash(_published(published, path), table, path)
-        if clash and not separate:
-            raise NotComparableError(
-                f"{clash}; nothing was published. Keep both with separate=True ('--separate'), or remove the old rows"
-            )
-        if clash:
+        old = now.get(path, _published(published, path))
+        clash, clashing = _clash(old, table, path)
+        if clash and separate:
             path = _file(folder, str(table["task"].iloc[0]), table)
-            again = _clash(_published(published, path), table, path)
+            old = now.get(path, _published(published, path))
+            again, _ = _clash(old, table, path)
             if again:
                 raise NotComparableError(again)
             notes.append(f"not comparable, so put into {path}: {clash}")
-        incoming.setdefault(path, []).append(table)
-    merged: dict[Path, tuple[DataFrame, PublishedFile]] = {}
-    for path, parts in incoming.items():
-        old = published[path]
-        frame = old
-        for part in parts:
-            frame, said = _merge(frame, part)
-            notes += [f"{path}: {note}" for note in said]
-        merged[path] = validate(frame, str(path)), _difference(path, old, frame)
+        elif clash and replace:
+            old = old.drop(clashing.index)
+            notes.append(f"{clash}: {len(clashing)} rows of {_enhancers(clashing)} were dropped")
+        elif clash:
+            raise NotComparableError(
+                f"{clash}; nothing was published. Keep both with separate=True ('--separate'), or let the run take the "
+                "place of all that does not compare with it with replace=True ('--replace')"
+            )
+        now[path], said = _merge(old, table, replace)
+        notes += [f"{path}: {note}" for note in said]
+    merged = {path: (validate(f, str(path)), _difference(path, published[path], f)) for path, f in now.items()}
     for path, (frame, _) in merged.items():
         remove_stale(path)
         write_csv(frame, path)
@@ -171,7 +177,8 @@ def _file(folder: Path, task: str, apart: DataFrame | None = None) -> Path:
         raise UsageError(f"task '{task}' names no file: lower-case letters, digits, '-', '_' and '.' expected")
     if apart is None:
         return folder / f"{base}.csv"
-    tag = "-".join(re.sub(r"\W", "", str(apart[name].iloc[0]))[:8] for name in ("dataset_fingerprint", "task_digest"))
+    digests = [next(iter(_values(apart, n)), "") for n in ("dataset_fingerprint", "task_digest", "cases_digest")]
+    tag = "-".join(filter(None, (re.sub(r"\W", "", digest)[:8] for digest in digests)))
     return folder / f"{base}@{tag}.csv"
 
 
@@ -190,18 +197,34 @@ def _same_table(rows: DataFrame, table: DataFrame) -> DataFrame:
     return same
 
 
-def _clash(old: DataFrame, table: DataFrame, path: Path) -> str:
-    for name in COMPARABLE_KEY[len(TABLE_KEY) :]:
-        ours, theirs = set(table[name]), set(_same_table(old, table)[name])
-        if len(ours) > 1:
-            raise NotComparableError(f"the run's rows of '{_label(table)}' differ in {name}: publish them apart")
-        if theirs - ours:
-            what = "data set fingerprint" if name == "dataset_fingerprint" else "task digest"
-            return (
-                f"'{_label(table)}' in {path} has another {what} "
-                f"({_short(theirs - ours)} there, {_short(ours)} in the run)"
+def _clash(old: DataFrame, table: DataFrame, path: Path) -> tuple[str, DataFrame]:
+    """Say why published rows do not compare with the run's, and which they are."""
+    ours = int(table["schema_version"].iloc[0])
+    others = old[old["schema_version"] != ours]
+    if not others.empty:
+        if ours < SCHEMA_VERSION:
+            raise NotComparableError(
+                f"'{_label(table)}' was scored by an older radbench (schema version {ours}), and {path} holds newer "
+                "rows: score it again with 'bench run'"
             )
-    return ""
+        return f"{path} holds rows of schema version {int(others['schema_version'].iloc[0])}", others
+    same = _same_table(old, table)
+    for name in _MUST_AGREE:
+        mine, theirs = _values(table, name), _values(same, name)
+        if len(mine) > 1:
+            raise NotComparableError(f"the run's rows of '{_label(table)}' differ in {name}: publish them apart")
+        if theirs - mine:
+            return (
+                f"'{_label(table)}' in {path} has another {_SPOKEN.get(name, name)} "
+                f"({_short(theirs - mine)} there, {_short(mine)} in the run)"
+            ), same
+    return "", same
+
+
+def _values(rows: DataFrame, name: str) -> set[str]:
+    """Return what scored rows hold, or all where none was scored: what could not be scored may not know its cases."""
+    scored = rows[rows["status"] == Status.OK]
+    return {str(value) for value in (rows if scored.empty else scored)[name]}
 
 
 def _short(digests: Iterable[str]) -> str:
@@ -212,22 +235,35 @@ def _label(table: DataFrame) -> str:
     return "/".join(str(table[name].iloc[0]) for name in TABLE_KEY)
 
 
-def _merge(old: DataFrame, table: DataFrame) -> tuple[DataFrame, list[str]]:
+def _enhancers(rows: DataFrame) -> str:
+    return ", ".join(sorted(set(rows["enhancer"])))
+
+
+def _entries(rows: DataFrame) -> list[tuple[str, str]]:
+    return list(zip(rows["enhancer"], rows["seed"].map(str), strict=True))
+
+
+def _merge(old: DataFrame, table: DataFrame, replace: bool) -> tuple[DataFrame, list[str]]:
     """Merge one run's rows of one table into a file's rows."""
     import pandas as pd
 
     before = _same_table(old, table)
     others = old.drop(before.index)
-    notes = []
-    scored_before = set(before.loc[before["status"] == Status.OK, "enhancer"])
+    before, notes = _without_other_identities(before, table, replace)
+    scored_before = set(_entries(before[before["status"] == Status.OK]))
     # A failure of today is no reason to forget a score of yesterday; whatever is new replaces an old failure.
-    table = table[(table["status"] == Status.OK) | ~table["enhancer"].isin(scored_before)]
-    before = before[(before["status"] == Status.OK) | ~before["enhancer"].isin(table["enhancer"])]
-    ours = pd.MultiIndex.from_frame(table[list(ROW_KEY)])
-    kept = before[~pd.MultiIndex.from_frame(before[list(ROW_KEY)]).isin(ours)]
+    table = _without_failed(table, scored_before)
+    before = _without_failed(before, set(_entries(table)))
+    ours = set(row_keys(table))
+    kept = before.loc[[key not in ours for key in row_keys(before)]]
     joined = pd.concat([f for f in (kept, table) if len(f)] or [table], ignore_index=True)
-    if _mixed(kept, table):
-        joined = _compared_anew(joined)
+    mixed = False
+    for rows in tables_of(joined):
+        scored = rows.index[rows["status"] == Status.OK]
+        if (scored < len(kept)).any() and (scored >= len(kept)).any():
+            mixed = True
+            _compare_anew(joined, rows)
+    if mixed:
         notes.append(
             f"'{_label(joined)}' now holds rows of several runs: p_adjusted and rank were computed anew, "
             "rank_low and rank_high emptied"
@@ -237,58 +273,106 @@ def _merge(old: DataFrame, table: DataFrame) -> tuple[DataFrame, list[str]]:
     return _sorted(pd.concat(frames, ignore_index=True)), notes
 
 
-def _mixed(kept: DataFrame, table: DataFrame) -> bool:
-    """Return whether scored rows of the two stand in one table from now on."""
-    return bool((kept["status"] == Status.OK).any() and (table["status"] == Status.OK).any())
+def _without_failed(rows: DataFrame, entries: set[tuple[str, str]]) -> DataFrame:
+    """Return the rows but for failed ones of these entries."""
+    good = rows["status"] == Status.OK
+    return rows.loc[[ok or entry not in entries for ok, entry in zip(good, _entries(rows), strict=True)]]
 
 
-def _compared_anew(rows: DataFrame) -> DataFrame:
+def _without_other_identities(before: DataFrame, table: DataFrame, replace: bool) -> tuple[DataFrame, list[str]]:
+    """Return the published rows whose enhancers are those that the run knows by the same label.
+
+    Raises:
+        NotComparableError: there are others, and they are not to be replaced.
+    """
+    notes = []
+    scored = table[table["status"] == Status.OK]
+    for enhancer in dict.fromkeys(scored["enhancer"]):
+        ours = set(scored.loc[scored["enhancer"] == enhancer, "enhancer_digest"])
+        published = before[(before["enhancer"] == enhancer) & (before["status"] == Status.OK)]
+        theirs = set(published["enhancer_digest"]) - ours
+        if not theirs:
+            continue
+        if not replace:
+            raise NotComparableError(
+                f"'{enhancer}' in '{_label(table)}' was published with another identity (digest {_short(theirs)} "
+                f"there, {_short(ours)} in the run): its parts or code have changed; nothing was published. Replace "
+                "all its rows with replace=True ('--replace')"
+            )
+        before = before[before["enhancer"] != enhancer]
+        notes.append(f"all rows of '{enhancer}' were replaced: digest {_short(theirs)} gave way to {_short(ours)}")
+    return before, notes
+
+
+def _compare_anew(joined: DataFrame, rows: DataFrame) -> None:
+    """Set what depends on the company, in place, for the rows of one comparable table."""
     from radbench.stats import holm
 
-    rows = rows.copy()
-    for at in rows.groupby("group", sort=False).groups.values():
-        rows.loc[at, "p_adjusted"] = holm(rows.loc[at, "p_value"].to_numpy())
-    for at in rows.groupby(["group", "metric"], sort=False).groups.values():
-        rows.loc[at, "rank"] = by_value(rows.loc[at])
-    rows[["rank_low", "rank_high"]] = math.nan
-    return rows
+    for at in rows.groupby(["group", "facet"], sort=False).groups.values():
+        joined.loc[at, "p_adjusted"] = holm(joined.loc[at, "p_value"].to_numpy())
+    for at in rows.groupby(["group", "facet", "metric"], sort=False).groups.values():
+        joined.loc[at, "rank"] = by_value(joined.loc[at])
+    joined.loc[rows.index, ["rank_low", "rank_high"]] = math.nan
+
+
+def _references(rows: DataFrame) -> set[str]:
+    return {BASELINE, *rows["reference"]} - {""}
 
 
 def _doubts(before: DataFrame, table: DataFrame) -> list[str]:
-    """Say where the published ``original`` is not the run's, although data and task are the same."""
-    key = ["group", "metric"]
-    old = before[before["enhancer"] == BASELINE].set_index(key)["value"]
-    new = table[table["enhancer"] == BASELINE].set_index(key)["value"]
-    both = old.index.intersection(new.index)
-    apart = [i for i in both if not math.isclose(old[i], new[i], rel_tol=1e-6, abs_tol=1e-9)]
+    """Say where a published reference is not the run's, although data and task are the same."""
+    notes = []
     kept = set(before["enhancer"]) - set(table["enhancer"])
-    if not apart or not kept:
-        return []
-    group, metric = apart[0]
-    return [
-        f"'{BASELINE}' scored {new[apart[0]]:.6g} {metric} ({group}) in this run and {old[apart[0]]:.6g} before: "
-        f"delta and p_value of {', '.join(sorted(kept))} refer to the earlier one"
-    ]
+    for reference in sorted(_references(before)):
+        old, new = _scores(before, reference), _scores(table, reference)
+        apart = [k for k in old if k in new and not math.isclose(old[k], new[k], rel_tol=1e-6, abs_tol=1e-9)]
+        if apart and kept:
+            group, facet, metric, _ = apart[0]
+            where = ", ".join(filter(None, (group, facet)))
+            notes.append(
+                f"'{reference}' scored {new[apart[0]]:.6g} {metric} ({where}) in this run and {old[apart[0]]:.6g} "
+                f"before: delta and p_value of {', '.join(sorted(kept))} refer to the earlier one"
+            )
+    return notes
+
+
+def _scores(rows: DataFrame, enhancer: str) -> dict[tuple[str, str, str, str], float]:
+    own = rows[rows["enhancer"] == enhancer]
+    keys = zip(own["group"], own["facet"], own["metric"], own["seed"].map(str), strict=True)
+    return {key: float(value) for key, value in zip(keys, own["value"], strict=True) if not math.isnan(value)}
 
 
 def _sorted(rows: DataFrame) -> DataFrame:
-    """Order as a run does: by table; original first, then by name; all first, then by group; metrics as they came."""
+    """Order as a run does: by table; the reference first, then by name; by seed, group, metric and facet."""
+    references: dict[tuple[str, ...], set[str]] = {}
+    tables = list(zip(*(rows[name] for name in TABLE_KEY), strict=True))
+    for table, reference in zip(tables, rows["reference"], strict=True):
+        references.setdefault(table, set()).add(reference)
     metrics = {m: i for i, m in enumerate(dict.fromkeys(rows["metric"]))}
-    keys = rows[list(TABLE_KEY)].assign(
-        baseline=rows["enhancer"] != BASELINE,
-        enhancer=rows["enhancer"],
-        whole=rows["group"] != ALL,
-        group=rows["group"],
-        metric=rows["metric"].map(metrics),
-    )
-    return rows.loc[keys.sort_values(list(keys.columns), kind="stable").index].reset_index(drop=True)
+    columns = zip(tables, *(rows[name] for name in ("enhancer", "seed", "group", "metric", "facet")), strict=True)
+    keys = [
+        (
+            *table,
+            enhancer not in references[table],
+            enhancer != BASELINE,
+            enhancer,
+            -math.inf if str(seed) == "<NA>" else seed,
+            group != ALL,
+            group,
+            metrics[metric],
+            facet != "",
+            facet_order(facet),
+        )
+        for table, enhancer, seed, group, metric, facet in columns
+    ]
+    return rows.iloc[sorted(range(len(rows)), key=keys.__getitem__)].reset_index(drop=True)
 
 
 def _difference(path: Path, old: DataFrame, new: DataFrame) -> PublishedFile:
     def by_key(frame: DataFrame) -> dict[tuple[object, ...], tuple[str, ...]]:
         # Compared by their text, so that an empty number equals an empty number.
-        keys = frame[list(ROW_KEY)].itertuples(index=False, name=None)
-        return dict(zip(keys, (tuple(map(str, r)) for r in frame.itertuples(index=False, name=None)), strict=True))
+        rows = (tuple(map(str, row)) for row in frame.itertuples(index=False, name=None))
+        return dict(zip(row_keys(frame), rows, strict=True))
 
     before, after = by_key(old), by_key(new)
     added = sum(key not in before for key in after)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import json
 import subprocess
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import radbench
 from radbench.contracts.errors import RadbenchError, UsageError
+from radbench.contracts.evidence import Prediction
 from radbench.contracts.results import Status
 from radbench.contracts.specs import MetricSpec
-from radbench.engine.journal import RunFolder
-from radbench.engine.keys import short
-from radbench.engine.plan import Pair, Plan
-from radbench.engine.store import StoreError
+from radbench.engine.keep.digests import short
+from radbench.engine.keep.evidence import decoded
+from radbench.engine.keep.journal import RunFolder
+from radbench.engine.keep.sealed import StoreError
+from radbench.engine.plan.pairs import Pair, Plan
+from radbench.engine.plan.parts import Part
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
 from radbench.leaderboard.schema import write_csv
 
@@ -35,7 +39,9 @@ def journal_run(folder: RunFolder, plan: Plan, commit: str) -> None:
 
 
 def _facts(pair: Pair, plan: Plan) -> dict[str, Any]:
-    enhancer, task, dataset = pair.enhancer.resolved, pair.task.resolved, pair.dataset.resolved
+    enhancer, task, dataset = pair.enhancer, pair.task, pair.dataset
+    spec = task.spec
+    truth = spec.truth or tuple(name for name in spec.needs_targets if name not in spec.given)
     return {
         "pair": pair.name,
         "task": task.label,
@@ -45,17 +51,39 @@ def _facts(pair: Pair, plan: Plan) -> dict[str, Any]:
         "profile": plan.request.profile,
         "seed": pair.seed,
         "reason": pair.reason,
-        "metrics": [vars(m) for m in task.spec.metrics],
+        "metrics": [vars(m) for m in spec.metrics],
         "precision": pair.precision,
         "pretrained": str(getattr(enhancer.config, "pretrained", "")).lower(),
-        "dataset_fingerprint": pair.dataset.fingerprint,
-        "enhancer_digest": short(pair.enhancer.digest),
-        "task_digest": short(pair.task.digest),
+        "task_pretrained": str(getattr(task.config, "pretrained", "")).lower(),
+        "baseline": next((p.enhancer.label for p in plan.pairs if p.enhancer.name == spec.baseline), spec.baseline),
+        "limit": pair.limit,
+        "truth": ", ".join(truth),
+        "given": "; ".join(filter(None, [", ".join(spec.given), pair.told])),
+        "cases_digest": "" if pair.reason else short(pair.cases_digest),
+        "numerics": _numerics([enhancer, task, dataset]),
+        "licence": dataset.spec.licence,
+        "citation": dataset.spec.citation,
+        "dataset_fingerprint": pair.fingerprint,
+        "enhancer_digest": short(enhancer.identity),
+        "task_digest": short(task.identity),
         "enhancer_plugin": f"{enhancer.plugin.distribution} {enhancer.plugin.version}".strip(),
         "task_plugin": f"{task.plugin.distribution} {task.plugin.version}".strip(),
         "radbench_version": radbench.__version__,
-        "uses_at_test": list(task.spec.uses_at_test),
     }
+
+
+def _numerics(parts: Iterable[Part]) -> str:
+    """Return the libraries that the parts' code reaches, with their versions."""
+    found: dict[str, str] = {}
+
+    def add(part: Part) -> None:
+        found.update(part.code.distributions)
+        for _, one in part.named(sources=True):
+            add(one)
+
+    for part in parts:
+        add(part)
+    return ", ".join(f"{name} {version}" for name, version in sorted(found.items()))
 
 
 @cache
@@ -101,59 +129,92 @@ def pair_results(folder: RunFolder) -> list[PairResult]:
         else:
             continue
         rows = [] if facts["reason"] else folder.read_cases(name)
-        results.append(_result(facts, end, rows, created))
+        results.append(_result(facts, end, rows, {} if facts["reason"] else folder.read_features(name), created))
     return results
 
 
 def _result(
-    facts: Mapping[str, Any], end: Mapping[str, Any], rows: Iterable[Mapping[str, str]], created: str
+    facts: Mapping[str, Any],
+    end: Mapping[str, Any],
+    rows: Iterable[Mapping[str, str]],
+    features: Mapping[str, Mapping[str, Any]],
+    created: str,
 ) -> PairResult:
-    metrics = tuple(MetricSpec(**m) for m in facts["metrics"])
+    metrics = tuple(MetricSpec(**{**m, "parameters": tuple(map(tuple, m["parameters"]))}) for m in facts["metrics"])
     good = [r for r in rows if r["status"] == "ok"] if end["status"] == "ok" else []
-    means = [m.name for m in metrics if m.aggregation == "mean"]
-    curves = [m.name for m in metrics if m.aggregation != "mean"]
+    observed = {m.observation for m in metrics}
 
     def measured(name: str) -> list[float]:
         return [float(r[name]) for r in good if r.get(name)]
 
     times, peaks, parameters = measured("enhance_ms"), measured("peak_memory_mb"), measured("parameters")
+    same: tuple[str, ...] = (
+        "task",
+        "dataset",
+        "split",
+        "enhancer",
+        "profile",
+        "seed",
+        "baseline",
+        "limit",
+        "truth",
+        "given",
+    )
+    same += ("cases_digest", "numerics", "licence", "citation", "precision", "dataset_fingerprint", "enhancer_digest")
+    same += ("task_digest", "enhancer_plugin", "task_plugin", "radbench_version", "git_commit")
     return PairResult(
-        task=facts["task"],
-        dataset=facts["dataset"],
-        split=facts["split"],
-        enhancer=facts["enhancer"],
-        profile=facts["profile"],
-        seed=facts["seed"],
+        **{name: facts[name] for name in same},
         status=end["status"],
         error=end["error"],
         metrics=metrics,
         failures={r["case_id"]: r["message"] for r in rows if r["status"] != "ok"},
-        scores={r["case_id"]: {m: float(r[m]) for m in means if r.get(m)} for r in good},
-        predictions={
-            r["case_id"]: {m: (float(r[f"{m}:label"]), float(r[f"{m}:score"])) for m in curves if r.get(f"{m}:score")}
-            for r in good
-        },
+        evidence={r["case_id"]: evidence_of(r, observed, features.get(r["case_id"], {})) for r in good},
         patients={r["case_id"]: r["patient_id"] for r in good},
-        groups={r["case_id"]: r["group"] for r in good},
+        groups={r["case_id"]: _groups(r) for r in good},
         expected_cases=end["expected_cases"],
+        lacking=end.get("lacking", ""),
         fit_seconds=end.get("fit_seconds"),
+        task_fit_seconds=end.get("task_fit_seconds"),
         # The median: the first case pays for imports and warming up.
         enhance_ms_per_case=median(times) if times else None,
         peak_memory_mb=max(peaks) if peaks else None,
         parameters=int(parameters[0]) if parameters else None,
         device=next((r["device"] for r in good if r.get("device")), ""),
-        precision=facts["precision"],
-        # What was really used, where the enhancer tells; else what was asked for.
+        # What was really used, where the learner tells; else what was asked for.
         pretrained=facts["pretrained"] if end.get("pretrained") is None else end["pretrained"],
-        dataset_fingerprint=facts["dataset_fingerprint"],
-        enhancer_digest=facts["enhancer_digest"],
-        task_digest=facts["task_digest"],
-        enhancer_plugin=facts["enhancer_plugin"],
-        task_plugin=facts["task_plugin"],
-        radbench_version=facts["radbench_version"],
-        git_commit=facts["git_commit"],
+        task_pretrained=facts["task_pretrained"] if end.get("task_pretrained") is None else end["task_pretrained"],
         created_utc=created,
     )
+
+
+def evidence_of(row: Mapping[str, str], observations: set[str], features: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a case's evidence from its line of the per-case file, and the features that were kept beside it."""
+    found: dict[str, Any] = decoded(features)
+    for column, text in row.items():
+        plain, _, kind = column.rpartition(":") if column.endswith((":label", ":score")) else (column, "", "")
+        name, has_facet, facet = plain.partition("/")
+        if name not in observations or text in (None, ""):
+            continue
+        value: Any
+        if kind == "label":
+            value = Prediction(_numbers(text), _numbers(row[f"{plain}:score"]))
+        elif kind == "score":
+            continue
+        else:
+            value = float(text)
+        if has_facet:
+            found.setdefault(name, {})[facet] = value
+        else:
+            found[name] = value
+    return found
+
+
+def _numbers(text: str) -> Any:
+    return json.loads(text) if text.startswith("[") else float(text)
+
+
+def _groups(row: Mapping[str, str]) -> dict[str, str]:
+    return {name.partition(":")[2]: value for name, value in row.items() if name.startswith("group:") and value}
 
 
 def write_leaderboard(folder: RunFolder) -> pd.DataFrame:
@@ -174,8 +235,3 @@ def write_what_there_is(folder: RunFolder) -> None:
     """Bring ``leaderboard.csv`` up to what a run that was stopped has done; whatever stopped it may prevent that."""
     with contextlib.suppress(RadbenchError, OSError):
         write_leaderboard(folder)
-
-
-def task_notes(folder: RunFolder) -> dict[str, list[str]]:
-    """Return, per task, the truth that it is given at test time."""
-    return {e["task"]: e["uses_at_test"] for e in folder.events("planned")}

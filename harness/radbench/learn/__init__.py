@@ -9,14 +9,15 @@ from radbench.on_demand import on_demand
 _ROOMS = {
     "AppearanceOptions": "appearance",
     "change_appearance": "appearance",
-    "Augment": "augment",
     "Augmentation": "augment",
+    "Prepare": "augment",
     "Batch": "batch",
-    "Samples": "batch",
-    "TensorSamples": "batch",
+    "Crop": "feeding",
+    "ListLessons": "feeding",
+    "as_unit": "batch",
     "resized": "batch",
-    "samples_from_cases": "batch",
     "CheckpointError": "checkpoint",
+    "Draws": "draws",
     "Estimate": "estimating",
     "estimate": "estimating",
     "fit": "fitting",
@@ -36,6 +37,8 @@ _ROOMS = {
     "FitResult": "options",
     "TrainingError": "options",
     "learning_rate": "options",
+    "Networks": "turns",
+    "Turn": "turns",
     "PAPER_UNETS": "unet",
     "UNet": "unet",
     "UNetConfig": "unet",
@@ -44,51 +47,44 @@ _ROOMS = {
     "PretrainedWeightsError": "vgg",
     "VGGFeatures": "vgg",
     "vgg_features": "vgg",
-    "WeightsError": "weights",
-    "WeightsFacts": "weights",
-    "load_weights": "weights",
-    "read_weights": "weights",
-    "save_weights": "weights",
 }
 
 __all__ = [
     "L1",
     "PAPER_UNETS",
     "AppearanceOptions",
-    "Augment",
     "Augmentation",
     "Batch",
     "CheckpointError",
+    "Crop",
+    "Draws",
     "Estimate",
     "FitOptions",
     "FitResult",
     "GeometryOptions",
+    "ListLessons",
     "Loss",
+    "Networks",
     "Perceptual",
+    "Prepare",
     "PretrainedWeightsError",
-    "Samples",
-    "TensorSamples",
     "TrainingError",
+    "Turn",
     "UNet",
     "UNetConfig",
     "VGGFeatures",
     "WeightedBCE",
-    "WeightsError",
-    "WeightsFacts",
+    "as_unit",
     "change_appearance",
     "draw_grid",
     "estimate",
     "fit",
     "l1",
     "learning_rate",
-    "load_weights",
     "parameter_count",
     "perceptual",
-    "read_weights",
     "receptive_field",
     "resized",
-    "samples_from_cases",
-    "save_weights",
     "soft_dice",
     "vgg_features",
     "warp",
@@ -100,10 +96,12 @@ __getattr__, __dir__ = on_demand(__name__, _ROOMS)
 
 if TYPE_CHECKING:
     from radbench.learn.appearance import AppearanceOptions, change_appearance
-    from radbench.learn.augment import Augment, Augmentation
-    from radbench.learn.batch import Batch, Samples, TensorSamples, resized, samples_from_cases
+    from radbench.learn.augment import Augmentation, Prepare
+    from radbench.learn.batch import Batch, as_unit, resized
     from radbench.learn.checkpoint import CheckpointError
+    from radbench.learn.draws import Draws
     from radbench.learn.estimating import Estimate, estimate
+    from radbench.learn.feeding import Crop, ListLessons
     from radbench.learn.fitting import fit
     from radbench.learn.geometry import GeometryOptions, draw_grid, warp
     from radbench.learn.losses import (
@@ -118,6 +116,6 @@ if TYPE_CHECKING:
         weighted_l1,
     )
     from radbench.learn.options import FitOptions, FitResult, TrainingError, learning_rate
+    from radbench.learn.turns import Networks, Turn
     from radbench.learn.unet import PAPER_UNETS, UNet, UNetConfig, parameter_count, receptive_field
     from radbench.learn.vgg import PretrainedWeightsError, VGGFeatures, vgg_features
-    from radbench.learn.weights import WeightsError, WeightsFacts, load_weights, read_weights, save_weights

@@ -1,172 +1,109 @@
-"""Batches: what a network learns from, as tensors of equal size; and samples, where batches come from."""
+"""Batches: lessons side by side, as tensors by name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import KeysView, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from radbench.contracts.errors import CaseError, DatasetError
+from radbench.contracts.errors import DatasetError
 
-if TYPE_CHECKING:
-    from radbench.contracts.case import Case
+_WHOLE = {torch.uint8: 255.0, torch.uint16: 65535.0}
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some samples side by side.
+    """Some lessons side by side; it is never changed, only replaced.
 
     Attributes:
-        source: what the network sees, float32 ``[B,C,H,W]``.
-        targets: images to learn, float32 ``[B,C,H,W]`` by name; warped linearly.
-        masks: areas, bool ``[B,1,H,W]`` by name; warped by the nearest pixel.
-        indices: each sample's place in the training set; every random draw goes by it.
+        tensors: by name, each ``[B, ...]``.
+        places: each lesson's place in its set; every random draw goes by it.
+
+    Raises:
+        DatasetError: a tensor does not hold one entry per lesson.
     """
 
-    source: Tensor
-    targets: Mapping[str, Tensor] = field(default_factory=dict)
-    masks: Mapping[str, Tensor] = field(default_factory=dict)
-    indices: tuple[int, ...] = ()
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    places: tuple[int, ...] = ()
+
+    # Its length is the number of lessons, so that going through it would give something else than one expects.
+    __iter__ = None
+
+    def __post_init__(self) -> None:
+        for name, tensor in self.tensors.items():
+            if tensor.ndim < 1 or len(tensor) != len(self.places):
+                raise DatasetError(
+                    f"'{name}' of a batch of {len(self.places)} lessons is {list(tensor.shape)}: "
+                    "its first axis must be the lessons"
+                )
+        object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
 
     def __len__(self) -> int:
-        return int(self.source.shape[0])
+        return len(self.places)
 
-    def part(self, start: int, stop: int) -> Batch:
-        """Return the samples from ``start`` up to ``stop``, without copying."""
-        return Batch(
-            self.source[start:stop],
-            {name: target[start:stop] for name, target in self.targets.items()},
-            {name: mask[start:stop] for name, mask in self.masks.items()},
-            self.indices[start:stop],
-        )
+    def __contains__(self, name: object) -> bool:
+        return name in self.tensors
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Return a tensor, ``[B, ...]``.
+
+        Raises:
+            DatasetError: the lessons have none of this name; what they have is named.
+        """
+        if name not in self.tensors:
+            raise DatasetError(
+                f"the lessons have no '{name}'; they have {', '.join(sorted(self.tensors)) or 'nothing'}"
+            )
+        return self.tensors[name]
+
+    def keys(self) -> KeysView[str]:
+        """Return the tensors' names."""
+        return self.tensors.keys()
+
+    def truth(self, name: str) -> Tensor:
+        """Return a tensor as float32, a mask as 0 and 1. Errors as those of ``batch[name]``."""
+        return self[name].float()
+
+    def mask(self, name: str) -> Tensor:
+        """Return a mask, bool.
+
+        Raises:
+            DatasetError: the lessons have none of this name, or it is no mask.
+        """
+        found = self[name]
+        if found.dtype != torch.bool:
+            kind = str(found.dtype).removeprefix("torch.")
+            raise DatasetError(f"'{name}' of the lessons is {kind}, not a mask (bool)")
+        return found
+
+    def with_(self, **tensors: Tensor) -> Batch:
+        """Return the batch with tensors replaced or added."""
+        return replace(self, tensors={**self.tensors, **tensors})
 
     def to(self, device: str | torch.device) -> Batch:
         """Return the batch on a device."""
-        return replace(
-            self,
-            source=self.source.to(device, non_blocking=True),
-            targets={name: target.to(device, non_blocking=True) for name, target in self.targets.items()},
-            masks={name: mask.to(device, non_blocking=True) for name, mask in self.masks.items()},
-        )
+        return replace(self, tensors={k: v.to(device, non_blocking=True) for k, v in self.tensors.items()})
 
-    def truth(self, name: str) -> Tensor:
-        """Return a target, or a mask as float32 0 or 1, ``[B,C,H,W]``.
-
-        Raises:
-            DatasetError: the batch has neither; what it has is named.
-        """
-        if name in self.targets:
-            return self.targets[name]
-        return self.mask(name).float()
-
-    def mask(self, name: str) -> Tensor:
-        """Return a mask, bool ``[B,1,H,W]``.
-
-        Raises:
-            DatasetError: the batch has none of this name; what it has is named.
-        """
-        if name not in self.masks:
-            known = ", ".join(sorted({*self.targets, *self.masks})) or "nothing"
-            raise DatasetError(f"the training samples have no '{name}'; they have {known}")
-        return self.masks[name]
+    def part(self, start: int, stop: int) -> Batch:
+        """Return the lessons from ``start`` up to ``stop``, without copying."""
+        return Batch({k: v[start:stop] for k, v in self.tensors.items()}, self.places[start:stop])
 
 
-class Samples(Protocol):
-    """A training or validation set: batches are asked for by place, in any order and number."""
-
-    def __len__(self) -> int:
-        """How many samples there are."""
-        ...
-
-    def batch(self, indices: Sequence[int]) -> Batch:
-        """Return the samples at these places; the same place always gives the same bits."""
-        ...
+def joined(parts: Sequence[Batch]) -> Batch:
+    """Return the parts of a batch as one; a single part is returned as it is."""
+    if len(parts) == 1:
+        return parts[0]
+    tensors = {name: torch.cat([part[name] for part in parts]) for name in parts[0].tensors}
+    return Batch(tensors, tuple(place for part in parts for place in part.places))
 
 
-@dataclass(frozen=True)
-class TensorSamples:
-    """Samples kept in memory as whole tensors, on the processor or on the card.
-
-    Attributes:
-        source: float32 ``[N,C,H,W]``.
-        targets: float32 ``[N,C,H,W]`` by name.
-        masks: bool ``[N,1,H,W]`` by name.
-    """
-
-    source: Tensor
-    targets: Mapping[str, Tensor] = field(default_factory=dict)
-    masks: Mapping[str, Tensor] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        n, _, h, w = self.source.shape
-        for name, tensor in {**self.targets, **self.masks}.items():
-            if tensor.ndim != 4 or (tensor.shape[0], *tensor.shape[2:]) != (n, h, w):
-                raise DatasetError(f"'{name}' is {list(tensor.shape)}, its source {list(self.source.shape)}")
-        for name, mask in self.masks.items():
-            if mask.dtype != torch.bool:
-                raise DatasetError(f"mask '{name}' must be bool, got {mask.dtype}")
-
-    def __len__(self) -> int:
-        return int(self.source.shape[0])
-
-    def batch(self, indices: Sequence[int]) -> Batch:
-        """Return the samples at these places, on the device that holds them."""
-        places = torch.as_tensor(list(indices), device=self.source.device)
-        return Batch(
-            self.source.index_select(0, places),
-            {name: target.index_select(0, places) for name, target in self.targets.items()},
-            {name: mask.index_select(0, places) for name, mask in self.masks.items()},
-            tuple(indices),
-        )
-
-    def to(self, device: str | torch.device) -> TensorSamples:
-        """Return the samples on a device: where they fit, no batch need travel."""
-        return TensorSamples(
-            self.source.to(device),
-            {name: target.to(device) for name, target in self.targets.items()},
-            {name: mask.to(device) for name, mask in self.masks.items()},
-        )
-
-
-def samples_from_cases(
-    cases: Iterable[Case],
-    *,
-    targets: Sequence[str] = (),
-    masks: Sequence[str] = (),
-    size: tuple[int, int] | None = None,
-) -> TensorSamples:
-    """Stack cases into samples, each resized to one size: images by area, masks by the share of a pixel they cover.
-
-    Args:
-        cases: loaded one after another; only what is kept stays in memory.
-        targets: names of image targets to keep.
-        masks: names of mask targets to keep.
-        size: (H, W) in pixels, None keeps the cases' own, which must then be equal.
-
-    Raises:
-        DatasetError: there are no cases, or they differ in size and ``size`` is None.
-        CaseError: a case lacks a target.
-    """
-    columns: dict[str, list[Tensor]] = {name: [] for name in ("", *targets, *masks)}
-    for case in cases:
-        for name, column in columns.items():
-            if name and name not in case.targets:
-                raise CaseError(f"case '{case.case_id}' has no '{name}', which the training needs")
-            tensor = case.targets[name] if name else case.image
-            column.append(resized(tensor[None], size)[0] if size else tensor)
-        if columns[""][0].shape != columns[""][-1].shape:
-            raise DatasetError(
-                f"case '{case.case_id}' is {list(columns[''][-1].shape[1:])}, others {list(columns[''][0].shape[1:])}: "
-                "name a size to resize them to"
-            )
-    if not columns[""]:
-        raise DatasetError("there are no cases to learn from")
-    stacks = {name: torch.stack(column) for name, column in columns.items()}
-    return TensorSamples(stacks[""], {name: stacks[name] for name in targets}, {name: stacks[name] for name in masks})
+def as_unit(images: Tensor) -> Tensor:
+    """Return images as float32: whole numbers (uint8, uint16) as shares of their greatest, others as they are."""
+    return images.float() / _WHOLE[images.dtype] if images.dtype in _WHOLE else images.float()
 
 
 def resized(images: Tensor, size: tuple[int, int]) -> Tensor:

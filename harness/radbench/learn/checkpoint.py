@@ -1,21 +1,27 @@
-"""Checkpoints: all that a killed training needs to go on as if nothing had happened, in one safetensors file."""
+"""Checkpoints: all that a killed training needs to go on as if nothing had happened, sealed in one file."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import random
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from radbench.contracts.atomic import replace_file
 from radbench.contracts.errors import UsageError
+from radbench.learn.random_states import RandomStates
+from radbench.learn.turns import Player
+
+_SEAL = hashlib.sha256().digest_size
+
+Kept = dict[str, dict[str, Tensor]]
+"""Weights on the processor, by network and name."""
 
 
 class CheckpointError(UsageError):
@@ -24,13 +30,13 @@ class CheckpointError(UsageError):
 
 @dataclass
 class Standing:
-    """Where a training stands, besides weights, optimiser and random states.
+    """Where a training stands, besides weights, optimisers and random states.
 
     Attributes:
         epoch: epochs ended.
         best: lowest validation score so far.
-        best_epoch: its epoch, counted from 1.
-        micro_batch: samples at once.
+        best_epoch: its epoch, counted from 1; 0 before the first.
+        micro_batch: lessons at once.
         seconds: spent so far.
         curve: a row per epoch.
         finished: whether there is nothing left to train.
@@ -49,10 +55,9 @@ def save_checkpoint(
     path: Path,
     identity: str,
     standing: Standing,
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-    best: Mapping[str, Tensor],
+    networks: Mapping[str, nn.Module],
+    players: Sequence[Player],
+    kept: Kept,
 ) -> None:
     """Replace a checkpoint in one step; a kill leaves the old one or the new one.
 
@@ -61,63 +66,78 @@ def save_checkpoint(
     """
     from safetensors.torch import save
 
-    tensors = {f"best.{name}": value for name, value in best.items()} | _random_tensors()
-    facts: dict[str, Any] = {
-        "identity": identity,
-        "standing": vars(standing),
-        "scaler": scaler.state_dict(),
-        "python": random.getstate(),
-        "numpy": [*np.random.get_state()[2:]],  # type: ignore[index]
-    }
+    tensors, states = RandomStates.now().apart()
+    tensors = {f"random.{name}": state for name, state in tensors.items()} | _flat("kept", kept)
+    facts: dict[str, Any] = {"identity": identity, "standing": vars(standing), "random": states}
     if not standing.finished:
-        # What has ended needs its best weights only, a quarter of all.
-        tensors |= {f"network.{name}": value for name, value in network.state_dict().items()}
-        moments, facts["optimiser"] = _optimiser_parts(optimiser)
-        tensors |= moments
+        # What has ended needs the weights that stay only, a quarter of all.
+        tensors |= _flat("network", {name: network.state_dict() for name, network in networks.items()})
+        facts["players"] = []
+        for turn, player in enumerate(players):
+            moments, values = _optimiser_parts(player.optimiser)
+            tensors |= {f"turn.{turn}.{name}": moment for name, moment in moments.items()}
+            facts["players"].append({"optimiser": values, "scaler": player.scaler.state_dict()})
     # Clones: safetensors refuses tensors that share their memory, and those with the channels last.
     plain = {k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
-    replace_file(path, save(plain, {"radbench": json.dumps(facts)}))
+    payload = save(plain, {"radbench": json.dumps(facts)})
+    replace_file(path, hashlib.sha256(payload).digest() + payload)
 
 
 def load_checkpoint(
-    path: Path,
-    identity: str,
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-) -> tuple[Standing, dict[str, Tensor]] | None:
+    path: Path, identity: str, networks: Mapping[str, nn.Module], players: Sequence[Player]
+) -> tuple[Standing, Kept] | None:
     """Put a training back to where its checkpoint was written.
 
     Returns:
-        the progress and the best weights so far, or None where there is no checkpoint. A damaged one is one warning
+        where it stands and the weights kept so far, or None where there is no checkpoint. A damaged one is one warning
         and counts as none.
 
     Raises:
-        CheckpointError: it belongs to another training (network, data, options or seed differ).
+        CheckpointError: it belongs to another training (networks, lessons, options or seed differ).
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import load
 
-    if not path.is_file():
+    payload = _unsealed(path)
+    if payload is None:
         return None
-    try:
-        with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {})["radbench"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, ValueError) as e:
-        warnings.warn(f"checkpoint '{path}' cannot be read ({e}): training begins anew", stacklevel=2)
-        return None
+    header = 8 + int.from_bytes(payload[:8], "little")
+    facts = json.loads(json.loads(payload[8:header])["__metadata__"]["radbench"])
     if facts["identity"] != identity:
         raise CheckpointError(
-            f"checkpoint '{path}' belongs to another training (network, data, options or seed differ): remove it, "
-            "or train in another folder"
+            f"checkpoint '{path}' belongs to another training (networks, lessons, options or seed differ): remove it, "
+            "or give this training another name or folder"
         )
+    tensors = load(payload)
     standing = Standing(**facts["standing"])
     if not standing.finished:
-        network.load_state_dict(_below("network.", tensors))
-        _load_optimiser(optimiser, tensors, facts["optimiser"])
-        scaler.load_state_dict(facts["scaler"])
-    _restore_random(tensors, facts)
-    return standing, _below("best.", tensors)
+        for i, network in enumerate(networks.values()):
+            network.load_state_dict(_below(f"network.{i}.", tensors))
+        for turn, (player, values) in enumerate(zip(players, facts["players"], strict=True)):
+            _load_optimiser(player.optimiser, _below(f"turn.{turn}.", tensors), values["optimiser"])
+            player.scaler.load_state_dict(values["scaler"])
+    RandomStates.together(_below("random.", tensors), facts["random"]).restore()
+    kept = {name: _below(f"kept.{i}.", tensors) for i, name in enumerate(networks)}
+    return standing, kept if any(kept.values()) else {}
+
+
+def _unsealed(path: Path) -> bytes | None:
+    try:
+        sealed = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as e:
+        warnings.warn(f"checkpoint '{path}' cannot be read ({e}): training begins anew", stacklevel=4)
+        return None
+    seal, payload = sealed[:_SEAL], sealed[_SEAL:]
+    if hashlib.sha256(payload).digest() != seal:
+        warnings.warn(f"checkpoint '{path}' is damaged: training begins anew", stacklevel=4)
+        return None
+    return payload
+
+
+def _flat(what: str, states: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    # By number: one network's name may begin like another's.
+    return {f"{what}.{i}.{k}": value for i, state in enumerate(states.values()) for k, value in state.items()}
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -131,16 +151,16 @@ def _optimiser_parts(optimiser: torch.optim.Optimizer) -> tuple[dict[str, Tensor
     for place, values in state["state"].items():
         for name, value in values.items():
             if isinstance(value, Tensor):
-                tensors[f"optimiser.{place}.{name}"] = value
+                tensors[f"{place}.{name}"] = value
             else:
                 numbers.setdefault(str(place), {})[name] = value
     return tensors, {"numbers": numbers, "param_groups": state["param_groups"]}
 
 
-def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    state: dict[int, dict[str, Any]] = {int(place): dict(values) for place, values in facts["numbers"].items()}
-    for name, value in _below("optimiser.", tensors).items():
+    state: dict[int, dict[str, Any]] = {int(place): dict(numbers) for place, numbers in values["numbers"].items()}
+    for name, value in tensors.items():
         place, _, what = name.partition(".")
         parameter = parameters[int(place)]
         if value.shape == parameter.shape:
@@ -149,31 +169,6 @@ def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tens
         state.setdefault(int(place), {})[what] = value
     groups = [
         {k: tuple(v) if isinstance(v, list) and k != "params" else v for k, v in g.items()}
-        for g in facts["param_groups"]
+        for g in values["param_groups"]
     ]
     optimiser.load_state_dict({"state": state, "param_groups": groups})
-
-
-def _random_tensors() -> dict[str, Tensor]:
-    found = {"random.torch": torch.get_rng_state(), "random.numpy": torch.from_numpy(_numpy_words().copy())}
-    if torch.cuda.is_initialized():
-        found |= {f"random.cuda.{i}": state for i, state in enumerate(torch.cuda.get_rng_state_all())}
-    return found
-
-
-def _numpy_words() -> Any:
-    words = np.random.get_state()[1]  # type: ignore[index]
-    return np.asarray(words, dtype=np.uint32).view(np.int32)
-
-
-def _restore_random(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    torch.default_generator.set_state(tensors["random.torch"])
-    cuda = _below("random.cuda.", tensors)
-    for i in range(min(len(cuda), torch.cuda.device_count() if cuda else 0)):
-        torch.cuda.set_rng_state(cuda[str(i)], i)
-    version, words, gauss = facts["python"]
-    random.setstate((version, tuple(words), gauss))
-    position, has_gauss, cached = facts["numpy"]
-    np.random.set_state(
-        ("MT19937", tensors["random.numpy"].numpy().view(np.uint32), int(position), int(has_gauss), float(cached))
-    )

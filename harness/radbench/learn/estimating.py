@@ -6,24 +6,26 @@ import copy
 import math
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import nn
 
-from radbench.learn.augment import Augment
-from radbench.learn.batch import Samples
+from radbench.learn.augment import Prepare
+from radbench.learn.feeding import Crop
 from radbench.learn.fitting import Training
 from radbench.learn.losses import Loss
 from radbench.learn.options import FitOptions
 from radbench.learn.precision import reproducible
-from radbench.learn.shortage import random_states, restore_random_states
+from radbench.learn.random_states import RandomStates
 from radbench.learn.telling import duration
+from radbench.learn.turns import Networks, Turn
 
 if TYPE_CHECKING:
-    from radbench.contracts.enhancement import FitContext
+    from radbench.contracts.learning import FitContext, LessonSet
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Estimate:
         seconds_per_validation: of scoring the validation set once.
         steps: optimiser steps in all.
         seconds: in all.
-        images_per_second: training samples per second.
-        flops_per_image: floating-point operations (a multiplication and an addition are two) of one sample forward
+        images_per_second: lessons per second.
+        flops_per_image: floating-point operations (a multiplication and an addition are two) of one lesson forward
             and backward; for throughput as a share of a card's peak.
     """
 
@@ -52,49 +54,55 @@ class Estimate:
 
 
 def estimate(
-    network: nn.Module,
-    train: Samples,
-    loss: Loss,
+    networks: Networks,
+    turns: Sequence[Turn],
+    train: LessonSet,
     options: FitOptions,
     context: FitContext,
     *,
-    validation: Samples | None = None,
+    validation: LessonSet | None = None,
     score: Loss | None = None,
-    augment: Augment | None = None,
+    prepare: Prepare | None = None,
+    augment: Prepare | None = None,
+    crop: Crop | None = None,
+    keep: Literal["best", "last"] = "best",
+    name: str = "network",
+    data: str = "",
     timed_steps: int = 3,
     timed_seconds: float = 1.0,
-    train_size: int | None = None,
-    validation_size: int | None = None,
 ) -> Estimate:
-    """Time a few steps after one that warms up; the network, its device and all random states stay as they are.
+    """Time a few steps after one that warms up; networks, their device and all random states stay as they are.
+
+    The steps move copies of the networks: losses must use those that they are given.
 
     Args: as :func:`radbench.learn.fit` takes them; and ``timed_steps`` and ``timed_seconds``, how many steps to time
-        at least, and for how long (short ones vary), the median of which counts; ``train_size`` and
-        ``validation_size``, how many samples there will be where only some are at hand.
+        at least, and for how long (short ones vary), the median of which counts.
 
-    Raises:
-        TrainingError: one sample alone is too large for the memory.
+    Raises: as :func:`radbench.learn.fit`.
     """
-    device = torch.device(context.device)
-    states = random_states(device)
+    device, size = torch.device(context.device), options.batch_size
+    states = RandomStates.now()
+    # One copy of all: networks that share weights share them in the copy, too.
+    copies = copy.deepcopy(networks if isinstance(networks, nn.Module) else dict(networks))
     with tempfile.TemporaryDirectory() as folder, reproducible(context.precision):
-        trial = replace(context, workdir=Path(folder), progress=lambda done, total, text: None)
+        apart = Path(folder)
+        trial = replace(context, workdir=apart, beside=apart, progress=lambda done, total, text: None)
         training = Training(
-            copy.deepcopy(network), train, loss, options, trial, validation=validation, score=score, augment=augment
+            copies, turns, train, options, trial, validation, score, prepare, augment, crop, keep, name, data
         )
-        training.network.train()
-        size = options.batch_size
+        for network in training.networks.values():
+            network.train()
         places = [i % len(train) for i in range(size)]
         _timed(training, places, device)
         seconds: list[float] = []
         while len(seconds) < timed_steps or sum(seconds) < timed_seconds:
             seconds.append(_timed(training, places, device))
         seconds.sort()
-        validating = _timed_validation(training, size, device, validation_size)
         flops = _flops(training, places[:1])
-    restore_random_states(device, states)
+        validating = _timed_validation(training, size, device)
+    states.restore()
     step = seconds[len(seconds) // 2]
-    steps = options.epochs * math.ceil((train_size or len(train)) / size)
+    steps = options.epochs * math.ceil(len(train) / size)
     total = steps * step + options.epochs * validating
     return Estimate(step, validating, steps, total, size / step, flops)
 
@@ -102,25 +110,25 @@ def estimate(
 def _timed(training: Training, places: list[int], device: torch.device) -> float:
     _wait(device)
     started = time.perf_counter()
-    training.step(places, training.options.learning_rate)
+    training.step(places, 0)
     _wait(device)
     return time.perf_counter() - started
 
 
-def _timed_validation(training: Training, size: int, device: torch.device, n: int | None) -> float:
+def _timed_validation(training: Training, size: int, device: torch.device) -> float:
     if training.validation is None:
         return 0.0
-    n = len(training.validation) if n is None else n
-    few = list(range(min(size, len(training.validation))))
-    training.network.eval()
+    few = range(min(size, len(training.validation)))
+    for network in training.networks.values():
+        network.eval()
     took = 0.0
     for _ in range(2):  # the first warms up
         started = time.perf_counter()
         with torch.no_grad():
-            training.scores(training.validation, few, training.at.micro_batch)
+            training.scores(few, training.at.micro_batch)
         _wait(device)
         took = time.perf_counter() - started
-    return took * n / len(few)
+    return took * len(training.validation) / len(few)
 
 
 def _flops(training: Training, places: list[int]) -> float:
@@ -128,7 +136,10 @@ def _flops(training: Training, places: list[int]) -> float:
 
     counter = FlopCounterMode(display=False)
     with counter:
-        training.gradients(places, 1)
+        batch = training.batch(places, 1)
+        for player in training.players:
+            with player.alone():
+                training.gradients(player, batch, 1)
     return float(counter.get_total_flops())
 
 

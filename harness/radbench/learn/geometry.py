@@ -94,19 +94,47 @@ def warp(images: Tensor, grid: Tensor | None, fill: str = "border", nearest: boo
     """Fetch every pixel from where the grid points.
 
     Args:
-        images: float32 or bool ``[B,C,H,W]``.
+        images: ``[B,C,H,W]``.
         grid: of :func:`draw_grid`; None returns the images themselves.
         fill: what lies beyond the image.
-        nearest: take the nearest pixel instead of interpolating; always so for bool.
+        nearest: take the nearest pixel instead of interpolating; always so for masks and whole numbers.
 
     Returns:
         ``[B,C,H,W]`` of the same type.
     """
     if grid is None:
         return images
-    mode = "nearest" if nearest or images.dtype == torch.bool else "bilinear"
+    mode = "bilinear" if images.is_floating_point() and not nearest else "nearest"
     out = functional.grid_sample(images.float(), grid, mode=mode, padding_mode=fill, align_corners=False)
-    return out > 0.5 if images.dtype == torch.bool else out
+    return out > 0.5 if images.dtype == torch.bool else out.to(images.dtype)
+
+
+def moved_boxes(
+    boxes: Tensor, options: GeometryOptions, seed: int, epoch: int, indices: Sequence[int], size: tuple[int, int]
+) -> Tensor:
+    """Return the boxes round the moved corners of boxes, as :func:`draw_grid` with the same arguments moves pictures.
+
+    Args:
+        boxes: float32 ``[B,N,4]``, x,y,x,y in pixels.
+        options, seed, epoch, indices, size: as for :func:`draw_grid`.
+
+    Raises:
+        ConfigurationError: the geometry is elastic, under which a box has no corners.
+    """
+    if options.elastic:
+        raise ConfigurationError("boxes cannot be moved elastically: set elastic=0")
+    height, width = size
+    affine = _draw_affine(options, seed, epoch, indices, height / width).double()
+    last = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(len(affine), 1, 3)
+    # An augmented pixel's place times the map is its place in the lesson: boxes go the other way.
+    back = torch.linalg.inv(torch.cat([affine, last], dim=1)).to(boxes.device)
+    scale = torch.tensor([width, height], dtype=torch.float64, device=boxes.device)
+    corners = boxes.double()[..., [0, 1, 2, 1, 0, 3, 2, 3]].unflatten(-1, (4, 2))
+    unit = (corners * 2 + 1) / scale - 1
+    ones = torch.ones_like(unit[..., :1])
+    moved = torch.einsum("brc,bnkc->bnkr", back, torch.cat([unit, ones], dim=-1))[..., :2]
+    pixels = ((moved + 1) * scale - 1) / 2
+    return torch.cat([pixels.amin(dim=2), pixels.amax(dim=2)], dim=-1).to(boxes.dtype)
 
 
 def _draw_affine(options: GeometryOptions, seed: int, epoch: int, indices: Sequence[int], aspect: float) -> Tensor:

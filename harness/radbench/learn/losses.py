@@ -1,10 +1,10 @@
-"""Losses: one value per sample, so that a batch's mean is the same however the batch is cut up."""
+"""Losses: one value per lesson, so that a batch's mean is the same however the batch is cut up."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from radbench.learn.batch import Batch
 
-Loss = Callable[[Tensor, Batch], Tensor]
-"""``(prediction [B,C,H,W], batch) -> [B]``. One with the attribute ``takes_logits = True`` is given what the network's
-``logits`` returns, from before the head's activation."""
+Loss = Callable[[Any, Batch], Tensor]
+"""``(networks, batch) -> [B]``, one value per lesson. ``networks`` is the module that is trained; where several
+are, the mapping of their names to them."""
 
 
 def l1(prediction: Tensor, target: Tensor) -> Tensor:
@@ -106,9 +106,11 @@ class L1:
     target: str
     mask: str | None = None
     weight: float = 0.0
+    source: str = "image"
 
-    def __call__(self, prediction: Tensor, batch: Batch) -> Tensor:
-        """Return the loss of each sample, ``[B]``."""
+    def __call__(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Return the loss of each lesson, ``[B]``."""
+        prediction = network(batch[self.source])
         if self.mask is None or self.weight == 0:
             return l1(prediction, batch.truth(self.target))
         return weighted_l1(prediction, batch.truth(self.target), batch.mask(self.mask), self.weight)
@@ -118,16 +120,17 @@ class L1:
 class WeightedBCE:
     """:func:`weighted_bce` against a mask of the batch, plus ``dice`` times :func:`soft_dice`."""
 
-    takes_logits: ClassVar[bool] = True
     target: str
     positive_weight: float = 1.0
     dice: float = 0.0
+    source: str = "image"
 
-    def __call__(self, prediction: Tensor, batch: Batch) -> Tensor:
-        """Return the loss of each sample, ``[B]``."""
+    def __call__(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Return the loss of each lesson, ``[B]``; the network gives ``logits``, from before its sigmoid."""
+        logits = network.logits(batch[self.source])  # type: ignore[operator]
         truth = batch.truth(self.target)
-        loss = weighted_bce(prediction, truth, self.positive_weight)
-        return loss + self.dice * soft_dice(prediction, truth) if self.dice else loss
+        loss = weighted_bce(logits, truth, self.positive_weight)
+        return loss + self.dice * soft_dice(logits, truth) if self.dice else loss
 
 
 @dataclass(frozen=True)
@@ -145,9 +148,11 @@ class Perceptual:
     features: nn.Module
     squared: bool = False
     l1_weight: float = 0.0
+    source: str = "image"
 
-    def __call__(self, prediction: Tensor, batch: Batch) -> Tensor:
-        """Return the loss of each sample, ``[B]``."""
+    def __call__(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Return the loss of each lesson, ``[B]``."""
+        prediction = network(batch[self.source])
         truth = batch.truth(self.target)
         loss = perceptual(prediction, truth, self.features, self.squared)
         return loss + self.l1_weight * l1(prediction, truth) if self.l1_weight else loss

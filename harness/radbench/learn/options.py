@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from radbench.contracts.errors import ConfigurationError, RadbenchError
 
 
 class TrainingError(RadbenchError):
-    """A training cannot go on: the loss is not finite, or not even one sample fits into memory."""
+    """A training cannot go on: the loss is not finite, or not even one lesson fits into memory."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,13 @@ class FitOptions:
 
     Attributes:
         epochs: at most so many.
-        batch_size: samples per optimiser step, whatever fits into memory at once.
-        micro_batch: samples at once; None begins with the whole batch. Running out of memory halves it.
-        optimiser: "adam", or "adamw" with ``weight_decay``.
+        batch_size: lessons per optimiser step, whatever fits into memory at once.
+        micro_batch: lessons at once; None begins with the whole batch. Running out of memory halves it.
+        optimiser: "adam", "adamw" with ``weight_decay``, or "sgd" with ``momentum``.
         learning_rate: at the start (after the warm-up).
         betas: of Adam.
-        weight_decay: of AdamW (decoupled); of Adam, added to the gradient.
+        momentum: of SGD.
+        weight_decay: of AdamW (decoupled); of Adam and SGD, added to the gradient.
         schedule: "constant", "cosine" (down to ``final_rate`` times the rate at the last step) or "step" (times
             ``step_factor`` every ``step_epochs``).
         final_rate, step_epochs, step_factor: see ``schedule``.
@@ -41,9 +42,10 @@ class FitOptions:
     epochs: int
     batch_size: int = 8
     micro_batch: int | None = None
-    optimiser: Literal["adam", "adamw"] = "adam"
+    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: float = 1e-4
     betas: tuple[float, float] = (0.9, 0.999)
+    momentum: float = 0.9
     weight_decay: float = 0.0
     schedule: Literal["constant", "cosine", "step"] = "constant"
     final_rate: float = 0.0
@@ -66,7 +68,7 @@ class FitOptions:
         if not self.learning_rate > 0:
             raise ConfigurationError(f"learning_rate must be above 0, got {self.learning_rate}")
         for name, allowed in (
-            ("optimiser", ("adam", "adamw")),
+            ("optimiser", ("adam", "adamw", "sgd")),
             ("schedule", ("constant", "cosine", "step")),
             ("half", ("auto", "bfloat16", "float16")),
         ):
@@ -100,15 +102,15 @@ def learning_rate(options: FitOptions, step: int, steps_per_epoch: int) -> float
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a training came to; the network holds its best weights.
+    """What a training came to; the networks hold the weights that stay.
 
     Attributes:
         epochs: how many were trained.
-        best_epoch: the one whose weights the network holds, counted from 1.
+        best_epoch: the one with the best score, counted from 1; its weights stay unless the last ones do.
         best: its validation score, lower is better; of the training loss where there is no validation.
-        curve: a row per epoch, as in ``curve.csv``.
+        curve: a row per epoch, as in ``NAME.curve.csv``.
         seconds: spent training, over all attempts.
-        micro_batch: samples at once in the end; below ``batch_size`` where memory was short.
+        micro_batch: lessons at once in the end; below ``batch_size`` where memory was short.
         resumed_at: the epoch, counted from 1, that this attempt began with after an interruption; 0 without one.
     """
 
@@ -119,4 +121,3 @@ class FitResult:
     seconds: float
     micro_batch: int
     resumed_at: int = 0
-    facts: Mapping[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What each metric is called, which way is better, on which range it is taken and which version of it this is."""
+"""What each metric is called, which way is better, on which range it is taken and what an empty input scores."""
 
 from __future__ import annotations
 

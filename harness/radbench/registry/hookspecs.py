@@ -46,7 +46,7 @@ def radbench_pair_started(pair: Any) -> None:
     """Listen: the first step of a pair was handed to a worker. Return values are ignored.
 
     Args:
-        pair: the :class:`radbench.engine.plan.Pair`.
+        pair: the :class:`radbench.engine.plan.pairs.Pair`.
 
     .. versionadded:: 0.1
     """
@@ -57,7 +57,7 @@ def radbench_pair_finished(pair: Any, rows: Sequence[dict[str, Any]]) -> None:
     """Listen: a pair ended, well or badly. Return values are ignored; an exception is one warning.
 
     Args:
-        pair: the :class:`radbench.engine.plan.Pair`.
+        pair: the :class:`radbench.engine.plan.pairs.Pair`.
         rows: its leaderboard rows as they now stand (see ``radbench.leaderboard.schema``).
 
     .. versionadded:: 0.1

@@ -1,9 +1,9 @@
-"""Registry: every spec by name, with the plugin it comes from; names resolve to configured factories."""
+"""Registry: every spec by name, with the plugin that it comes from."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,11 @@ from radbench.contracts.errors import (
     DuplicateNameError,
     PluginError,
     UnknownNameError,
-    UsageError,
     did_you_mean,
 )
 from radbench.contracts.specs import DatasetSpec, EnhancerSpec, TaskSpec
 from radbench.registry import hookspecs
 from radbench.registry.discovery import Plugin, installed_plugins, one_line, plugin_from_file, plugin_paths
-from radbench.registry.variants import Variant, parse_value, parse_variant
 
 if TYPE_CHECKING:
     from radbench.contracts.config import Config
@@ -36,27 +34,6 @@ class Entry:
 
     spec: AnySpec
     plugin: Plugin
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """A variant, looked up and configured.
-
-    Attributes:
-        kind: "enhancer", "task" or "dataset".
-        label: how the leaderboard names it.
-        spec: its spec.
-        plugin: where it comes from.
-        factory: the function or class.
-        config: its validated configuration.
-    """
-
-    kind: str
-    label: str
-    spec: Any
-    plugin: Plugin
-    factory: Any
-    config: Config
 
 
 @dataclass
@@ -154,42 +131,6 @@ class Registry:
         except KeyError:
             raise UnknownNameError(kind, name, self.entries[kind]) from None
 
-    def resolve(
-        self, kind: str, variant: str | Variant, profile: str = "quick", overrides: Mapping[str, str] | None = None
-    ) -> Resolved:
-        """Look a variant up, import its factory and validate its configuration.
-
-        Args:
-            kind: "enhancer", "task" or "dataset".
-            variant: ``name`` or ``name[field=value,...]``.
-            profile: whose preset applies below the variant's own fields.
-            overrides: fields set for all of the kind; those the factory does not have are left out here
-                (:func:`check_overrides` refuses those that none has).
-
-        Raises:
-            UnknownNameError: nothing has that name.
-            PluginError: the factory cannot be imported, or its fields cannot be read.
-            ConfigurationError: a field is unknown or a value refused.
-        """
-        variant = parse_variant(variant) if isinstance(variant, str) else variant
-        entry = self.entry(kind, variant.name)
-        factory = load_factory(entry)
-        from radbench.contracts.config import config_of
-
-        try:
-            model = config_of(factory)
-        except PluginError as e:
-            raise _unusable(entry, str(e)) from e
-        except Exception as e:
-            raise _unusable(entry, f"its fields cannot be read: {one_line(e)}") from e
-        if profile not in ("quick", "paper"):
-            raise UsageError(f"profile '{profile}' must be quick or paper")
-        values: dict[str, Any] = dict(model.presets.get(profile, {}))
-        values |= {k: parse_value(v) for k, v in (overrides or {}).items() if k in model.model_fields}
-        values |= {k: parse_value(v) for k, v in variant.fields}
-        config = validate_config(model, values, f"{kind} '{variant.name}'")
-        return Resolved(kind, variant.label, entry.spec, entry.plugin, factory, config)
-
 
 def load_registry(files: Iterable[Path | str] = ()) -> Registry:
     """Return the registry of all installed plugins and of the given plugin files.
@@ -217,14 +158,20 @@ def load_factory(entry: Entry) -> Any:
     Raises:
         PluginError: the module cannot be imported or lacks the attribute.
     """
-    module, _, attribute = entry.spec.factory.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)
+        return load_attribute(entry.spec.factory)
     except (Exception, SystemExit) as e:
-        raise _unusable(entry, f"factory '{entry.spec.factory}' cannot be loaded: {one_line(e)}") from e
+        raise unusable(entry, f"factory '{entry.spec.factory}' cannot be loaded: {one_line(e)}") from e
 
 
-def _unusable(entry: Entry, why: str) -> PluginError:
+def load_attribute(path: str) -> Any:
+    """Import what "package.module:attribute" names."""
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def unusable(entry: Entry, why: str) -> PluginError:
+    """Return the error that names a plugin and what is wrong with it."""
     plugin = entry.plugin
     return PluginError(f"'{entry.spec.name}' of plugin '{plugin.name}' ({plugin.distribution}): {why}")
 
@@ -254,17 +201,3 @@ def _fault(error: Any) -> str:
     got = f", got {error['input']!r}" if where and error["type"] != "value_error" else ""
     message = error["msg"].removeprefix("Value error, ")
     return f"field '{where}': {message}{got}" if where else message
-
-
-def check_overrides(resolved: Sequence[Resolved], overrides: Mapping[str, str], kind: str) -> None:
-    """Refuse a field that nothing of the kind has.
-
-    Raises:
-        ConfigurationError: the field, with the nearest there are.
-    """
-    fields = {f for r in resolved for f in type(r.config).model_fields}
-    for name in overrides:
-        if name not in fields:
-            owners = ", ".join(sorted({r.spec.name for r in resolved}))
-            near = did_you_mean(name, fields)
-            raise ConfigurationError(f"no {kind} of this run ({owners}) has a field '{name}'{near}")

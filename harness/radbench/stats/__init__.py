@@ -22,7 +22,7 @@ _ROOMS = {
         ),
         "curves",
     ),
-    "resampled_counts": "resampling",
+    **dict.fromkeys(("Resampling", "resampled_counts"), "resampling"),
 }
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Interval",
     "PairedCurveBootstrap",
     "RankIntervals",
+    "Resampling",
     "ap_auroc",
     "ap_auroc_replicates",
     "bootstrap_ap_auroc",
@@ -61,5 +62,5 @@ if TYPE_CHECKING:
     from radbench.stats.intervals import Difference, Interval, centred_p_value, percentile_interval
     from radbench.stats.means import bootstrap_difference, bootstrap_mean, mean_replicates
     from radbench.stats.ranks import RankIntervals, rank_intervals, ranks_from_replicates
-    from radbench.stats.resampling import resampled_counts
+    from radbench.stats.resampling import Resampling, resampled_counts
     from radbench.stats.significance import holm, wilcoxon

@@ -2,13 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 CHUNK_ELEMENTS = 1 << 17
 """Draws held at once; it bounds memory (a few times 1 MiB, which stays in cache) and changes no result."""
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """The resamples that everything in one table shares, so that differences, ranks and facets are coherent.
+
+    Attributes:
+        patients: ``[N]`` identities, one per case.
+        replicates: how many resamples.
+        seed: of the resamples, which depend on it and the patients alone.
+    """
+
+    patients: tuple[str, ...]
+    replicates: int = 5000
+    seed: int = 0
+    _remembered: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @cached_property
+    def _index(self) -> tuple[NDArray[np.intp], int]:
+        return patient_index(self.patients, len(self.patients))
+
+    def count(self, cases: ArrayLike) -> int:
+        """Return how many patients cases come from: their numbers, or a mask over all."""
+        return len(np.unique(self._index[0][np.asarray(cases)]))
+
+    def of(self, case: NDArray[np.intp]) -> tuple[str, ...]:
+        """Return the patients of places, given each place's case."""
+        return tuple(self.patients[i] for i in case.tolist())
+
+    def at(self, cases: NDArray[np.intp]) -> Resampling:
+        """Return the resampling of these cases alone; the same one for the same cases."""
+        make = lambda: Resampling(self.of(cases), self.replicates, self.seed)  # noqa: E731
+        return self.remember(("at", cases.tobytes()), make)
+
+    def drawn(self, replicates: int | None = None) -> Iterator[NDArray[np.intp]]:
+        """Yield the cases of each resample, repeated as their patients are drawn.
+
+        Args:
+            replicates: how many of the resamples, the first of them; None for all.
+
+        Yields:
+            intp ``[at least 1]`` numbers of cases, ``replicates`` times.
+        """
+        index, n_patients = self._index
+        order = np.argsort(index, kind="stable")
+        starts = np.searchsorted(index[order], np.arange(n_patients))
+        sizes = np.bincount(index, minlength=n_patients)
+        for chunk in draw_patients(n_patients, replicates or self.replicates, self.seed):
+            for patients in chunk:
+                yield order[ranges(starts[patients], sizes[patients])]
+
+    def remember(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what was made under a key, or make it: what several scores need is worked out once."""
+        if key not in self._remembered:
+            self._remembered[key] = make()
+        return self._remembered[key]
+
+
+def ranges(starts: NDArray[np.intp], sizes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return ``start, start + 1, ...`` of each of several runs, one after the other."""
+    ends = np.cumsum(sizes)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(starts - (ends - sizes), sizes)
 
 
 def patient_index(patients: Sequence[Hashable] | None, n_cases: int) -> tuple[NDArray[np.intp], int]:

@@ -16,6 +16,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from radbench.contracts import CaseError, DatasetError, ImageReadError, check_manifest, fingerprint, validate_case
+from radbench.contracts.case import MASK_TARGETS
+from radbench.contracts.config import local_fields
 from radbench_folder.dataset import FolderDataset
 from radbench_folder.plugin import radbench_datasets
 
@@ -63,7 +65,7 @@ def test_every_image_is_a_case_with_its_pixels(images: Path) -> None:
     case = validate_case(data.load("p1_b"))
     truth = np.asarray(Image.open(images / "p1_b.png")) / 255
     assert np.array_equal(case.image[0].numpy(), truth.astype(np.float32))
-    assert case.source["format"] == "PNG"
+    assert case.provenance["format"] == "PNG"
     assert (data.modality, data.targets) == ("any", frozenset())
 
 
@@ -93,12 +95,14 @@ def test_table_gives_patient_group_and_split(images: Path, tmp_path: Path) -> No
         "image,who,kind,set\np1_a.png,A,lung,train\np1_b,A,liver,train\np2_a.png,B,,\nother.png,C,bone,test\n"
     )
     columns = {"case_column": "image", "patient_column": "who", "group_column": "kind", "split_column": "set"}
-    entries = folder(root=images, table=table, split="validation", **columns).manifest()
-    assert [(e.patient_id, e.group, e.split) for e in entries] == [
-        ("A", "lung", "train"),
-        ("A", "liver", "train"),
-        ("B", "", "validation"),
+    data = folder(root=images, table=table, split="validation", **columns)
+    entries = data.manifest()
+    assert [(e.patient_id, e.groups, e.split) for e in entries] == [
+        ("A", {"group": "lung"}, "train"),
+        ("A", {"group": "liver"}, "train"),
+        ("B", {}, "validation"),
     ]
+    assert data.load("p1_b").groups == {"group": "liver"}
 
 
 @pytest.mark.parametrize(
@@ -134,7 +138,7 @@ def test_masks_become_the_target_that_is_named(images: Path, tmp_path: Path) -> 
     assert data.targets == {"heart_mask"}
     case = validate_case(data.load("p1_a"))
     assert np.array_equal(case.targets["heart_mask"][0].numpy(), mask() > 0)
-    assert case.source["mask"]["rule"] == "not 0"
+    assert case.provenance["mask"]["rule"] == "not 0"
 
 
 def test_masks_inside_the_folder_are_no_cases(images: Path) -> None:
@@ -154,7 +158,7 @@ def test_lesion_masks_give_recist_axes_of_their_largest_piece(images: Path, tmp_
     # A 9 x 3 block: the long axis is its diagonal.
     assert recist.dtype == torch.float32
     assert recist[:2].tolist() == [[3.0, 4.0], [11.0, 6.0]]
-    assert case.source["mask"]["recist"] == "axes of the largest of 2 pieces"
+    assert case.provenance["mask"]["recist"] == "axes of the largest of 2 pieces"
     assert bool(case.targets["lesion_mask"][0, 11, 15])
 
 
@@ -193,7 +197,7 @@ def test_mask_threshold_decides_grey_masks(images: Path, tmp_path: Path) -> None
     with pytest.raises(ImageReadError, match=r"case 'p1_a': .*3 grey levels"):
         folder(root=images, masks=tmp_path / "masks").load("p1_a")
     case = folder(root=images, masks=tmp_path / "masks", mask_threshold=0.5).load("p1_a")
-    assert np.array_equal(case.targets["lung_mask"][0].numpy(), mask() > 0)
+    assert np.array_equal(case.targets["lung_field_mask"][0].numpy(), mask() > 0)
 
 
 def test_missing_empty_and_file_roots_are_refused(images: Path, tmp_path: Path) -> None:
@@ -246,7 +250,7 @@ def test_reading_options_reach_the_pixels(tmp_path: Path) -> None:
     case = folder(root=tmp_path / "i", bits=12, polarity="reversed", spacing_mm=(0.2, 0.3)).load("a")
     assert np.allclose(case.image[0].numpy(), 1 - stored / 4095, atol=1e-7)
     assert case.spacing_mm == (0.2, 0.3)
-    assert case.source["window"]["from"] == "bits=12 asked for"
+    assert case.provenance["window"]["from"] == "bits=12 asked for"
 
 
 def test_digest_changes_with_pixels_mask_and_options_and_nothing_else(images: Path, tmp_path: Path) -> None:
@@ -276,6 +280,19 @@ def test_fingerprint_does_not_depend_on_where_the_folder_lies(images: Path, tmp_
     shutil.copytree(images, tmp_path / "elsewhere")
     first, second = folder(root=images), folder(root=tmp_path / "elsewhere")
     assert fingerprint(first.manifest()) == fingerprint(second.manifest())
+
+
+def test_paths_are_local_and_everything_else_is_not(images: Path) -> None:
+    assert set(local_fields(FolderDataset.Config)) == {"root", "masks", "table"}
+
+
+@pytest.mark.parametrize("target", sorted(MASK_TARGETS))
+def test_masks_may_be_any_of_the_truths(images: Path, tmp_path: Path, target: str) -> None:
+    save(tmp_path / "masks" / "p1_a.png", mask())
+    data = folder(root=images, masks=tmp_path / "masks", mask_target=target)
+    assert target in data.targets
+    assert data.targets <= set(radbench_datasets()[0].targets)
+    assert np.array_equal(validate_case(data.load("p1_a")).targets[target][0].numpy(), mask() > 0)
 
 
 def test_relative_root_is_the_same_folder(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,7 +346,7 @@ def test_nifti_masks_follow_the_slice_of_their_image(tmp_path: Path) -> None:
         nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / name / "a.nii.gz")
     data = folder(root=tmp_path / "i", masks=tmp_path / "m", modality="ct", slice_number=2, window=(-900, 900))
     case = validate_case(data.load("a"))
-    assert torch.equal(case.targets["lung_mask"], case.targets["hu"] > 0)
+    assert torch.equal(case.targets["lung_field_mask"], case.targets["hu"] > 0)
 
 
 def test_real_radiographs_load_and_keep_the_contract(real_data: Path) -> None:
@@ -348,8 +365,8 @@ def test_real_lung_masks_fit_their_images(real_data: Path) -> None:
     data = folder(root=root / "images", masks=root / "masks", mask_threshold=0.5)
     for case_id in ("1880e301", "24035bda", "f64132c8"):
         case = validate_case(data.load(case_id))
-        inside = case.image[case.targets["lung_mask"]].mean().item()
-        assert 0.15 < case.targets["lung_mask"].float().mean().item() < 0.6
+        inside = case.image[case.targets["lung_field_mask"]].mean().item()
+        assert 0.15 < case.targets["lung_field_mask"].float().mean().item() < 0.6
         assert inside < 0.9
 
 
@@ -361,4 +378,4 @@ def test_real_ct_slices_load_with_hounsfield_units(real_data: Path) -> None:
     case = validate_case(data.load("Lung_Dx-A0002_B70f/1-15"))
     ds = pydicom.dcmread(real_data / "ct-dicom" / "Lung_Dx-A0002_B70f" / "1-15.dcm")
     assert np.array_equal(case.targets["hu"][0].numpy(), ds.pixel_array.astype(np.float32) - 1024)
-    assert case.source["file"] == "1-15.dcm"
+    assert case.provenance["file"] == "1-15.dcm"

@@ -47,12 +47,12 @@ def test_readings_may_lie_apart(copy, tmp_path):
 def test_the_series_that_was_read_is_taken(copy):
     write_series(folder_of(copy).parent / "other", series="1.1.2", hu=np.concatenate([HU, HU[-1:]]))
     case = only(copy)
-    assert case.source["series"] == "1.1.1"
+    assert case.provenance["series"] == "1.1.1"
 
 
 def test_the_series_may_share_a_folder(copy):
     write_series(folder_of(copy), series="1.1.2", name="2-{:03d}.dcm")
-    assert only(copy).source["series"] == "1.1.1"
+    assert only(copy).provenance["series"] == "1.1.1"
 
 
 def test_radiographs_and_their_readings_are_passed_over(copy, one):

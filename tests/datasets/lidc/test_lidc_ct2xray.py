@@ -19,8 +19,8 @@ def test_a_case_keeps_the_contract(one):
     case = validate_case(data.load("LIDC-IDRI-0001"))
     assert set(case.targets) == data.targets
     assert case.targets["view_pose"] == Pose()
-    assert case.targets["findings"].tolist() == [1.0]
-    assert case.source["generator"].startswith("CT2Xray")
+    assert case.targets["findings"] == {"nodule": 1.0}
+    assert case.provenance["generator"].startswith("CT2Xray")
 
 
 def test_the_image_is_that_of_the_volume_and_the_bone_that_the_case_gives(one):

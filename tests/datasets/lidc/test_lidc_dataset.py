@@ -7,7 +7,11 @@ import pytest
 import torch
 
 from radbench.contracts.case import validate_case
+from radbench.contracts.config import local_fields
 from radbench.contracts.dataset import check_manifest
+from radbench_lidc import volume
+from radbench_lidc.dataset import LidcIdri
+from radbench_lidc.plugin import radbench_datasets
 
 from .collection import (  # noqa: F401
     DEPTH,
@@ -33,6 +37,16 @@ def test_a_case_keeps_the_contract(one):
     assert set(case.targets) == data.targets
     assert case.image.shape == (1, 64, 64)
     assert case.patient_id == "LIDC-IDRI-0001"
+    assert case.targets["findings"] == {"nodule": 1.0}
+    assert data.collection == "LIDC-IDRI"
+    assert set(local_fields(LidcIdri.Config)) == {"root", "readings"}
+
+
+def test_the_plugin_tells_of_the_targets_that_the_data_set_has(one):
+    (spec,) = radbench_datasets()
+    assert set(spec.targets) == dataset(one).targets
+    assert spec.slow
+    assert spec.licence == "CC BY 3.0"
 
 
 def test_superior_is_up_and_the_patients_right_is_left(one):
@@ -129,11 +143,11 @@ def test_nodules_that_do_not_count_leave_the_mask_empty(copy):
     (folder_of(copy) / "069.xml").write_text(reading(texture=3))
     case = only(copy)
     assert not case.targets["nodule_mask"].any()
-    assert [n["counts"] for n in case.source["nodules"]] == [False]
+    assert [n["counts"] for n in case.provenance["nodules"]] == [False]
 
 
-def test_the_source_tells_the_nodules(one):
-    (nodule,) = only(one).source["nodules"]
+def test_the_provenance_tells_the_nodules(one):
+    (nodule,) = only(one).provenance["nodules"]
     assert nodule["readers"] == 3
     assert nodule["ratings"] == {"subtlety": 5, "texture": 5}
     assert nodule["ml"] == pytest.approx(3 * 5 * 5 * GAP * PIXEL * PIXEL / 1000)
@@ -151,18 +165,33 @@ def test_volumes_are_loaded_when_asked_for(one, monkeypatch):
     case = only(one, drop_blood_pools=False)
     assert torch.equal(case.targets["volume_hu"], torch.from_numpy(HU.astype(np.float32)))
     assert torch.equal(case.targets["bone_volume"], torch.from_numpy(HU > 350))
-    monkeypatch.setattr("radbench_lidc.volume.read_volume_of", lambda scan: pytest.fail("read a volume"))
+    monkeypatch.setattr("radbench_lidc.volume.volume_hu", lambda *_: pytest.fail("worked a volume out"))
     assert "volume_hu" in case.targets
-    assert len(list(case.targets)) == len(case.targets) == 10
+    assert len(list(case.targets)) == len(case.targets) == 11
+
+
+def test_a_scan_is_read_once_for_all_that_is_looked_up_of_it(one, monkeypatch):
+    read = []
+    real = volume.read_volume_of
+    monkeypatch.setattr(volume, "read_volume_of", lambda scan: (read.append(scan.case_id), real(scan))[1])
+    data = dataset(one)
+    case = data.load("LIDC-IDRI-0001")
+    given = case.targets["volume_hu"]
+    kept = given.clone()
+    given.zero_()
+    case.targets["bone_volume"].zero_()
+    assert torch.equal(data.load("LIDC-IDRI-0001").targets["volume_hu"], kept)
+    assert read == ["LIDC-IDRI-0001"]
 
 
 def test_volumes_can_be_resampled(one):
     case = only(one, volume_mm=8.0)
-    volume = case.targets["volume_hu"]
-    assert volume.shape == (36, 48, 48)
-    assert case.source["volume_spacing_mm"] == [8.0, 8.0, 8.0]
-    assert float(volume.mean()) == pytest.approx(HU.mean(), abs=10)
-    assert HU.min() <= float(volume.min()) < float(volume.max()) <= HU.max()
+    voxels = case.targets["volume_hu"]
+    assert voxels.shape == (36, 48, 48)
+    assert case.targets["volume_spacing_mm"].tolist() == [8.0, 8.0, 8.0]
+    assert only(one).targets["volume_spacing_mm"].tolist() == pytest.approx([GAP, PIXEL, PIXEL])
+    assert float(voxels.mean()) == pytest.approx(HU.mean(), abs=10)
+    assert HU.min() <= float(voxels.min()) < float(voxels.max()) <= HU.max()
 
 
 def test_padding_outside_the_field_counts_as_air(tmp_path):

@@ -58,9 +58,9 @@ def test_the_case_is_the_patient(case):
 
 
 def test_the_readers_make_one_nodule_with_their_ratings(case, truth):
-    (nodule,) = case["case"].source["nodules"]
+    (nodule,) = case["case"].provenance["nodules"]
     assert nodule["readers"] == len(truth["readings"]) == 4
-    assert case["case"].source["marks"] == {"nodule": 4}
+    assert case["case"].provenance["marks"] == {"nodule": 4}
     for name, value in nodule["ratings"].items():
         assert value == median(r["characteristics"][name] for r in truth["readings"])
     assert len(nodule["ratings"]) == 9
@@ -83,7 +83,7 @@ def test_the_volume_is_the_scan(case, real_data):
 
 def test_the_lung_mask_covers_the_lobes(case, truth):
     lobes = (truth["labels"] >= 10) & (truth["labels"] <= 14)
-    assert case["case"].source["lung_ml"] == pytest.approx(lobes.sum() * 2.5 * 0.703125**2 / 1000, rel=0.03)
+    assert case["case"].provenance["lung_ml"] == pytest.approx(lobes.sum() * 2.5 * 0.703125**2 / 1000, rel=0.03)
     assert dice(case["case"].targets["lung_mask"][0].numpy(), projected(lobes)) > 0.97
 
 

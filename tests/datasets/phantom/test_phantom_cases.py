@@ -24,7 +24,7 @@ def cases():
     data = PhantomLesions()
     chosen = []
     for lesion_type in LESION_TYPES:
-        ids = [e.case_id for e in data.manifest() if e.group == lesion_type and e.split == "test"]
+        ids = [e.case_id for e in data.manifest() if e.groups["lesion-type"] == lesion_type and e.split == "test"]
         chosen += [data.load(i) for i in ids[:PER_TYPE]]
     return chosen
 
@@ -70,8 +70,8 @@ def test_another_seed_gives_other_pixels():
 
 def test_the_image_is_the_slice_in_its_window(cases):
     for case in cases:
-        low, high = case.source["window_hu"]
-        assert (low, high) == WINDOWS[case.group]
+        low, high = case.provenance["window_hu"]
+        assert (low, high) == WINDOWS[case.groups["lesion-type"]]
         expected = ((case.targets["hu"] - low) / (high - low)).clamp(0, 1)
         assert torch.equal(case.image, expected)
 
@@ -97,7 +97,7 @@ def test_sizes_lie_within_five_and_sixty_millimetres(cases):
         long_mm, short_mm = axis_lengths(case.targets["recist"], case.spacing_mm)
         assert 5.0 <= long_mm <= 60.0
         assert short_mm <= long_mm
-        assert long_mm == pytest.approx(case.source["lesion_diameter_mm"], abs=0.01)
+        assert long_mm == pytest.approx(case.provenance["lesion_diameter_mm"], abs=0.01)
 
 
 def test_recist_axes_cross_at_right_angles_and_end_on_the_boundary(cases):
@@ -132,7 +132,7 @@ def test_an_unknown_case_is_refused_with_an_example():
 def test_the_source_tells_how_the_slice_was_made(cases):
     for case in cases:
         for key in ("level", "phase", "kernel", "noise_hu", "slice_thickness_mm", "window_hu", "lesion_kind"):
-            assert key in case.source
+            assert key in case.provenance
 
 
 # Mean HU inside, and its contrast to the ring 2-6 mm outside, as the literature gives them for such lesions.
@@ -150,7 +150,7 @@ INSIDE = {
 
 def test_lesions_attenuate_as_such_lesions_do(cases):
     for case in cases:
-        low, high = INSIDE[case.group]
+        low, high = INSIDE[case.groups["lesion-type"]]
         inside = hu_of(case)[mask_of(case)].mean()
         assert low <= inside <= high, (case.case_id, inside)
 
@@ -160,8 +160,8 @@ def test_a_lesions_middle_has_the_attenuation_it_was_given(cases):
         core = cv2.erode(mask_of(case).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=2).astype(bool)
         if core.sum() < 60:
             continue
-        middle, spread = case.source["lesion_hu"], 90 if case.group in ("bone", "lung") else 32
-        low, high = sorted((middle, middle + case.source["lesion_core_hu"]))
+        middle, spread = case.provenance["lesion_hu"], 90 if case.groups["lesion-type"] in ("bone", "lung") else 32
+        low, high = sorted((middle, middle + case.provenance["lesion_core_hu"]))
         assert low - spread <= hu_of(case)[core].mean() <= high + spread, case.case_id
 
 
@@ -177,11 +177,11 @@ def test_every_type_stands_out_from_its_surroundings_as_it_should(cases):
     for case in cases:
         inside, ring = hu_of(case)[mask_of(case)].mean(), ring_of(case)
         contrast = inside - np.median(ring)
-        if case.group == "lung":
+        if case.groups["lesion-type"] == "lung":
             assert contrast > 150, case.case_id
-        elif case.group == "liver":
+        elif case.groups["lesion-type"] == "liver":
             assert 10 <= abs(contrast) <= 110, case.case_id
-        elif case.group in ("abdomen", "mediastinum", "pelvis"):
+        elif case.groups["lesion-type"] in ("abdomen", "mediastinum", "pelvis"):
             # Soft tissue in fat; vessels, bowel and muscle crowd it, so the fat is the ring's darkest part.
             assert inside - np.quantile(ring, 0.1) > 50, case.case_id
         else:

@@ -19,7 +19,7 @@ LEVEL = 1.01 / 65535
 
 
 def config_of(**fields):
-    return Config(size=64, grid=GRID, prevalence={"nodule": 1.0, "effusion": 1.0}, cache=False, **fields)
+    return Config(size=64, grid=GRID, prevalence={"nodule": 1.0, "effusion": 1.0}, **fields)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ def manifest(**fields):
 
 def test_the_default_test_split_holds_every_type_six_times():
     test = [e for e in manifest() if e.split == "test"]
-    assert Counter(e.group for e in test) == dict.fromkeys(LESION_TYPES, 6)
+    assert Counter(e.groups["lesion-type"] for e in test) == dict.fromkeys(LESION_TYPES, 6)
     assert len({e.patient_id for e in test}) == 24
 
 
@@ -32,7 +32,7 @@ def test_the_paper_preset_tests_on_a_thousand_lesions_of_five_hundred_patients()
     test = [e for e in manifest(**Config.presets["paper"]) if e.split == "test"]
     assert len(test) == 1000
     assert len({e.patient_id for e in test}) == 500
-    assert set(Counter(e.group for e in test).values()) == {125}
+    assert set(Counter(e.groups["lesion-type"] for e in test).values()) == {125}
 
 
 @settings(max_examples=25, deadline=None)
@@ -80,7 +80,7 @@ def test_a_digest_ignores_how_many_others_are_made_and_where_they_go():
 
 def test_types_can_be_restricted():
     entries = manifest(patients=20, types=("liver", "soft-tissue"))
-    assert {e.group for e in entries} == {"liver", "soft tissue"}
+    assert {e.groups["lesion-type"] for e in entries} == {"liver", "soft tissue"}
     assert all(e.case_id.endswith(("-liver", "-soft-tissue")) for e in entries)
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from radbench.contracts import Case, CaseError, validate_case
+from radbench.contracts import Case, CaseError, LookedUp, validate_case
 
 
 def case(image=None, **targets):
@@ -21,7 +21,10 @@ def test_a_good_case_comes_back_as_it_is():
         lesion_mask=torch.zeros(1, 4, 5, dtype=torch.bool),
         clean_image=torch.zeros(1, 4, 5),
         recist=torch.zeros(4, 2),
-        findings=torch.tensor([0.0, 1.0]),
+        findings={"nodule": 1.0, "mass": 0, "effusion": float("nan")},
+        boxes={"nodule": torch.tensor([[1.0, 1.0, 3.0, 2.0]]), "mass": torch.zeros(0, 4)},
+        volume_spacing_mm=torch.ones(3),
+        aerated_lung_mask=torch.zeros(1, 4, 5, dtype=torch.bool),
         hu=torch.full((1, 4, 5), -1000.0),
     )
     assert validate_case(good) is good
@@ -56,15 +59,36 @@ def test_a_bad_image_is_refused_by_case_id(image, words):
         ({"bone_image": torch.zeros(1, 5, 4)}, r"bone_image must be float32 \[1, 4, 5\]"),
         ({"bone_image": torch.full((1, 4, 5), 2.0)}, r"bone_image must lie in \[0,1\]"),
         ({"bone_image": with_pixel(float("nan"))}, "bone_image has 1 NaN"),
-        ({"recist": torch.zeros(2, 2)}, r"recist must be float32 \[4,2\]"),
+        ({"recist": torch.zeros(2, 2)}, r"recist must be float32 \[4, 2\]"),
         ({"recist": torch.zeros(4, 2, dtype=torch.float64)}, "recist must be float32"),
         ({"recist": torch.full((4, 2), float("nan"))}, "recist has 8 NaN"),
-        ({"findings": torch.tensor([0.0, -1.0])}, "findings must be 0 or 1"),
-        ({"findings": torch.zeros(2, 1)}, r"findings must be float32 \[K\]"),
-        ({"hu": torch.zeros(1, 4, 4)}, "hu must be float32 like the image"),
+        ({"findings": {"mass": -1.0}}, "findings must be 0, 1 or NaN by name, got -1.0 for 'mass'"),
+        ({"findings": {"mass": "yes"}}, "findings must be 0, 1 or NaN by name"),
+        ({"findings": torch.zeros(2)}, "findings must map each finding to 0, 1 or NaN, got Tensor"),
+        ({"boxes": {"mass": torch.zeros(4)}}, r"boxes of 'mass' must be finite float32 \[N,4\]"),
+        (
+            {"boxes": {"mass": torch.tensor([[3.0, 0.0, 1.0, 2.0]])}},
+            "boxes of 'mass' must run from their least to their greatest",
+        ),
+        ({"boxes": torch.zeros(1, 4)}, "boxes must map each finding"),
+        ({"volume_spacing_mm": torch.ones(2)}, r"volume_spacing_mm must be float32 \[3\]"),
+        ({"hu": torch.zeros(1, 4, 4)}, r"hu must be float32 \[1, 4, 5\]"),
         ({"hu": torch.full((1, 4, 5), float("inf"))}, "hu has 20 NaN or infinite"),
     ],
 )
 def test_a_bad_target_is_refused_by_name(targets, words):
     with pytest.raises(CaseError, match=rf"case 'c7': {words}"):
         validate_case(case(**targets))
+
+
+def test_what_is_looked_up_is_worked_out_when_it_is_asked_for_and_not_to_see_whether_it_is_there():
+    asked = []
+    targets = LookedUp({"hu": torch.zeros(1, 4, 5)}, {"volume_hu": lambda: asked.append(1) or torch.zeros(2, 2, 2)})
+    looked_at = Case("c7", "p1", torch.zeros(1, 4, 5), targets=targets)
+    validate_case(looked_at)
+    assert list(targets) == ["hu", "volume_hu"]
+    assert "volume_hu" in targets
+    assert "bone_volume" not in targets
+    assert asked == []
+    assert targets["volume_hu"].shape == (2, 2, 2)
+    assert asked == [1]

@@ -8,8 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from radbench.contracts import EnhancerSpec, PluginError
-from radbench.contracts.config import Config, config_of, param, source_of
+from radbench.contracts import EnhancerSpec, PluginError, TaskSpec
+from radbench.contracts.config import (
+    Config,
+    Derived,
+    PartName,
+    PartNames,
+    affects,
+    config_of,
+    learns_from,
+    local,
+    local_fields,
+    param,
+    part,
+    part_of,
+    parts,
+    source_of,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -125,3 +140,66 @@ def test_a_class_with_another_kind_of_configuration_is_refused():
 def test_a_malformed_spec_is_refused_when_it_is_made(name, factory, words):
     with pytest.raises(ValueError, match=words):
         EnhancerSpec(name=name, factory=factory, summary="")
+
+
+class Staged(Config):
+    rounds: int = param(2, source="assumed")
+    strength: float = param(1.0, source="assumed", affects="use")
+    epochs: int = param(3, source="assumed", affects="weights")
+    earlier: PartName = part("enhancer", lambda c: c.with_(rounds=c.rounds - 1) if c.rounds > 1 else None)
+    trained_on: PartName = learns_from("phantom-cxr", needs=lambda c: ("lung_mask",) * c.rounds, through="earlier")
+    weights: str = local("", "a file")
+
+
+def test_a_part_may_follow_from_the_configuration_and_leaves_out_what_only_changes_the_use():
+    earlier = Staged(strength=0.5, epochs=9).earlier
+    assert isinstance(earlier, Derived)
+    found = earlier.function(Staged(strength=0.5, epochs=9))
+    assert (found.rounds, found.strength, found.epochs) == (1, 1.0, 9)
+    assert found.earlier.function(found) is None
+
+
+def test_what_a_field_says_of_its_part_can_be_asked():
+    about = part_of(Staged.model_fields["trained_on"])
+    assert (about.kind, about.learns, about.through) == ("dataset", True, "earlier")
+    assert about.needed(Staged()) == ("lung_mask", "lung_mask")
+    assert part_of(Staged.model_fields["rounds"]) is None
+    assert [affects(Staged, n) for n in ("rounds", "epochs", "strength")] == ["lesson", "weights", "use"]
+    assert local_fields(Staged) == ["weights"]
+
+
+def test_lists_of_parts_are_read_as_they_are_typed():
+    class Chain(Config):
+        of: PartNames = parts("enhancer")
+
+    assert Chain(of="[wls[a=1,b=2], clahe]").of == ("wls[a=1,b=2]", "clahe")
+    assert Chain(of=["wls", "clahe"]).of == ("wls", "clahe")
+    for wrong in ("[]", [3], 3):
+        with pytest.raises(ValidationError, match="must be"):
+            Chain(of=wrong)
+
+
+def test_a_function_s_part_is_a_field_and_no_value():
+    def null(images, of=part("enhancer"), amount=1.0):  # noqa: B008
+        return images
+
+    model = config_of(null)
+    assert list(model.model_fields) == ["of", "amount"]
+    assert part_of(model.model_fields["of"]).kind == "enhancer"
+    assert model(of="clahe").of == "clahe"
+    assert model(of="none").of is None
+
+
+@pytest.mark.parametrize("affected", ["", "score"])
+def test_what_a_field_affects_is_one_of_three_words(affected):
+    with pytest.raises(ValueError, match="must be one of lesson, weights, use"):
+        param(1, source="assumed", affects=affected)
+
+
+def test_a_layer_or_target_that_nobody_knows_is_refused_when_the_spec_is_made():
+    with pytest.raises(ValueError, match="names unknown layer 'aura'"):
+        EnhancerSpec(name="a", factory="a:b", summary="", layers=("aura",))
+    with pytest.raises(ValueError, match="names unknown target 'lungs'"):
+        TaskSpec(name="a", factory="a:b", summary="", needs_targets=("lungs",))
+    with pytest.raises(ValueError, match="modality 'mri'"):
+        EnhancerSpec(name="a", factory="a:b", summary="", modality="mri")

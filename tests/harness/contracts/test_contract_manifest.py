@@ -8,14 +8,22 @@ from hypothesis import strategies as st
 
 from radbench.contracts import CaseEntry, DatasetError, check_manifest, fingerprint
 
-ENTRY = CaseEntry("c1", "p1", "test", "liver", "00")
+ENTRY = CaseEntry("c1", "p1", "test", "00", {"type": "liver"})
 entries = st.lists(
-    st.builds(CaseEntry, st.text(), st.text(), st.sampled_from(["train", "test"]), st.text(), st.text()), max_size=6
+    st.builds(
+        CaseEntry,
+        st.text(),
+        st.text(),
+        st.sampled_from(["train", "test"]),
+        st.text(),
+        st.dictionaries(st.text(), st.text()),
+    ),
+    max_size=6,
 )
 
 
 def test_a_good_manifest_passes():
-    check_manifest("d", [ENTRY, replace(ENTRY, case_id="c2"), CaseEntry("c3", "p2", "train", "", "01")])
+    check_manifest("d", [ENTRY, replace(ENTRY, case_id="c2"), CaseEntry("c3", "p2", "train", "01")])
 
 
 @pytest.mark.parametrize(
@@ -26,6 +34,12 @@ def test_a_good_manifest_passes():
         ([replace(ENTRY, split="dev")], "in split 'dev'"),
         ([ENTRY, replace(ENTRY, case_id="c2", split="train")], "patient 'p1' is in both 'test' and 'train'"),
         ([("c1", "p1")], "must list CaseEntry, got tuple"),
+        ([replace(ENTRY, twin="c9")], "'c1' names 'c9' as its twin, but there is no such case"),
+        (
+            [replace(ENTRY, twin="c2"), replace(ENTRY, case_id="c2", patient_id="p2", split="train")],
+            "its twin, but it is in another split",
+        ),
+        ([replace(ENTRY, twin="c2"), replace(ENTRY, case_id="c2", twin="c1")], "its twin, but it names a twin itself"),
     ],
 )
 def test_a_broken_rule_is_named(manifest, words):
@@ -40,9 +54,10 @@ def test_the_fingerprint_does_not_depend_on_order(manifest, random):
     assert fingerprint(shuffled) == fingerprint(manifest)
 
 
-@pytest.mark.parametrize("field", ["case_id", "patient_id", "split", "group", "digest"])
+@pytest.mark.parametrize("field", ["case_id", "patient_id", "split", "groups", "digest", "twin"])
 def test_the_fingerprint_depends_on_every_field(field):
-    assert fingerprint([replace(ENTRY, **{field: "other"})]) != fingerprint([ENTRY])
+    other = {"type": "other"} if field == "groups" else "other"
+    assert fingerprint([replace(ENTRY, **{field: other})]) != fingerprint([ENTRY])
 
 
 def test_the_fingerprint_tells_where_one_field_ends_and_the_next_begins():

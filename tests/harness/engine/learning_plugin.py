@@ -1,4 +1,4 @@
-"""A plugin with an enhancer that really learns: a tiny U-Net on 16 x 16 ramps, with the faults of such enhancers."""
+"""A plugin with an enhancer and a task that really learn: a tiny U-Net on 16 x 16 ramps, with the faults of such."""
 
 import hashlib
 import time
@@ -7,13 +7,40 @@ import warnings
 import torch
 from torch import nn
 
-from radbench import Case, CaseEntry, Config, DatasetSpec, EnhancerSpec, hookimpl, param
+from radbench import (
+    Case,
+    CaseEntry,
+    Config,
+    DatasetSpec,
+    EnhancerSpec,
+    MetricSpec,
+    PartName,
+    TaskSpec,
+    hookimpl,
+    learns_from,
+    param,
+)
 
 
 @hookimpl
 def radbench_enhancers():
-    pupil = EnhancerSpec(name="pupil", factory="learning_plugin:Pupil", summary="learns to darken", trainable=True)
+    pupil = EnhancerSpec(name="pupil", factory="learning_plugin:Pupil", summary="learns to darken", learns=True)
     return [pupil, EnhancerSpec(name="dunce", factory="learning_plugin:dunce", summary="never learns")]
+
+
+@hookimpl
+def radbench_tasks():
+    return [
+        TaskSpec(
+            name="exam",
+            factory="learning_plugin:Exam",
+            summary="learns to darken, and says by how much",
+            metrics=(MetricSpec("gap", "lower"),),
+            needs_targets=("lung_image",),
+            learns=True,
+            default_dataset="ramps",
+        )
+    ]
 
 
 @hookimpl
@@ -37,7 +64,7 @@ class Ramps:
 
     def manifest(self):
         return [
-            CaseEntry(f"{split}{i}", f"{split}-p{i}", split, "", hashlib.sha256(f"{split}{i}".encode()).hexdigest())
+            CaseEntry(f"{split}{i}", f"{split}-p{i}", split, hashlib.sha256(f"{split}{i}".encode()).hexdigest())
             for split, n in self.sizes.items()
             for i in range(n)
         ]
@@ -50,11 +77,10 @@ class Ramps:
 
 class Pupil(nn.Module):
     class Config(Config):
-        trained_on: str = param("ramps", "data set", source="assumed")
-        epochs: int = param(2, "of training", source="assumed")
-        delay: float = param(0.0, "seconds to augment a batch", source="assumed")
-        weight: float = param(1.0, "of what was learnt", source="assumed", trains=False)
-        estimating: str = param("draws", "draws, raises or none", source="assumed")
+        trained_on: PartName = learns_from("ramps", needs=("lung_image",))
+        epochs: int = param(2, "of training", source="assumed", affects="weights")
+        delay: float = param(0.0, "seconds to augment a batch", source="assumed", affects="weights")
+        weight: float = param(1.0, "of what was learnt", source="assumed", affects="use")
         fails: str = param("", "raises: in fit; warns: twice; facts: says something else than facts", source="assumed")
 
     def __init__(self, config):
@@ -67,42 +93,48 @@ class Pupil(nn.Module):
 
         return UNet(UNetConfig(depth=1, first_filters=2, head="sigmoid"), seed=seed)
 
-    def estimate(self, cases, context):
-        if self.config.estimating == "raises":
-            raise RuntimeError("no clock")
-        (context.workdir / "pupil.checkpoint.safetensors").write_text("of no training")
-        return 90.0 + 0.0 * (float(torch.rand(1)) + float(cases[0].image.mean()))
+    def lesson(self, sample):
+        return {"image": sample.image, "lung_image": sample.case.targets["lung_image"]}
 
-    def fit(self, cases, context):
-        from radbench.learn import L1, FitOptions, fit, samples_from_cases
+    def fit(self, lessons, context):
+        from radbench.learn import L1, FitOptions, Turn, fit
 
         if self.config.fails == "raises":
             raise RuntimeError("no convergence")
         for _ in range(2 if self.config.fails == "warns" else 0):
             warnings.warn("these features are random", stacklevel=2)
+        context.expect(90.0)
         self.network = self._network(int(torch.randint(0, 1000, ())))
-        train, validation = (
-            samples_from_cases(c, targets=["lung_image"], size=(16, 16)) for c in (cases, context.validation)
-        )
         options = FitOptions(epochs=self.config.epochs, batch_size=2, learning_rate=1e-2, checkpoint_seconds=0.0)
         fit(
             self.network,
-            train,
-            L1("lung_image"),
+            [Turn(L1("lung_image"))],
+            lessons.train,
             options,
             context,
-            validation=validation,
+            validation=lessons.validation,
             augment=self._slowly if self.config.delay else None,
             name="pupil",
         )
 
-    def _slowly(self, batch, seed, epoch):
+    def _slowly(self, batch, draws):
         time.sleep(self.config.delay)
         return batch
 
     def facts(self):
         return ["pretrained"] if self.config.fails == "facts" else {"pretrained": "a good school"}
 
-    @torch.no_grad()
     def enhance(self, images):
         return (self.config.weight * self.network(images)).clamp(0, 1)
+
+
+class Exam(Pupil):
+    class Config(Config):
+        epochs: int = param(2, "of training", source="assumed", affects="weights")
+        delay: float = param(0.0, "seconds to augment a batch", source="assumed", affects="weights")
+        weight: float = param(1.0, "of what was learnt", source="assumed", affects="use")
+        fails: str = param("", "as the pupil's", source="assumed")
+
+    def score(self, sample, context):
+        shown = self.enhance(sample.image[None])[0]
+        return {"gap": float((shown - sample.case.targets["lung_image"]).abs().mean())}

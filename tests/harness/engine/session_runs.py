@@ -5,15 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from radbench.engine import worker
-from radbench.engine.execute import Workbench
-from radbench.engine.executors.local import Event
-from radbench.engine.journal import RunFolder
-from radbench.engine.plan import make_plan
-from radbench.engine.reporting import Silent
-from radbench.engine.request import Request
-from radbench.engine.session import Session
-from radbench.engine.store import Store
+from radbench.engine.keep.journal import RunFolder
+from radbench.engine.keep.store import Store
+from radbench.engine.plan.pairs import make_plan
+from radbench.engine.plan.request import Request
+from radbench.engine.run.executors.local import Event
+from radbench.engine.run.reporting import Nobody, Silent
+from radbench.engine.run.session import Session
+from radbench.engine.work import worker
+from radbench.engine.work.bench import Workbench
 from radbench.leaderboard.view import journal_run
 from radbench.registry.registry import load_registry
 
@@ -74,14 +74,6 @@ class Notes(Silent):
         self.notes.append(text)
 
 
-class Deaf:
-    def started(self, pair):
-        pass
-
-    def ended(self, pairs):
-        pass
-
-
 @pytest.fixture(name="go")
 def go_fixture(tmp_path, toy_plugin):
     """Return a function that runs a request and tells everything about the run."""
@@ -95,7 +87,7 @@ def go_fixture(tmp_path, toy_plugin):
         folder.open()
         try:
             journal_run(folder, plan, "")
-            session = Session(plan, folder, store, notes, Deaf(), retry_failed)
+            session = Session(plan.pairs, (), folder, store, notes, Nobody(), retry_failed)
             steps = session.prepare(jobs)
             executor = Inline([toy_plugin], store, dies or (lambda step, case: False))
             outcome = session.run(executor)
@@ -119,7 +111,7 @@ def go_fixture(tmp_path, toy_plugin):
 
 
 def _short(name):
-    task, _, enhancer, _ = name.split("--")
+    task, _, enhancer, *_ = name.split("--")
     return f"{enhancer} {task}"
 
 

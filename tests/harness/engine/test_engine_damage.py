@@ -2,23 +2,28 @@
 
 import pytest
 
-from radbench.engine.session import RunAbortedError
-from radbench.engine.store import Store
+from radbench.engine.keep.store import Store
+from radbench.engine.work.failures import RunAbortedError
 
 from .session_runs import ALL, go_fixture  # noqa: F401
 
 # damage ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("damage", ["truncate", "vanish"])
+@pytest.mark.parametrize("damage", ["truncate", "flip", "vanish"])
 @pytest.mark.parametrize("task", ["toy-mean[scale=2]", "toy-auroc[scale=2]"])
 def test_a_damaged_enhancement_is_made_again(go, damage, task):
     go("toy-noisy", "toy-mean")
     undamaged = go("toy-noisy", task, out="undamaged", cache="undamaged")
     run = go("toy-noisy", "toy-mean")
-    files = list(run.store.root.rglob("*.safetensors"))
+    files = list(run.store.root.rglob("*.image"))
     for file in files:
-        file.write_bytes(file.read_bytes()[:-10]) if damage == "truncate" else file.unlink()
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 4
+        if damage == "vanish":
+            file.unlink()
+        else:
+            file.write_bytes(bytes(data) if damage == "flip" else bytes(data[:-10]))
     again = go("toy-noisy", task)
     assert set(again.statuses.values()) == {"ok"}
     assert again.scores == undamaged.scores
@@ -28,7 +33,7 @@ def test_an_enhancement_that_vanishes_between_plan_and_score_is_made_again(go):
     go("toy-brighten", "toy-mean")
 
     def clear(step, case):
-        for file in store.root.rglob("*.safetensors"):
+        for file in store.root.rglob("*.image"):
             file.unlink()
         return False
 
@@ -41,7 +46,7 @@ def test_damaged_weights_are_fitted_again(go, name):
     first = go("toy-learner", "toy-mean")
     (file,) = first.store.root.rglob(name)
     file.write_bytes(b"")
-    again = go("toy-learner", "toy-mean[scale=1.0],toy-auroc", dataset="toy[size=9]", out="again")
+    again = go("toy-learner", "toy-mean[scale=1.0],toy-auroc", dataset="toy[size=9]", out="again", leakage=True)
     assert "fit" in {s.kind for s in again.steps}
     assert set(again.statuses.values()) == {"ok"}
 
@@ -51,7 +56,7 @@ def test_a_torn_score_line_costs_that_case_alone(go):
     for file in first.store.root.rglob("*.jsonl"):
         file.write_bytes(file.read_bytes()[:-20])
     again = go("toy-brighten", "toy-mean")
-    assert again.outcome.computed == 2
+    assert again.outcome.computed == 2  # the last of each of two files
     assert again.rows == first.rows
 
 
@@ -60,7 +65,7 @@ def test_a_full_disk_stops_the_run_with_a_sentence_and_the_same_command_goes_on(
     saved, room = Store.save_enhancement, iter(range(4))
 
     def full(self, *args):
-        from radbench.engine.store import StoreError
+        from radbench.engine.keep.store import StoreError
 
         if next(room, None) is None:
             raise StoreError("cannot write 'x': No space left on device")

@@ -15,7 +15,7 @@ from .session_runs import ALL, go_fixture  # noqa: F401
         ("toy-raises", "error", "ValueError: I never work"),
         ("toy-leaves", "error", "SystemExit: done here"),
         ("toy-nan", "invalid-output", "has 64 NaN or infinite pixels"),
-        ("toy-wrong-shape", "invalid-output", r"must have the input's shape [1, 1, 8, 8], got [1, 1, 4, 8]"),
+        ("toy-wrong-shape", "invalid-output", r"must have the shape [1, 1, 8, 8], got [1, 1, 4, 8]"),
         ("toy-wrong-dtype", "invalid-output", "must be float32, got torch.float64"),
         ("toy-layered[layer=aura]", "invalid-output", "unknown layer 'aura'"),
         ("toy-learner[fail=true]", "error", "RuntimeError: no convergence"),
@@ -79,18 +79,37 @@ def test_a_case_with_nan_pixels_is_a_case_that_cannot_be_loaded(go):
     ]
 
 
-def test_a_training_case_that_cannot_be_loaded_breaks_that_training_alone(go):
-    run = go("toy-learner[trained_on=toy[bad=train1]],toy-brighten", "toy-mean")
-    assert run.statuses["toy-learner[trained_on=toy[bad=train1]] toy-mean"] == "error"
-    assert run.statuses["toy-brighten toy-mean"] == "ok"
+def test_a_training_case_that_cannot_be_loaded_leaves_a_gap_that_the_row_tells_of(go):
+    learner = "toy-learner[trained_on=toy[bad=train1]]"
+    run = go(f"{learner},toy-brighten", "toy-mean")
+    assert set(run.statuses.values()) == {"ok"}
+    frame = write_leaderboard(run.folder)
+    row = frame[(frame["group"] == "all")].set_index("enhancer").loc[learner]
+    assert row["value"] == row["value"]
+    assert row[["p_value", "rank"]].isna().all()
+    assert "1 cases that" in row["error"]
+    assert "train1" in row["error"]
+    assert "cut short" in row["error"]
+
+
+def test_a_task_s_lesson_that_fails_leaves_such_a_gap_too(go):
+    run = go("toy-brighten", "toy-whole", dataset="toy[bad=train1]")
+    assert set(run.statuses.values()) == {"ok"}
+    frame = write_leaderboard(run.folder)
+    assert all("train1" in error for error in frame["error"])
+    assert frame["rank"].isna().all()
 
 
 @pytest.mark.parametrize(
     ("task", "status", "words"),
     [
-        ("toy-odd[how=names]", "invalid-output", "must score ['mean'], got ['average']"),
-        ("toy-whole[how=stranger]", "invalid-output", "scored unknown case 'nobody'"),
-        ("toy-whole[how=undeclared]", "invalid-output", "did not declare split 'validation'"),
+        ("toy-odd[how=names]", "invalid-output", "must observe ['mean'] of a case, got ['average']"),
+        (
+            "toy-whole[how=strange]",
+            "invalid-output",
+            "lesson() must give None, tensors by name, or several such, got str",
+        ),
+        ("toy-whole[how=stubborn]", "error", "RuntimeError: no convergence"),
     ],
 )
 def test_a_task_that_breaks_its_contract_fails_and_the_other_tasks_are_scored(go, task, status, words):
@@ -100,13 +119,12 @@ def test_a_task_that_breaks_its_contract_fails_and_the_other_tasks_are_scored(go
     assert any(words in note for note in run.notes.notes)
 
 
-@pytest.mark.parametrize(("how", "words"), [("omit", "neither a score nor a failure"), ("fail", "no lesion found")])
-def test_a_case_that_a_task_leaves_out_is_reported_and_the_pair_not_ranked(go, how, words):
-    first = go("toy-brighten", f"toy-whole[how={how}]")
-    (bad,) = [r for r in first.rows[f"toy-brighten toy-whole[how={how}]"] if r["status"] != "ok"]
-    assert (bad["case_id"], words in bad["message"]) == ("test5", True)
-    assert first.incomplete == {f"{e} toy-whole[how={how}]" for e in ("original", "toy-brighten")}
-    second = go("toy-brighten", f"toy-whole[how={how}]")
+def test_a_case_that_a_task_cannot_score_is_reported_and_the_pair_incomplete(go):
+    first = go("toy-brighten", "toy-whole[how=fail]")
+    (bad,) = [r for r in first.rows["toy-brighten toy-whole[how=fail]"] if r["status"] != "ok"]
+    assert (bad["case_id"], "no lesion found" in bad["message"]) == ("test5", True)
+    assert first.incomplete == {f"{e} toy-whole[how=fail]" for e in ("original", "toy-brighten")}
+    second = go("toy-brighten", "toy-whole[how=fail]")
     assert second.outcome.computed == 0
     assert second.rows == first.rows
 
@@ -140,9 +158,7 @@ def test_failures_are_tried_again_when_asked_or_in_a_fresh_folder(go):
     go(*BAD)
     for again in (go(*BAD, retry_failed=True), go(*BAD, out="fresh")):
         assert {s.kind for s in again.steps} >= {"fit", "enhance"}
-        assert {e.case_id for s in again.steps if s.label == "enhance with toy-picky" for e in s.entries["test"]} <= {
-            "test2"
-        }
+        assert {e.case_id for s in again.steps if s.label == "enhance with toy-picky" for e in s.entries} <= {"test2"}
 
 
 def test_what_was_forgiven_once_is_remembered_when_it_fails_again(go):
@@ -151,7 +167,7 @@ def test_what_was_forgiven_once_is_remembered_when_it_fails_again(go):
     assert go(*BAD).steps == []
 
 
-def test_a_task_over_whole_splits_is_done_again_when_a_failed_case_comes_back(go):
+def test_a_task_learns_again_when_a_failed_case_comes_back(go):
     whole = go("toy-noisy", "toy-whole", out="undisturbed", cache="other").scores
     first = go("toy-noisy", "toy-whole", dies=lambda step, case: "noisy" in step.label and case == "train1")
     second = go("toy-noisy", "toy-whole", retry_failed=True)

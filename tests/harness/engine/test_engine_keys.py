@@ -6,9 +6,11 @@ import sys
 import pytest
 
 from radbench.contracts import UsageError
-from radbench.engine.keys import SourceChangedError, forget_sources
-from radbench.engine.plan import entry_key, make_plan, plan_enhancer
-from radbench.engine.request import Request
+from radbench.engine.plan.keys import entry_key, forget
+from radbench.engine.plan.learning import training_of
+from radbench.engine.plan.pairs import make_plan, plan_enhancer
+from radbench.engine.plan.parts import SourceChangedError, rebuilt
+from radbench.engine.plan.request import Request
 from radbench.registry.registry import load_registry
 
 COUNT = itertools.count()
@@ -35,7 +37,7 @@ def sharpen(tmp_path):
 
 def pairs(files, enhancers="toy-brighten,toy-learner", tasks="toy-mean,toy-auroc", **more):
     plan = make_plan(load_registry(files), Request((enhancers,), (tasks,), plugin_files=tuple(map(str, files)), **more))
-    return {(p.enhancer.resolved.spec.name, p.task.resolved.spec.name): p for p in plan.pairs}
+    return {(p.enhancer.name, p.task.name): p for p in plan.pairs}
 
 
 def keys(found):
@@ -72,9 +74,19 @@ def test_writing_a_default_out_changes_no_key(toy_plugin):
     assert after == keys(pairs([toy_plugin]))
 
 
-def test_setting_a_field_for_all_is_the_same_as_setting_it_in_the_variant(toy_plugin):
-    by_override = pairs([toy_plugin], "toy-brighten", overrides={"enhancer": {"amount": "0.2"}})
-    assert keys(by_override) == keys(pairs([toy_plugin], "toy-brighten[amount=0.2]"))
+@pytest.mark.parametrize("text", ["0.2", "0.20", "2e-1"])
+def test_a_label_and_an_identity_follow_from_the_values_alone(toy_plugin, text):
+    by_override = pairs([toy_plugin], "toy-brighten", overrides={"enhancer": {"amount": text}})
+    in_variant = pairs([toy_plugin], "toy-brighten[amount=0.2]")
+    assert keys(by_override) == keys(in_variant)
+    for found in (by_override, in_variant):
+        assert found["toy-brighten", "toy-mean"].enhancer.label == "toy-brighten[amount=0.2]"
+
+
+def test_a_variant_that_is_the_default_is_the_plain_name_and_planned_once(toy_plugin):
+    registry = load_registry([toy_plugin])
+    plan = make_plan(registry, Request(("toy-brighten,toy-brighten[amount=0.1]",), ("toy-mean",)))
+    assert [p.enhancer.label for p in plan.pairs] == ["original", "toy-brighten"]
 
 
 def test_a_task_field_changes_the_scores_of_that_task_alone(toy_plugin):
@@ -82,26 +94,42 @@ def test_a_task_field_changes_the_scores_of_that_task_alone(toy_plugin):
     assert changed(before, after) == {((e, "toy-mean"), "s") for e in ("original", "toy-brighten", "toy-learner")}
 
 
-@pytest.mark.parametrize("change", [{"seeds": (1,)}, {"precision": "mixed"}])
-def test_seed_and_precision_change_every_enhancement_and_score(toy_plugin, change):
-    before, after = keys(pairs([toy_plugin])), keys(pairs([toy_plugin], **change))
-    assert {what for _, what in changed(before, after)} == {"e", "s"}
-    assert len(changed(before, after)) == 2 * len(before)
+def test_the_seed_changes_what_learns_or_draws_and_nothing_else(toy_plugin):
+    enhancers = "toy-brighten,toy-noisy,toy-learner"
+    before, after = (keys(pairs([toy_plugin], enhancers, seeds=(s,))) for s in (0, 1))
+    assert {pair[0] for pair, _ in changed(before, after)} == {"toy-noisy", "toy-learner"}
 
 
-def test_the_data_change_the_cases_and_what_learns_from_them(toy_plugin):
-    before, after = keys(pairs([toy_plugin])), keys(pairs([toy_plugin], dataset="toy[size=9]"))
-    enhancements = {pair[0] for pair, what in changed(before, after) if what == "e"}
-    assert {what for _, what in changed(before, after)} >= {"c"}
-    assert enhancements == set()  # the learner is trained on its own `toy`, which stayed as it was
-    after = keys(pairs([toy_plugin], "toy-brighten,toy-learner[trained_on=toy[size=9]]"))
+def test_precision_changes_what_learns_and_nothing_else(toy_plugin):
+    before, after = (keys(pairs([toy_plugin], precision=p)) for p in ("float32", "mixed"))
     assert {pair[0] for pair, _ in changed(before, after)} == {"toy-learner"}
 
 
-def test_a_limit_keeps_per_case_keys_and_changes_those_of_tasks_over_all_cases(toy_plugin):
+def test_what_neither_learns_nor_draws_is_one_pair_under_all_seeds(toy_plugin):
+    request = Request(("toy-brighten,toy-noisy",), ("toy-mean",), seeds=(0, 1))
+    plan = make_plan(load_registry([toy_plugin]), request)
+    assert [(p.enhancer.label, p.seed) for p in plan.pairs] == [
+        ("original", None),
+        ("toy-brighten", None),
+        ("toy-noisy", 0),
+        ("toy-noisy", 1),
+    ]
+
+
+def test_the_data_change_the_cases_and_what_learns_from_them(toy_plugin):
+    before, after = (keys(pairs([toy_plugin], dataset=d, leakage=True)) for d in ("toy", "toy[size=9]"))
+    enhancements = {pair[0] for pair, what in changed(before, after) if what == "e"}
+    assert {what for _, what in changed(before, after)} >= {"c"}
+    assert enhancements == set()  # the learner is trained on its own `toy`, which stayed as it was
+    after = keys(pairs([toy_plugin], "toy-brighten,toy-learner[trained_on=toy[size=9]]", leakage=True))
+    assert {pair[0] for pair, _ in changed(before, after)} == {"toy-learner"}
+
+
+def test_a_limit_changes_no_key(toy_plugin):
     before, after = pairs([toy_plugin]), pairs([toy_plugin], limit=3)
-    assert {k[1] for k in before if before[k].score_key != after[k].score_key} == {"toy-auroc"}
-    assert all(before[k].enhance_key == after[k].enhance_key for k in before)
+    assert all(
+        (after[k].enhance_key, after[k].score_key) == (before[k].enhance_key, before[k].score_key) for k in before
+    )
     assert all(after[k].entries == before[k].entries[:3] for k in before)
 
 
@@ -120,22 +148,29 @@ def test_editing_what_loads_the_cases_changes_every_enhancement_and_training(toy
     copy.write_text(copy.read_text().replace("(i + 1) / 20", "(i + 1) / 30"))
     after = pairs([copy])
     assert all(before[k].enhance_key != after[k].enhance_key for k in before)  # `original` among them
-    assert before["original", "toy-mean"].enhancer.digest == after["original", "toy-mean"].enhancer.digest
+    assert before["original", "toy-mean"].enhancer.identity == after["original", "toy-mean"].enhancer.identity
     del sys.modules[copy.stem]
+
+
+def test_a_comment_changes_no_key(toy_plugin, sharpen):
+    files = [toy_plugin, sharpen]
+    before = keys(pairs(files, "sharpen"))
+    sharpen.write_text("# sharper\n" + sharpen.read_text().replace("return images", "return  images  # as it is"))
+    assert keys(pairs(files, "sharpen")) == before
 
 
 def test_a_source_edited_between_plan_and_work_is_not_run_under_the_plan_s_keys(toy_plugin, sharpen):
     files = [toy_plugin, sharpen]
-    ref = pairs(files, "sharpen")["sharpen", "toy-mean"].enhancer.ref
-    sharpen.write_text(sharpen.read_text() + "# edited\n")
-    forget_sources()  # as in a worker that starts now
+    asked = pairs(files, "sharpen")["sharpen", "toy-mean"].enhancer.asked
+    sharpen.write_text(sharpen.read_text().replace("1.0", "2.0"))
+    forget()  # as in a worker that starts now
     with pytest.raises(SourceChangedError, match="source of enhancer 'sharpen' was changed during the run"):
-        ref.resolve(load_registry(files))
+        rebuilt(load_registry(files), asked)
 
 
 def test_the_baseline_is_always_there_and_first(toy_plugin):
     plan = make_plan(load_registry([toy_plugin]), Request(("toy-noisy",), ("toy-mean",)))
-    assert [p.enhancer.resolved.label for p in plan.pairs] == ["original", "toy-noisy"]
+    assert [p.enhancer.label for p in plan.pairs] == ["original", "toy-noisy"]
 
 
 def test_a_pair_that_does_not_apply_is_listed_with_its_reason(toy_plugin):
@@ -189,6 +224,6 @@ def test_a_request_with_a_wrong_value_cannot_be_made(change, words):
 
 def test_one_enhancer_is_planned_by_itself_and_several_are_refused(toy_plugin):
     registry = load_registry([toy_plugin])
-    assert plan_enhancer(registry, Request(("toy-learner",), ())).fit_key(0, "float32")
+    assert training_of(plan_enhancer(registry, Request(("toy-learner",), ())), 0, "float32").key
     with pytest.raises(UsageError, match="name one enhancer, not 2"):
         plan_enhancer(registry, Request(("toy-learner,original",), ()))

@@ -52,7 +52,7 @@ def test_adding_an_enhancer_recomputes_no_other(go):
 def test_a_limit_is_grown_without_doing_the_first_cases_again(go):
     go("toy-brighten", "toy-mean", limit=4)
     whole = go("toy-brighten", "toy-mean")
-    assert {e.case_id for s in whole.steps for es in s.entries.values() for e in es} == {"test4", "test5"}
+    assert {e.case_id for s in whole.steps for e in s.entries} == {"test4", "test5"}
     assert len(whole.scores["toy-brighten toy-mean"]) == 6
 
 
@@ -82,7 +82,7 @@ def test_a_lost_worker_changes_no_bit_of_a_score(go):
     struck = set()
 
     def once(step, case):
-        key = step.score_key or step.enhance_key
+        key = step.key
         if case != "test3" or key in struck:
             return False
         return not struck.add(key)
@@ -103,7 +103,35 @@ def test_seeds_are_independent_draws(go):
     one = go("toy-noisy", "toy-mean", seeds=(1,), out="one", cache="one").scores["toy-noisy toy-mean"]
     assert not set(zero.values()) & set(one.values())
     assert run.scores["toy-noisy toy-mean"] == one  # the last of the two; both have a file of their own
-    assert len(list((run.folder.root / "cases").iterdir())) == 4
+    assert len(list((run.folder.root / "cases").iterdir())) == 3  # the original has no seed: it is scored once
+
+
+def test_the_seed_of_a_training_does_not_move_what_a_measurement_draws(go):
+    zero, one = go("original", "toy-odd"), go("original", "toy-odd", seeds=(7,), out="seven")
+    assert one.outcome.computed == 0
+    assert one.scores == zero.scores
+
+
+def test_a_task_that_trains_as_the_method_does_moves_with_the_seed_and_one_that_measures_does_not(go):
+    zero, one = (go("original", "toy-whole", seeds=(s,), out=f"{s}").scores["original toy-whole"] for s in (0, 1))
+    assert zero != one
+    zero, one = (go("original", "toy-steady", seeds=(s,), out=f"{s}s").scores["original toy-steady"] for s in (0, 1))
+    assert zero == one
+
+
+def test_a_task_learns_once_for_each_enhancer_and_its_lessons_serve_all_seeds(go):
+    first = go("toy-brighten", "toy-whole", seeds=(0, 1))
+    kinds = [s.kind for s in first.steps]
+    assert kinds.count("fit") == 4  # two enhancers, two seeds
+    lessons = {s.key for s in first.steps if s.kind == "lesson"}
+    assert len(lessons) == kinds.count("lesson") == 4  # of train and validation, for two enhancers
+    assert go("toy-brighten", "toy-whole[scale=2]", seeds=(0, 1)).outcome.computed == 4 * 6  # scores alone
+
+
+def test_a_third_run_of_a_task_that_learns_computes_nothing(go):
+    first = go(*ALL)
+    assert go(*ALL).outcome.computed == go(*ALL, out="third").outcome.computed == 0
+    assert first.outcome.computed > 0
 
 
 def test_a_task_that_writes_into_its_case_spoils_no_other(go):

@@ -1,17 +1,22 @@
 """Store, journal and locations: whole or not at all, several writers, torn lines, damaged files."""
 
 import json
+import math
 import os
+import random
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from radbench.contracts import Enhancement, UsageError
-from radbench.engine.journal import RunFolder, newest_run, safe_name
-from radbench.engine.locations import add_location, location_of, locations, locations_file
-from radbench.engine.store import Store, StoreError, UnreadableError, write_atomically
+from radbench.contracts import Case, Enhancement, Features, LookedUp, Prediction, UsageError
+from radbench.engine.keep.evidence import decoded, encoded
+from radbench.engine.keep.journal import RunFolder, newest_run, safe_name
+from radbench.engine.keep.locations import add_location, location_of, locations, locations_file
+from radbench.engine.keep.sealed import StoreError, UnreadableError, write_atomically
+from radbench.engine.keep.store import Store
+from radbench.xray import Pose
 
 
 @pytest.fixture
@@ -29,33 +34,97 @@ def folder(tmp_path):
 
 def enhancement():
     image = torch.rand(4, 1, 5, 6, generator=torch.Generator().manual_seed(0))
-    return Enhancement(image[1:2], {"denoised": image[2:3]})
+    return Enhancement(image[1], {"denoised": image[2]})
 
 
 def test_an_enhancement_comes_back_bit_for_bit_with_its_measures(store):
     kept = enhancement()
     store.save_enhancement("k" * 64, "e" * 64, kept, {"enhance_ms": 1.25, "parameters": None})
-    tensors, measures = store.load_enhancement("k" * 64, "e" * 64)
-    assert torch.equal(tensors["image"], kept.image)
-    assert torch.equal(tensors["layer.denoised"], kept.layers["denoised"])
+    found, measures = store.load_enhancement("k" * 64, "e" * 64)
+    assert torch.equal(found.image, kept.image)
+    assert torch.equal(found.layers["denoised"], kept.layers["denoised"])
     assert measures == {"enhance_ms": 1.25, "parameters": None}
 
 
-def test_the_measures_can_be_had_without_the_tensors(store):
-    store.save_enhancement("k", "e", enhancement(), {"enhance_ms": 1.25})
-    assert store.load_enhancement("k", "e", tensors=False) == ({}, {"enhance_ms": 1.25})
-
-
 @pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:5], lambda b: b[:-3], lambda b: b"x" * len(b)])
-@pytest.mark.parametrize("tensors", [True, False])
-def test_a_damaged_enhancement_is_unreadable_and_can_be_discarded(store, damage, tensors):
+def test_a_damaged_enhancement_is_unreadable_and_can_be_discarded(store, damage):
     store.save_enhancement("k", "e", enhancement(), {})
-    (file,) = store.root.rglob("*.safetensors")
+    (file,) = store.root.rglob("*.image")
     file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(UnreadableError):
-        store.load_enhancement("k", "e", tensors)
+        store.load_enhancement("k", "e")
     store.discard_enhancement("k", "e")
     assert not store.has_enhancement("k", "e")
+
+
+def test_no_flipped_bit_of_anything_kept_passes_unnoticed(store):
+    store.save_enhancement("k", "e", enhancement(), {"enhance_ms": 1.0})
+    store.save_case("c", "e", a_case())
+    store.save_weights("w", {"a": torch.rand(3)}, {"fit_seconds": 2.0})
+    store.append_score("s", {"entry": "a", "evidence": {"m": 0.25}})
+    readers = {
+        ".image": lambda: store.load_enhancement("k", "e"),
+        ".case": lambda: store.load_case("c", "e", a_case),
+        ".safetensors": lambda: store.load_weights("w"),
+        "facts.json": lambda: store.load_weights("w"),
+    }
+    draw = random.Random(0)
+    for file in [f for f in store.root.rglob("*") if f.is_file() and f.name not in (".lock", ".writable")]:
+        whole = file.read_bytes()
+        for _ in range(60):
+            data = bytearray(whole)
+            data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+            file.write_bytes(bytes(data))
+            if file.suffix == ".jsonl":
+                kept = store.read_scores("s")
+                assert kept == {} or kept["a"]["evidence"] == {"m": 0.25}
+                continue
+            reader = next(r for end, r in readers.items() if file.name.endswith(end))
+            if file.name == "facts.json" and json.loads(data_or_null(data)) == json.loads(whole):
+                continue  # white space
+            with pytest.raises(UnreadableError):
+                reader()
+        file.write_bytes(whole)
+
+
+def data_or_null(data):
+    try:
+        json.loads(bytes(data))
+    except ValueError:
+        return "null"
+    return bytes(data)
+
+
+def a_case():
+    pose, image = Pose(12.0, -3.0), torch.rand(1, 4, 6, generator=torch.Generator().manual_seed(1))
+    targets = {
+        "lung_mask": image > 0.5,
+        "findings": {"nodule": 1.0, "mass": float("nan")},
+        "boxes": {"nodule": torch.tensor([[1.0, 1.0, 3.0, 2.0]]), "mass": torch.zeros(0, 4)},
+        "view_pose": pose,
+        "volume_spacing_mm": torch.tensor([1.0, 2.0, 3.0]),
+    }
+    looked_up = {"volume_hu": lambda: torch.full((2, 2, 2), 40.0)}
+    return Case("a/b", "p", image, (0.5, 0.25), {"type": "x"}, {"window": [0, 1]}, LookedUp(targets, looked_up))
+
+
+def test_a_made_case_comes_back_equal_and_what_is_looked_up_is_looked_up_again(store):
+    made = a_case()
+    store.save_case("k", "e", made)
+    again = []
+    kept = store.load_case("k", "e", lambda: (again.append(1), made)[1])
+    assert (kept.case_id, kept.patient_id, kept.spacing_mm) == (made.case_id, made.patient_id, made.spacing_mm)
+    assert (dict(kept.groups), dict(kept.provenance)) == (dict(made.groups), dict(made.provenance))
+    assert list(kept.targets) == list(made.targets)
+    assert torch.equal(kept.image, made.image)
+    assert torch.equal(kept.targets["lung_mask"], made.targets["lung_mask"])
+    assert kept.targets["view_pose"] == made.targets["view_pose"]
+    assert kept.targets["findings"]["nodule"] == 1.0
+    assert math.isnan(kept.targets["findings"]["mass"])
+    assert all(torch.equal(kept.targets["boxes"][n], made.targets["boxes"][n]) for n in ("nodule", "mass"))
+    assert again == []
+    assert torch.equal(kept.targets["volume_hu"], made.targets["volume_hu"])
+    assert again == [1]
 
 
 def test_weights_that_two_layers_share_are_kept(store):
@@ -64,7 +133,7 @@ def test_weights_that_two_layers_share_are_kept(store):
     state, facts = store.load_weights("k")
     assert torch.equal(state["a"], weight)
     assert torch.equal(state["b"], weight)
-    assert facts == {"fit_seconds": 2.0}
+    assert facts["fit_seconds"] == 2.0
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "facts.json"])
@@ -80,33 +149,35 @@ def test_weights_count_only_when_they_are_whole(store, name, rest):
 
 
 def test_a_torn_score_line_is_passed_over_and_the_next_is_whole(store):
-    store.append_score("k", {"entry": "a", "scores": {"m": 0.1}})
+    store.append_score("k", {"entry": "a", "evidence": {"m": 0.1}})
     (file,) = store.root.rglob("*.jsonl")
     with file.open("ab") as stream:
-        stream.write(b'{"entry": "b", "scores": {"m"')
-    store.append_score("k", {"entry": "c", "scores": {"m": 0.3}})
-    assert {k: v["scores"]["m"] for k, v in store.read_scores("k").items()} == {"a": 0.1, "c": 0.3}
+        stream.write(b'{"entry": "b", "evidence": {"m"')
+    store.append_score("k", {"entry": "c", "evidence": {"m": 0.3}})
+    assert {k: v["evidence"]["m"] for k, v in store.read_scores("k").items()} == {"a": 0.1, "c": 0.3}
 
 
-def test_scores_read_back_equal_even_where_they_are_no_number(store):
-    store.append_score("k", {"entry": "a", "scores": {"m": float("nan"), "n": 0.1 + 0.2, "o": float("-inf")}})
-    scores = store.read_scores("k")["a"]["scores"]
-    assert scores["m"] != scores["m"]
-    assert (scores["n"], scores["o"]) == (0.1 + 0.2, float("-inf"))
-
-
-def test_a_result_over_whole_splits_is_found_for_just_its_cases(store):
-    for n, of in enumerate(["x", "y", "x"]):
-        store.append_result("k", {"of": of, "records": [n], "failed": []})
-    assert store.read_result("k", "x")["records"] == [2]
-    assert store.read_result("k", "z") is None
-    assert store.read_scores("k") == {}
+def test_evidence_reads_back_equal_even_where_it_is_no_number(store):
+    given = {
+        "m": float("nan"),
+        "n": 0.1 + 0.2,
+        "o": float("-inf"),
+        "p": {"nodule": Prediction(1.0, 0.3), "mass": Prediction([0.0, 1.0], [0.1, 0.2])},
+        "f": Features(torch.rand(3, 2), torch.zeros(0, 2)),
+    }
+    store.append_score("k", {"entry": "a", "evidence": encoded(given)})
+    found = decoded(store.read_scores("k")["a"]["evidence"])
+    assert found["m"] != found["m"]
+    assert (found["n"], found["o"], found["p"]) == (given["n"], given["o"], given["p"])
+    assert torch.equal(found["f"].value, given["f"].value)
+    assert found["f"].reference.shape == (0, 2)
 
 
 def test_appends_of_several_processes_are_never_interleaved(store):
     program = (
-        "import sys; from pathlib import Path; from radbench.engine.store import Store; s = Store(Path(sys.argv[1]))\n"
-        "for i in range(300): s.append_score('k', {'entry': f'{sys.argv[2]}{i}', 'scores': {}, 'fill': 'x' * 3000})\n"
+        "import sys; from pathlib import Path; from radbench.engine.keep.store import Store\n"
+        "s = Store(Path(sys.argv[1]))\n"
+        "for i in range(300): s.append_score('k', {'entry': f'{sys.argv[2]}{i}', 'evidence': {}, 'fill': 'x' * 3000})\n"
     )
     writers = [subprocess.Popen([sys.executable, "-c", program, str(store.root), w]) for w in "abc"]
     assert [w.wait() for w in writers] == [0, 0, 0]

@@ -14,8 +14,11 @@ from radbench import (
     Enhancement,
     EnhancerSpec,
     MetricSpec,
+    PartName,
+    Prediction,
     TaskSpec,
     hookimpl,
+    learns_from,
     param,
 )
 from radbench.contracts import CaseError
@@ -41,9 +44,18 @@ HEARD = []
 
 @hookimpl
 def radbench_enhancers():
-    specs = [EnhancerSpec(name=f"toy-{k.replace('_', '-')}", factory=f"toy_plugin:{k}", summary=k) for k in KINDS]
+    specs = [
+        EnhancerSpec(
+            name=f"toy-{k.replace('_', '-')}",
+            factory=f"toy_plugin:{k}",
+            summary=k,
+            draws=k == "noisy",
+            layers=("denoised",) if k == "layered" else (),
+        )
+        for k in KINDS
+    ]
     batched = EnhancerSpec(name="toy-batched", factory="toy_plugin:picky", summary="four at once", batch_size=4)
-    learner = EnhancerSpec(name="toy-learner", factory="toy_plugin:Learner", summary="learns", trainable=True)
+    learner = EnhancerSpec(name="toy-learner", factory="toy_plugin:Learner", summary="learns", learns=True)
     return [*specs, batched, learner]
 
 
@@ -60,9 +72,18 @@ def radbench_tasks():
         TaskSpec(
             name="toy-whole",
             factory="toy_plugin:Whole",
-            summary="trains",
+            summary="learns",
             metrics=(mean,),
-            splits=("train", "test"),
+            learns=True,
+            default_dataset="toy",
+        ),
+        TaskSpec(
+            name="toy-steady",
+            factory="toy_plugin:Whole",
+            summary="learns as a measurement does",
+            metrics=(mean,),
+            learns=True,
+            training="measurement",
             default_dataset="toy",
         ),
         TaskSpec(
@@ -104,7 +125,9 @@ class Toy:
         def entry(split, i):
             fault = self.config.how if f"{split}{i}" == self.config.bad else ""
             digest = hashlib.sha256(f"{split}{i}{self.config.size}{fault}".encode()).hexdigest()
-            return CaseEntry(f"{split}{i}", f"{split}-p{i // 2}", split, "even" if i % 2 == 0 else "odd", digest)
+            return CaseEntry(
+                f"{split}{i}", f"{split}-p{i // 2}", split, digest, {"parity": "even" if i % 2 == 0 else "odd"}
+            )
 
         return [entry(s, i) for s in ("train", "validation", "test") for i in range(self.config.cases)]
 
@@ -119,9 +142,8 @@ class Toy:
         group = "even" if i % 2 == 0 else "odd"
         if case_id == self.config.bad:
             image[0, 0, 0] = float("nan")
-        return Case(
-            case_id, f"{split}-p{i // 2}", image, group=group, targets={"findings": torch.tensor([float(i % 2)])}
-        )
+        findings = {"odd": float(i % 2)}
+        return Case(case_id, f"{split}-p{i // 2}", image, groups={"parity": group}, targets={"findings": findings})
 
 
 class Mean:
@@ -131,22 +153,13 @@ class Mean:
     def __init__(self, config):
         self.config = config
 
-    def score_case(self, sample, context):
+    def score(self, sample, context):
         return {"mean": float(sample.image.mean()) * self.config.scale}
 
 
 class Auroc(Mean):
-    def __init__(self, config):
-        super().__init__(config)
-
-    def run(self, data, context):
-        from radbench import TaskResult
-
-        predictions = {}
-        for sample in data.split("test"):
-            label = float(sample.case.targets["findings"][0])
-            predictions[sample.case.case_id] = {"auroc": (label, float(sample.image.mean()))}
-        return TaskResult(scores={}, predictions=predictions)
+    def score(self, sample, context):
+        return {"auroc": Prediction(sample.case.targets["findings"]["odd"], float(sample.image.mean()))}
 
 
 class Odd(Mean):
@@ -159,7 +172,7 @@ class Odd(Mean):
         self.config = config
         self.offset = torch.rand(1).item()
 
-    def score_case(self, sample, context):
+    def score(self, sample, context):
         if self.config.how == "mutate":
             sample.case.image.mul_(0.5)
             sample.image.mul_(0.5)
@@ -173,45 +186,56 @@ class Odd(Mean):
         return {"mean": torch.rand(1).item() + self.offset}
 
 
-class Whole(Mean):
-    """Trains on the train split and scores the test split, with the faults of such tasks."""
+class Whole:
+    """Learns from the train split, with the faults of such tasks."""
 
     class Config(Config):
-        how: str = param("", "omit, fail, stranger or undeclared", source="assumed")
+        how: str = param("", "fail, strange or stubborn", source="assumed")
+        scale: float = param(1.0, "of the scores", source="assumed", affects="use")
 
-    def run(self, data, context):
-        from radbench import TaskResult
-        from radbench.contracts import Failure
+    def __init__(self, config):
+        self.config = config
+        self.learnt = None
 
-        if self.config.how == "undeclared":
-            data.split("validation")
-        learnt = sum(float(s.image.mean()) for s in data.split("train")) + torch.rand(1).item()
-        samples = list(data.split("test"))
-        failures = []
-        if self.config.how in ("omit", "fail"):
-            last = samples.pop()
-            if self.config.how == "fail":
-                failures = [Failure(last.case.case_id, "error", "no lesion found", "score")]
-        scores = {s.case.case_id: {"mean": learnt + float(s.image.mean())} for s in samples}
-        if self.config.how == "stranger":
-            scores["nobody"] = {"mean": 0.0}
-        return TaskResult(scores=scores, failures=failures)
+    def lesson(self, sample):
+        return "nothing" if self.config.how == "strange" else {"mean": sample.image.mean()}
+
+    def fit(self, lessons, context):
+        if self.config.how == "stubborn":
+            raise RuntimeError("no convergence")
+        train = lessons.train
+        self.learnt = torch.stack([train[i]["mean"] for i in range(len(train))]).sum() + torch.rand(1)[0]
+
+    def state_dict(self):
+        return {"learnt": self.learnt}
+
+    def load_state_dict(self, state):
+        self.learnt = state["learnt"]
+
+    def score(self, sample, context):
+        if self.config.how == "fail" and sample.case.case_id == "test5":
+            raise CaseError("no lesion found")
+        return {"mean": self.config.scale * (float(self.learnt) + float(sample.image.mean()))}
 
 
 class Learner:
     class Config(Config):
-        trained_on: str = param("toy", "data set", source="assumed")
-        fail: bool = param(False, "raise in fit", source="assumed")
-        strength: float = param(1.0, "how much of what was learnt is added", source="assumed")
+        trained_on: PartName = learns_from("toy")
+        fail: bool = param(False, "raise in fit", source="assumed", affects="weights")
+        strength: float = param(1.0, "how much of what was learnt is added", source="assumed", affects="weights")
 
     def __init__(self, config):
         self.config = config
         self.weight = torch.rand(1) * 1e-3
 
-    def fit(self, cases, context):
+    def lesson(self, sample):
+        return {"mean": sample.image.mean()}
+
+    def fit(self, lessons, context):
         if self.config.fail:
             raise RuntimeError("no convergence")
-        mean = torch.stack([c.image.mean() for c in cases]).mean().reshape(1)
+        train = lessons.train
+        mean = torch.stack([train[i]["mean"] for i in range(len(train))]).mean().reshape(1)
         self.weight = self.weight + mean * self.config.strength + torch.rand(1) * 1e-3
         context.progress(1, 1, "epoch")
 

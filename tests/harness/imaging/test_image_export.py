@@ -24,9 +24,14 @@ def slice_case(number=0):
         "p",
         ((hu + 175) / 450).clamp(0, 1),
         spacing_mm=(0.7, 0.8),
-        group="liver",
-        source={"window_hu": [-175.0, 275.0]},
-        targets={"hu": hu, "lesion_mask": mask, "recist": torch.arange(8.0).reshape(4, 2)},
+        groups={"lesion-type": "liver", "size": "small"},
+        provenance={"window_hu": [-175.0, 275.0]},
+        targets={
+            "hu": hu,
+            "lesion_mask": mask,
+            "recist": torch.arange(8.0).reshape(4, 2),
+            "findings": {"mass": 1.0, "nodule": float("nan")},
+        },
     )
 
 
@@ -34,7 +39,7 @@ def volume_case():
     rng = np.random.default_rng(1)
     volume = torch.from_numpy(rng.integers(-1000, 1500, (4, 5, 7)).astype(np.float32))
     image = torch.rand(1, 5, 7, generator=torch.Generator().manual_seed(0))
-    return Case("v0", "p", image, source={"volume_spacing_mm": [2.5, 0.8, 0.7]}, targets={"volume_hu": volume})
+    return Case("v0", "p", image, targets={"volume_hu": volume, "volume_spacing_mm": torch.tensor([2.5, 0.8, 0.7])})
 
 
 def labels(case_id):
@@ -60,7 +65,9 @@ def test_the_table_has_what_files_cannot_hold(tmp_path):
     export_cases([slice_case(0), slice_case(1)], tmp_path / "out", "png")
     rows = list(csv.DictReader((tmp_path / "out" / "cases.csv").open()))
     assert [r["case_id"] for r in rows] == ["c0", "c1"]
-    assert rows[0]["group"] == "liver"
+    assert json.loads(rows[0]["groups"]) == {"lesion-type": "liver", "size": "small"}
+    assert json.loads(rows[0]["provenance"]) == {"window_hu": [-175.0, 275.0]}
+    assert json.loads(rows[0]["findings"]) == {"mass": 1.0, "nodule": None}
     assert json.loads(rows[0]["recist"]) == [[0, 1], [2, 3], [4, 5], [6, 7]]
 
 

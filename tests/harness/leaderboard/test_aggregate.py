@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import random
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,19 @@ from pandas.testing import assert_frame_equal
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from radbench.contracts import MetricSpec, NotComparableError, SchemaError, Status
+from radbench.contracts.evidence import Prediction
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
 from radbench.stats import bootstrap_difference, bootstrap_mean, holm, paired_ap_auroc, wilcoxon
 
 DICE = MetricSpec("dice", "higher")
 RMSE = MetricSpec("rmse", "lower")
-AP = MetricSpec("ap", "higher", aggregation="ap")
-AUROC = MetricSpec("auroc", "higher", aggregation="auroc")
+AP = MetricSpec("ap", "higher", of="finding", aggregation="ap")
+AUROC = MetricSpec("auroc", "higher", of="finding", aggregation="auroc")
 
 
 def pair(enhancer: str, dice: Any = (), **changes: Any) -> PairResult:
     """A pair whose k-th case has the k-th score; None leaves the case out."""
-    scores = {f"c{k:03}": {"dice": s} for k, s in enumerate(dice) if s is not None}
+    evidence = {f"c{k:03}": {"dice": s} for k, s in enumerate(dice) if s is not None}
     facts: dict[str, Any] = {
         "task": "grabcut",
         "dataset": "phantom-lesions",
@@ -34,7 +36,7 @@ def pair(enhancer: str, dice: Any = (), **changes: Any) -> PairResult:
         "profile": "quick",
         "seed": 0,
         "metrics": (DICE,),
-        "scores": scores,
+        "evidence": evidence,
         "expected_cases": len(dice),
         "dataset_fingerprint": "ab" * 32,
         "task_digest": "cd" * 8,
@@ -44,6 +46,11 @@ def pair(enhancer: str, dice: Any = (), **changes: Any) -> PairResult:
         "created_utc": "2025-11-21T08:00:00Z",
     }
     return PairResult(enhancer=enhancer, **{**facts, **changes})
+
+
+def lesions(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Groups whose k-th case has the k-th kind of lesion."""
+    return {f"c{k:03}": {"lesion": name} for k, name in enumerate(names)}
 
 
 def rows(*pairs: PairResult, replicates: int = 400) -> pd.DataFrame:
@@ -109,11 +116,11 @@ def test_holms_family_is_the_table_of_one_group_and_all_its_metrics() -> None:
     def both(enhancer: str, seed: int, shift: float) -> PairResult:
         dice, rmse = noise(40, seed, shift), noise(40, seed + 50, -shift)
         scores = {f"c{k:03}": {"dice": d, "rmse": r} for k, (d, r) in enumerate(zip(dice, rmse, strict=True))}
-        groups = {f"c{k:03}": "bone" if k % 2 else "liver" for k in range(40)}
-        return pair(enhancer, metrics=(DICE, RMSE), scores=scores, groups=groups, expected_cases=40)
+        groups = lesions("bone" if k % 2 else "liver" for k in range(40))
+        return pair(enhancer, metrics=(DICE, RMSE), evidence=scores, groups=groups, expected_cases=40)
 
     frame = rows(both("original", 1, 0), both("he", 2, 0.02), both("wls", 3, 0.05), both("clahe", 4, 0.08))
-    for group in ("all", "bone", "liver"):
+    for group in ("all", "lesion=bone", "lesion=liver"):
         table = frame[frame.group == group]
         assert table["p_value"].notna().sum() == 6
         np.testing.assert_array_equal(table["p_adjusted"], holm(table["p_value"]))
@@ -121,7 +128,7 @@ def test_holms_family_is_the_table_of_one_group_and_all_its_metrics() -> None:
 
 def test_ranks_follow_the_direction_and_ties_share_the_better_rank() -> None:
     def rmse(enhancer: str, values: list[float]) -> PairResult:
-        return pair(enhancer, metrics=(RMSE,), scores={f"c{k}": {"rmse": v} for k, v in enumerate(values)})
+        return pair(enhancer, metrics=(RMSE,), evidence={f"c{k}": {"rmse": v} for k, v in enumerate(values)})
 
     frame = rows(rmse("original", [3, 3]), rmse("a", [1, 2]), rmse("b", [2, 1]), rmse("c", [1, 1]))
     ranks = dict(zip(frame["enhancer"], frame["rank"], strict=True))
@@ -162,28 +169,28 @@ def test_a_case_that_nobody_could_read_costs_nobody_the_rank() -> None:
 
 
 def test_an_incomplete_group_leaves_the_other_groups_ranked() -> None:
-    groups = {"c000": "bone", "c001": "bone", "c002": "liver", "c003": "liver"}
+    groups = lesions(["bone", "bone", "liver", "liver"])
     frame = rows(
         pair("original", [0.5, 0.6, 0.7, 0.8], groups=groups), pair("wls", [0.6, 0.7, 0.8, None], groups=groups)
     )
-    assert one(frame, "wls", "bone")["rank"] == 1
-    assert one(frame, "wls", "bone")["error"] == ""
-    assert math.isnan(one(frame, "wls", "liver")["rank"])
+    assert one(frame, "wls", "lesion=bone")["rank"] == 1
+    assert one(frame, "wls", "lesion=bone")["error"] == ""
+    assert math.isnan(one(frame, "wls", "lesion=liver")["rank"])
     assert math.isnan(one(frame, "wls", "all")["rank"])
-    assert one(frame, "wls", "liver")["error"] == "1 of 2 cases failed: c003"
+    assert one(frame, "wls", "lesion=liver")["error"] == "1 of 2 cases failed: c003"
 
 
 def test_group_rows_hold_the_group_alone() -> None:
-    groups = {"c000": "bone", "c001": "liver", "c002": "bone"}
+    groups = lesions(["bone", "liver", "bone"])
     frame = rows(pair("original", [0.2, 0.9, 0.4], groups=groups))
-    assert one(frame, "original", "bone")["value"] == pytest.approx(0.3)
-    assert one(frame, "original", "liver")["n_cases"] == 1
-    assert list(frame["group"]) == ["all", "bone", "liver"]
+    assert one(frame, "original", "lesion=bone")["value"] == pytest.approx(0.3)
+    assert one(frame, "original", "lesion=liver")["n_cases"] == 1
+    assert list(frame["group"]) == ["all", "lesion=bone", "lesion=liver"]
 
 
 def test_a_group_called_all_is_not_taken_for_the_whole() -> None:
-    frame = rows(pair("original", [0.2, 0.4], groups={"c000": "all", "c001": "bone"}))
-    assert list(frame["group"]) == ["all", "all (group)", "bone"]
+    frame = rows(pair("original", [0.2, 0.4], groups=lesions(["all", "bone"])))
+    assert list(frame["group"]) == ["all", "lesion=all", "lesion=bone"]
 
 
 def test_a_failed_pair_keeps_one_row_per_metric() -> None:
@@ -217,7 +224,7 @@ def test_one_patient_has_a_value_and_no_interval() -> None:
 
 
 def test_the_order_of_pairs_and_cases_changes_nothing() -> None:
-    groups = {f"c{k:03}": f"g{k % 3}" for k in range(30)}
+    groups = lesions(f"g{k % 3}" for k in range(30))
     pairs = [pair(e, noise(30, s), groups=groups, seed=seed) for s, e in enumerate("bca") for seed in (1, 0)]
     pairs += [pair("original", noise(30, 9), groups=groups, seed=seed) for seed in (0, 1)]
     expected = rows(*pairs)
@@ -225,7 +232,7 @@ def test_the_order_of_pairs_and_cases_changes_nothing() -> None:
     shuffler = random.Random(5)
     for _ in range(3):
         shuffler.shuffle(pairs)
-        turned = [dataclasses.replace(p, scores=dict(reversed(list(p.scores.items())))) for p in pairs]
+        turned = [dataclasses.replace(p, evidence=dict(reversed(list(p.evidence.items())))) for p in pairs]
         assert_frame_equal(rows(*turned), expected, check_exact=True)
 
 
@@ -254,12 +261,12 @@ def test_a_file_name_that_is_no_text_is_shown_escaped() -> None:
 
 
 def curves(enhancer: str, labels: Any, scores: Any, **changes: Any) -> PairResult:
-    predictions = {
-        f"c{k:03}": {"ap": (float(y), float(s)), "auroc": (float(y), float(s))}
+    evidence = {
+        f"c{k:03}": {"finding": Prediction(float(y), float(s))}
         for k, (y, s) in enumerate(zip(labels, scores, strict=True))
         if s is not None
     }
-    return pair(enhancer, metrics=(AP, AUROC), predictions=predictions, **changes)
+    return pair(enhancer, metrics=(AP, AUROC), evidence=evidence, **changes)
 
 
 RNG = np.random.default_rng(8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import math
@@ -19,12 +20,13 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from radbench.contracts import MetricSpec, Status, UsageError
+from radbench.contracts.evidence import Prediction
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
-from radbench.leaderboard.exports import FORMATS, render, renderable
+from radbench.leaderboard.exports import FORMATS, render, renderable, select
 from radbench.leaderboard.latex import escape
 from radbench.leaderboard.ranking import places
 from radbench.leaderboard.schema import COLUMNS, read_leaderboard
-from radbench.leaderboard.table import decimals, tables
+from radbench.leaderboard.tabulate import decimals, tables
 
 METRICS = (MetricSpec("dice", "higher"), MetricSpec("recall", "higher"), MetricSpec("brisque", "lower"))
 GROUPS = ("bone", "liver", "soft tissue")
@@ -34,7 +36,7 @@ LONG = "images[root=/data/of/some_one/enhanced&sorted]"
 def pair(enhancer: str, shift: float, skip: int = -1, **changes: Any) -> PairResult:
     noise = np.random.default_rng(sum(map(ord, enhancer)))
     base = np.random.default_rng(1).uniform(0.4, 0.8, 60)
-    scores = {
+    evidence = {
         f"c{k:02}": {
             "dice": float(base[k] + shift + noise.normal(0, 0.01)),
             "recall": float(base[k] - shift),
@@ -47,10 +49,10 @@ def pair(enhancer: str, shift: float, skip: int = -1, **changes: Any) -> PairRes
         "task": "grabcut",
         "dataset": "phantom-lesions",
         "metrics": METRICS,
-        "scores": scores,
+        "evidence": evidence,
         "failures": {f"c{skip:02}": "it returned NaN"} if skip >= 0 else {},
         "patients": {f"c{k:02}": f"p{k // 2}" for k in range(60)},
-        "groups": {f"c{k:02}": GROUPS[k % 3] for k in range(60)},
+        "groups": {f"c{k:02}": {"lesion": GROUPS[k % 3]} for k in range(60)},
         "expected_cases": 60,
         "dataset_fingerprint": "a1b2c3d4" * 8,
         "task_digest": "9f8e7d6c5b4a3928",
@@ -65,7 +67,7 @@ PAIRS = (
     pair("wls", 0.02),
     pair(LONG, -0.02),
     pair("sharpest_100%", 0.09, skip=7),
-    pair("he", 0.0, status=Status.CRASHED, error="died\n(signal 9) at 50 % of_it", scores={}),
+    pair("he", 0.0, status=Status.CRASHED, error="died\n(signal 9) at 50 % of_it", evidence={}),
 )
 BOARD = leaderboard_rows(PAIRS, 300)
 
@@ -119,7 +121,8 @@ def test_stars_are_those_of_the_adjusted_p_value() -> None:
 
 
 def test_the_notes_say_what_the_table_is_made_of() -> None:
-    table = next(tables(BOARD, {"grabcut": ["recist"]}))
+    told = leaderboard_rows([dataclasses.replace(p, given="recist") for p in PAIRS], 300)
+    table = next(tables(told))
     notes = " ".join(table.notes)
     assert table.title == "grabcut on phantom-lesions, test split (60 cases of 30 patients)"
     for said in ("Profile quick, seed 0, data a1b2c3d4, task 9f8e7d6c", "given: recist", "Wilcoxon", "Holm", "95 %"):
@@ -133,7 +136,7 @@ def test_the_notes_say_what_the_table_is_made_of() -> None:
 def test_groups_get_a_second_table_of_the_first_metric() -> None:
     first, second = tables(BOARD)
     assert [(h.name, h.remark) for h in second.headings] == [("all", "n = 60"), *((g, "n = 20") for g in GROUPS)]
-    assert second.title.startswith("dice by group")
+    assert second.title.startswith("dice by lesion")
     complete = dict(second.rows)["sharpest_100%"]
     assert [cell.incomplete for cell in complete] == [True, False, True, False]
     assert len(first.ranks) == 6
@@ -143,7 +146,7 @@ def test_groups_get_a_second_table_of_the_first_metric() -> None:
 def test_one_metric_alone_leads_its_own_tables() -> None:
     first, second = tables(BOARD[BOARD["metric"].isin(["brisque", ""])])
     assert [h.name for h in first.headings] == ["brisque"]
-    assert second.title.startswith("brisque by group")
+    assert second.title.startswith("brisque by lesion")
 
 
 def test_rows_on_other_data_are_never_in_one_table() -> None:
@@ -164,7 +167,7 @@ def test_the_newest_of_several_runs_stands() -> None:
 
 
 def test_a_board_of_failures_alone_is_a_table_of_statuses() -> None:
-    board = leaderboard_rows([pair("he", 0, metrics=(), scores={}, status=Status.TIMEOUT, error="600 s")], 300)
+    board = leaderboard_rows([pair("he", 0, metrics=(), evidence={}, status=Status.TIMEOUT, error="600 s")], 300)
     for format in ("table", "markdown", "latex"):
         assert "timeout" in render(board, format)
 
@@ -261,7 +264,7 @@ def test_csv_is_the_rows_themselves(tmp_path: Path) -> None:
 
 def test_json_holds_every_row_with_null_for_nothing() -> None:
     board = json.loads(text("json"), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-    assert board["schema_version"] == 1
+    assert board["schema_version"] == 2
     assert len(board["rows"]) == len(BOARD)
     assert list(board["rows"][0]) == list(COLUMNS)
     original = board["rows"][0]
@@ -287,3 +290,120 @@ def test_a_metric_and_a_task_can_be_chosen_and_misspelt_ones_are_helped() -> Non
 @pytest.mark.parametrize("format", FORMATS)
 def test_an_empty_leaderboard_renders(format: str) -> None:
     assert isinstance(render(leaderboard_rows([]), format), str)
+
+
+FINDINGS = ("mass", "nodule")
+
+
+def cad(enhancer: str, seed: int | None, shift: float, **changes: Any) -> PairResult:
+    auroc = MetricSpec("auroc", "higher", of="findings", aggregation="auroc", over_facets="mean", primary=True)
+    metrics = (MetricSpec("psnr", "higher"), auroc, MetricSpec("angle_rmse", "lower"))
+    noise = np.random.default_rng([*map(ord, enhancer), seed or 0])
+    evidence = {
+        f"c{k:02}": {
+            "psnr": float(30 + shift + noise.normal()),
+            "findings": {f: Prediction(k % 2, float(shift * (k % 2) + noise.random())) for f in FINDINGS},
+            "angle_rmse": {angle: float(noise.random()) for angle in ("10", "-5")},
+        }
+        for k in range(60)
+    }
+    facts = {"task": "cad", "seed": seed, "metrics": metrics, "evidence": evidence, "groups": {}, **changes}
+    return dataclasses.replace(pair(enhancer, 0.0), **facts)
+
+
+SEEDS = leaderboard_rows(
+    [
+        cad("original", None, 0.0),
+        cad("unet", 0, 0.4),
+        cad("unet", 1, 0.5),
+        cad("once", 0, 0.2),
+        cad("he", None, 0.0, evidence={}, status=Status.CRASHED, error="died"),
+    ],
+    300,
+)
+
+
+def test_a_seed_is_named_only_where_a_table_holds_several_of_an_enhancer() -> None:
+    table = next(tables(SEEDS))
+    assert {name for name, _ in table.rows} == {"original", "unet (seed 0)", "unet (seed 1)", "once", "he"}
+    assert table.notes[0].startswith("Profile quick, seeds 0, 1, data")
+    one_seed = SEEDS[SEEDS["seed"].isna() | (SEEDS["seed"] == 0)]
+    assert {name for name, _ in next(tables(one_seed)).rows} == {"original", "unet", "once", "he"}
+    none = next(tables(SEEDS[SEEDS["seed"].isna()]))
+    assert none.notes[0].startswith("Profile quick, data")
+
+
+def test_the_metric_that_decides_leads_the_order_and_the_ranks() -> None:
+    table = next(tables(SEEDS))
+    assert [h.name for h in table.headings] == ["psnr", "auroc"]
+    assert table.ranked_by == "auroc"
+    assert [name for name, _ in table.rows] == ["original", "unet (seed 1)", "unet (seed 0)", "once", "he"]
+    assert "rank by auroc" in render(SEEDS, "markdown")
+
+
+def test_each_metric_with_facets_has_a_table_of_them() -> None:
+    _, auroc, angles = tables(SEEDS)
+    assert auroc.title == "auroc by facet: cad on phantom-lesions, test split (60 cases of 30 patients)"
+    assert [(h.name, h.arrow, h.remark) for h in auroc.headings] == [
+        (name, "↑", "n = 60") for name in ("whole", *FINDINGS)
+    ]
+    assert [h.name for h in angles.headings] == ["-5", "10"]
+    assert {cell.value for cell in dict(auroc.rows)["he"]} == {"crashed"}
+    assert "paired bootstrap for AUROC" in " ".join(auroc.notes)
+    assert "Wilcoxon" not in " ".join(auroc.notes)
+
+
+def test_a_table_of_facets_alone_needs_no_whole() -> None:
+    (table,) = tables(SEEDS[(SEEDS["metric"] == "angle_rmse") & (SEEDS["status"] == "ok")])
+    assert table.title.startswith("angle_rmse by facet")
+    assert table.rows[0][0] == "original"
+
+
+def test_groups_of_each_name_have_a_table() -> None:
+    groups = {f"c{k:02}": {"sex": "fm"[k % 2], "size": "large" if k < 30 else "small"} for k in range(60)}
+    board = leaderboard_rows([pair(e, s, groups=groups) for e, s in (("original", 0.0), ("he", 0.1))], 300)
+    _, sex, size = tables(board)
+    assert (sex.title[:11], [h.name for h in sex.headings]) == ("dice by sex", ["all", "f", "m"])
+    assert (size.title[:12], [h.name for h in size.headings]) == ("dice by size", ["all", "large", "small"])
+    assert len({t.slug for t in tables(board)}) == 3
+
+
+def test_a_group_a_name_of_groups_and_a_facet_can_be_chosen() -> None:
+    (liver,) = tables(select(BOARD, group="lesion=liver"))
+    assert liver.title == "grabcut on phantom-lesions, test split, lesion=liver (20 cases of 20 patients)"
+    assert len(liver.ranks) == 6
+    assert [t.title[:14] for t in tables(select(BOARD, group="lesion"))] == ["grabcut on pha", "dice by lesion"]
+    assert len(list(tables(select(BOARD, group="all")))) == 1
+    (nodule,) = tables(select(SEEDS, facet="nodule"))
+    assert nodule.title.startswith("cad on phantom-lesions, test split, nodule (")
+    assert [h.name for h in nodule.headings] == ["auroc"]
+    assert dict(nodule.rows)["he"][0].value == "crashed"
+    with pytest.raises(UsageError, match="did you mean 'lesion=liver'"):
+        render(BOARD, group="lesion=livr")
+    with pytest.raises(UsageError, match="did you mean 'nodule'"):
+        render(SEEDS, facet="nodul")
+
+
+def test_rows_of_version_1_are_never_in_a_table_with_newer_ones() -> None:
+    old = BOARD.assign(schema_version=1)
+    made = list(tables(pd.concat([old, BOARD], ignore_index=True)))
+    assert len(made) == 4
+    assert len({t.slug for t in made}) == 4
+
+
+def test_what_is_missing_is_said_by_its_kind_and_once() -> None:
+    lacking = leaderboard_rows([pair("original", 0.0), pair("unet", 0.1, lacking="2 cases gave no lesson")], 300)
+    first, second = tables(lacking)
+    assert "†: not ranked, because something is missing, as said below." in first.notes
+    assert second.remarks == ("unet, lesion=bone, lesion=liver, lesion=soft tissue: 2 cases gave no lesson",)
+    assert "†: not ranked, because cases that others scored are missing." in next(tables(BOARD)).notes
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_facets_and_seeds_render_in_every_format(format: str) -> None:
+    shown = render(SEEDS, format)
+    assert "nodule" in shown
+    assert ("unet (seed 1)" in shown) == (format not in ("csv", "json"))
+    if format == "json":
+        original = json.loads(shown)["rows"][0]
+        assert (original["seed"], original["n_positive"]) == (None, None)

@@ -19,13 +19,25 @@ from radbench.contracts import SchemaError, UsageError
 from radbench.leaderboard import schema
 from radbench.leaderboard.schema import COLUMNS, SCHEMA_VERSION, read_leaderboard, validate, write_csv
 
-DESIGN_COLUMNS = """schema_version, task, dataset, split, enhancer, profile, seed, group, metric, direction,
-    value, std, ci_low, ci_high, n_cases, n_patients,
-    delta, delta_ci_low, delta_ci_high, p_value, p_adjusted, rank, rank_low, rank_high,
-    status, error,
-    fit_seconds, enhance_ms_per_case, peak_memory_mb, parameters, device, precision, pretrained,
-    dataset_fingerprint, enhancer_digest, task_digest, enhancer_plugin, task_plugin,
-    radbench_version, git_commit, created_utc"""
+VERSION_1 = (
+    ("schema_version", "task", "dataset", "split", "enhancer", "profile", "seed", "group", "metric", "direction"),
+    ("value", "std", "ci_low", "ci_high", "n_cases", "n_patients"),
+    ("delta", "delta_ci_low", "delta_ci_high", "p_value", "p_adjusted", "rank", "rank_low", "rank_high"),
+    ("status", "error"),
+    ("fit_seconds", "enhance_ms_per_case", "peak_memory_mb", "parameters", "device", "precision", "pretrained"),
+    (
+        *("dataset_fingerprint", "enhancer_digest", "task_digest", "enhancer_plugin", "task_plugin"),
+        *("radbench_version", "git_commit", "created_utc"),
+    ),
+)
+NEW_IN_2 = (
+    ("facet", "aggregation", "primary"),
+    ("n_positive", "n_seeds"),
+    ("reference", "effect_size", "p_wilcoxon", "p_test", "family", "detectable"),
+    (),
+    ("task_fit_seconds", "task_pretrained"),
+    ("limit", "truth", "given", "cases_digest", "numerics", "licence", "citation"),
+)
 
 NAN = math.nan
 
@@ -42,12 +54,17 @@ def row(**changes: Any) -> dict[str, Any]:
         "group": "all",
         "metric": "dice",
         "direction": "higher",
+        "facet": "",
+        "aggregation": "mean",
+        "primary": "true",
         "value": 0.8123456789012345,
         "std": 0.1,
         "ci_low": 0.79,
         "ci_high": 0.83,
         "n_cases": 200,
         "n_patients": 150,
+        "n_positive": None,
+        "n_seeds": 1,
         "delta": 0.01,
         "delta_ci_low": -0.01,
         "delta_ci_high": 0.03,
@@ -56,6 +73,12 @@ def row(**changes: Any) -> dict[str, Any]:
         "rank": 1.0,
         "rank_low": 1.0,
         "rank_high": 2.0,
+        "reference": "original",
+        "effect_size": NAN,
+        "p_wilcoxon": 0.01,
+        "p_test": "wilcoxon",
+        "family": "enhancers, seeds and metrics of the group and facet",
+        "detectable": NAN,
         "status": "ok",
         "error": "",
         "fit_seconds": NAN,
@@ -65,6 +88,8 @@ def row(**changes: Any) -> dict[str, Any]:
         "device": "cpu",
         "precision": "float32",
         "pretrained": "",
+        "task_fit_seconds": NAN,
+        "task_pretrained": "",
         "dataset_fingerprint": "ab" * 32,
         "enhancer_digest": "cd" * 32,
         "task_digest": "ef" * 32,
@@ -73,6 +98,13 @@ def row(**changes: Any) -> dict[str, Any]:
         "radbench_version": "0.1.0",
         "git_commit": "",
         "created_utc": "2025-11-21T08:00:00Z",
+        "limit": 0,
+        "truth": "lesion_mask",
+        "given": "recist",
+        "cases_digest": "0123456789abcdef",
+        "numerics": "numpy 2.1.0",
+        "licence": "",
+        "citation": "",
     }
     return {**base, **changes}
 
@@ -82,7 +114,11 @@ FAILED = dict.fromkeys(schema.STATISTICS, NAN) | {
     "error": "the worker died (signal 9)",
     "n_cases": 0,
     "n_patients": 0,
+    "reference": "",
+    "p_test": "",
+    "family": "",
 }
+NO_METRIC = {"metric": "", "direction": "", "primary": "", "aggregation": ""}
 
 
 def frame(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -90,11 +126,13 @@ def frame(*rows: dict[str, Any]) -> pd.DataFrame:
 
 
 def test_the_columns_are_those_of_the_design_in_its_order() -> None:
-    assert list(COLUMNS) == [name.strip() for name in DESIGN_COLUMNS.replace("\n", " ").split(",")]
+    blocks = [old + new for old, new in zip(VERSION_1, NEW_IN_2, strict=True)]
+    assert list(COLUMNS) == [name for block in blocks for name in block]
+    assert [c.name for c in COLUMNS.values() if c.since == 2] == [name for block in NEW_IN_2 for name in block]
 
 
 def test_a_valid_row_and_a_failed_row_pass() -> None:
-    good = frame(row(), row(enhancer="wls", **FAILED), row(enhancer="he", metric="", direction="", **FAILED))
+    good = frame(row(), row(enhancer="wls", **FAILED), row(enhancer="he", **NO_METRIC, **FAILED))
     assert len(validate(good)) == 3
 
 
@@ -115,19 +153,29 @@ def test_a_valid_row_and_a_failed_row_pass() -> None:
         ({"delta_ci_low": 0.02}, "delta_ci_low", "is above delta"),
         ({"n_patients": 300}, "n_patients", "more patients than cases"),
         ({"task": ""}, "task", "must not be empty"),
-        ({"metric": "", "direction": ""}, "metric", "only a failed row"),
+        (NO_METRIC, "metric", "only a failed row"),
         ({"direction": ""}, "direction", "where a metric is named"),
         ({**FAILED, "error": ""}, "error", "must say why"),
         ({**FAILED, "value": 0.5}, "value", "a failed row has no value"),
         ({"value": NAN, "ci_low": NAN, "ci_high": NAN}, "error", "must say why"),
         ({"value": math.inf}, "value", "not a finite number"),
         ({"n_cases": 1.5}, "n_cases", "not a whole number"),
-        ({"seed": "one"}, "seed", "not a whole number"),
+        ({"seed": "one"}, "seed", "not a whole number or empty"),
+        ({"n_cases": ""}, "n_cases", "not a whole number"),
+        ({"seed": None}, "n_seeds", "a row has a seed where n_seeds is 1"),
+        ({"n_seeds": 0}, "n_seeds", "and none elsewhere"),
+        ({"n_positive": 201}, "n_positive", "more positive cases than cases"),
+        ({"n_positive": -1}, "n_positive", "is below 0"),
+        ({"primary": ""}, "primary", "where a metric is named"),
+        ({"primary": "yes"}, "primary", "'yes' is not one of"),
+        ({"group": "liver"}, "group", "must be 'all' or name=value"),
+        ({"reference": ""}, "reference", "must name what delta is taken to"),
+        ({"limit": -3}, "limit", "is below 0"),
         ({"task": None}, "task", "not text"),
         ({"error": "bad \udcff name"}, "error", "UTF-8"),
         ({"created_utc": "yesterday"}, "created_utc", "ISO 8601"),
         ({"created_utc": "2025-11-21T08:00:00+02:00"}, "created_utc", "UTC"),
-        ({"schema_version": 7}, "schema_version", "must be 1"),
+        ({"schema_version": 7}, "schema_version", "must be 1 or 2"),
     ],
 )
 def test_a_fault_is_named_by_file_row_and_column(changes: dict[str, Any], column: str, says: str) -> None:
@@ -172,7 +220,8 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
     device=texts,
     value=finite,
     std=st.none() | finite.map(abs),
-    seed=st.integers(-(2**63), 2**63 - 1),
+    seed=st.none() | st.integers(-(2**63), 2**63 - 1),
+    n_positive=st.none() | st.integers(0, 200),
     parameters=st.none() | st.integers(0, 2**53),
 )
 @settings(max_examples=50, deadline=None)
@@ -183,7 +232,8 @@ def test_what_is_written_reads_back_equal(
     device: str,
     value: float,
     std: float | None,
-    seed: int,
+    seed: int | None,
+    n_positive: int | None,
     parameters: int | None,
 ) -> None:
     written = validate(
@@ -195,6 +245,8 @@ def test_what_is_written_reads_back_equal(
                 value=value,
                 std=std,
                 seed=seed,
+                n_seeds=0 if seed is None else 1,
+                n_positive=n_positive,
                 ci_low=NAN,
                 ci_high=NAN,
                 parameters=parameters,
@@ -230,10 +282,12 @@ def test_an_error_text_beyond_the_csv_limit_is_read(tmp_path: Path) -> None:
         (b'a,b\n"x,1\n', "not a CSV file"),
         (b"a,b\n1\n", "row 1: 1 fields where the header has 2"),
         (b"a,b\n1,2\n", "no column 'schema_version'"),
-        (b"schema_version,b\n2,2\n", "schema version 2, this radbench knows up to 1: upgrade"),
+        (b"schema_version,b\n3,2\n", "schema version 3, this radbench knows up to 2: upgrade"),
+        (b"schema_version,b\n1,2\n", "missing columns: task"),
+        (b"schema_version,b\n2,2\n", "missing columns: task"),
         (b"schema_version,b\n0,2\n", "schema version 0, which this radbench cannot bring up to date"),
         (b"schema_version,b\n1,2\n2,2\n", "one whole number expected"),
-        (b"schema_version,b\nx,2\n", "one whole number expected"),
+        (b"schema_version,b\nx,2\n", "a whole number expected"),
     ],
 )
 def test_a_file_that_is_no_leaderboard_is_refused_by_name(tmp_path: Path, content: bytes, says: str) -> None:
@@ -250,15 +304,50 @@ def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
         read_leaderboard(tmp_path / "none.csv")
 
 
-def test_an_older_version_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def from_0(old: pd.DataFrame) -> pd.DataFrame:
-        new = old.rename(columns={"score": "value"}).assign(schema_version="1")
-        return new[list(COLUMNS)]
+def version_1(*rows: dict[str, Any]) -> str:
+    """A file as radbench 0.1 wrote it."""
+    columns = [name for block in VERSION_1 for name in block]
+    cells = [["" if r[c] is None or r[c] != r[c] else str(r[c]) for c in columns] for r in rows]
+    return "\n".join(",".join(line) for line in (columns, *cells)) + "\n"
 
-    monkeypatch.setitem(schema.UPGRADES, 0, from_0)
-    text = schema.to_csv(frame(row(schema_version=0))).replace(",value,", ",score,")
+
+def test_a_file_of_version_1_reads_with_what_it_said_and_nothing_else(tmp_path: Path) -> None:
+    old = {"schema_version": 1, "group": "all"}
+    alone = dict.fromkeys(("delta", "delta_ci_low", "delta_ci_high", "p_value", "p_adjusted"), NAN)
+    text = version_1(
+        row(**old, enhancer="original", **alone),
+        row(**old),
+        row(**old, metric="jaccard"),
+        row(**old | {"group": "liver"}),
+        row(**old | {"group": "all (group)"}),
+        row(**old, enhancer="he", **NO_METRIC, **FAILED),
+    )
     (tmp_path / "old.csv").write_text(text, encoding="utf-8")
-    assert read_leaderboard(tmp_path / "old.csv")["value"].tolist() == [0.8123456789012345]
+    read = read_leaderboard(tmp_path / "old.csv")
+    assert read["schema_version"].tolist() == [1] * 6
+    assert read["value"].tolist()[:5] == [0.8123456789012345] * 5
+    assert read["group"].tolist() == ["all", "all", "all", "group=liver", "group=all", "all"]
+    assert read["primary"].tolist() == ["true", "true", "false", "true", "true", ""]
+    assert read["reference"].tolist() == ["", "original", "original", "original", "original", ""]
+    assert set(read["family"]) == {"", "enhancers and metrics of the group"}
+    assert read["seed"].tolist() == [0] * 6
+    assert read["n_seeds"].tolist() == [1] * 6
+    assert read[["limit", "n_positive", "p_wilcoxon", "effect_size"]].isna().all(axis=None)
+    assert (read[["facet", "aggregation", "p_test", "truth", "given", "cases_digest"]] == "").all(axis=None)
+
+
+def test_rows_of_version_1_keep_it_when_they_are_written_again(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_text(version_1(row(schema_version=1)), encoding="utf-8")
+    both = pd.concat([read_leaderboard(tmp_path / "old.csv"), validate(frame(row(enhancer="he")))], ignore_index=True)
+    write_csv(both, tmp_path / "both.csv")
+    assert_frame_equal(read_leaderboard(tmp_path / "both.csv"), both, check_exact=True)
+    assert both["schema_version"].tolist() == [1, 2]
+
+
+def test_what_is_no_layout_of_its_version_is_named_by_its_column(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_text(version_1(row(schema_version=1)).replace(",delta,", ",change,"), encoding="utf-8")
+    with pytest.raises(SchemaError, match="missing columns: delta"):
+        read_leaderboard(tmp_path / "old.csv")
 
 
 def test_an_invalid_frame_leaves_the_old_file(tmp_path: Path) -> None:
@@ -330,10 +419,10 @@ def test_the_package_offers_what_it_lists() -> None:
         radbench.leaderboard.rendr  # noqa: B018
 
 
-def test_importing_the_leaderboard_loads_neither_pandas_nor_pandera() -> None:
+def test_importing_the_leaderboard_loads_nothing_heavy() -> None:
     code = (
         "import sys, radbench.leaderboard.schema, radbench.leaderboard.aggregate, radbench.leaderboard.publish, "
-        "radbench.leaderboard.exports; print({'pandas', 'pandera', 'scipy', 'torch', 'rich'} & set(sys.modules))"
+        "radbench.leaderboard.exports; print({'pandas', 'numpy', 'scipy', 'torch', 'rich'} & set(sys.modules))"
     )
     env = {**os.environ, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)

@@ -38,11 +38,12 @@ def pair(enhancer: str, shift: float = 0.0, **changes: Any) -> PairResult:
         "profile": "quick",
         "seed": 0,
         "metrics": METRICS,
-        "scores": {f"c{k:02}": {"dice": float(b), "brisque": float(40 - b)} for k, b in enumerate(base)},
-        "groups": {f"c{k:02}": "bone" if k % 2 else "liver" for k in range(12)},
+        "evidence": {f"c{k:02}": {"dice": float(b), "brisque": float(40 - b)} for k, b in enumerate(base)},
+        "groups": {f"c{k:02}": {"lesion": "bone" if k % 2 else "liver"} for k in range(12)},
         "expected_cases": 12,
         "dataset_fingerprint": "a1b2c3d4" * 8,
         "task_digest": "9f8e7d6c5b4a3928",
+        "cases_digest": "5a5a5a5a5a5a5a5a",
         "created_utc": "2025-11-21T08:00:00Z",
     }
     return PairResult(split="test", enhancer=enhancer, **{**facts, **changes})
@@ -84,12 +85,77 @@ def test_a_run_folder_and_a_file_can_be_published(tmp_path: Path) -> None:
 
 def test_the_same_row_is_replaced_and_others_stay(tmp_path: Path) -> None:
     publish(RUN, tmp_path)
-    report = publish(board(pair("original"), pair("clahe", 0.2, enhancer_digest="new")), tmp_path)
+    report = publish(board(pair("original"), pair("clahe", 0.2)), tmp_path)
     merged = read_leaderboard(tmp_path / "grabcut.csv")
-    assert one(merged, "clahe")["enhancer_digest"] == "new"
+    assert one(merged, "clahe")["value"] == pytest.approx(one(RUN, "clahe")["value"] + 0.15)
     assert one(merged, "wls")["value"] == one(RUN, "wls")["value"]
     assert len(merged) == len(RUN)
     assert report.files[0].added == 0
+
+
+def test_another_identity_under_a_published_label_is_refused_by_both_digests(tmp_path: Path) -> None:
+    publish(board(pair("original"), pair("clahe", 0.05, enhancer_digest="0ld0ld0ld"), pair("wls")), tmp_path)
+    before = (tmp_path / "grabcut.csv").read_bytes()
+    run = board(pair("original"), pair("clahe", 0.2, enhancer_digest="newnew"), pair("he", 0.1))
+    with pytest.raises(NotComparableError, match=r"'clahe' .*digest 0ld0ld0ld there, newnew in the run.*--replace"):
+        publish(run, tmp_path)
+    assert (tmp_path / "grabcut.csv").read_bytes() == before
+
+
+def test_replacing_an_identity_drops_all_rows_of_its_label_in_the_table_and_no_others(tmp_path: Path) -> None:
+    old = [pair("clahe", 0.05, seed=seed, enhancer_digest="0ld") for seed in (0, 1)]
+    elsewhere = pair("clahe", 0.05, dataset="folder", enhancer_digest="0ld")
+    publish(board(pair("original", seed=None), *old, pair("wls", seed=None), elsewhere), tmp_path)
+    run = board(pair("original", seed=None), pair("clahe", 0.2, seed=0, enhancer_digest="newnew"))
+    report = publish(run, tmp_path, replace=True)
+    merged = read_leaderboard(tmp_path / "grabcut.csv")
+    here = merged[(merged["enhancer"] == "clahe") & (merged["dataset"] == "phantom-lesions")]
+    assert set(here["seed"]) == {0}
+    assert set(here["enhancer_digest"]) == {"newnew"}
+    assert set(merged.loc[merged["dataset"] == "folder", "enhancer_digest"]) == {"0ld"}
+    assert "wls" in set(merged["enhancer"])
+    assert any("all rows of 'clahe' were replaced: digest 0ld gave way to newnew" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("change", [{"task_digest": "00ff"}, {"cases_digest": "77"}, {"limit": 4}, {"truth": "other"}])
+def test_replacing_what_does_not_compare_leaves_one_comparable_table(tmp_path: Path, change: dict[str, Any]) -> None:
+    publish(RUN, tmp_path)
+    publish(board(pair("original", profile="paper")), tmp_path)
+    run = board(pair("original", **change), pair("he", **change))
+    with pytest.raises(NotComparableError, match="nothing was published"):
+        publish(run, tmp_path)
+    report = publish(run, tmp_path, replace=True)
+    merged = read_leaderboard(tmp_path / "grabcut.csv")
+    assert_frame_equal(merged[merged["profile"] == "quick"].reset_index(drop=True), run, check_exact=True)
+    assert (merged["profile"] == "paper").any()
+    assert any(f"{len(RUN)} rows of clahe, original, wls were dropped" in note for note in report.notes)
+
+
+def test_a_method_that_was_told_more_is_published_beside_and_ranked_apart(tmp_path: Path) -> None:
+    publish(RUN, tmp_path)
+    publish(board(pair("lung-unet", 0.4, given="patients it learnt from")), tmp_path)
+    merged = read_leaderboard(tmp_path / "grabcut.csv")
+    assert one(merged, "lung-unet")["rank"] == 1
+    assert_frame_equal(merged[merged["given"] == ""].reset_index(drop=True), RUN, check_exact=True)
+
+
+def test_to_replace_and_to_keep_apart_at_once_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--separate.*--replace"):
+        publish(RUN, tmp_path, separate=True, replace=True)
+
+
+def test_a_file_of_version_1_takes_new_rows_only_by_starting_anew(tmp_path: Path) -> None:
+    old = RUN.assign(schema_version=1, cases_digest="")
+    publish(old, tmp_path)
+    with pytest.raises(NotComparableError, match="holds rows of schema version 1"):
+        publish(board(pair("original")), tmp_path)
+    assert_frame_equal(read_leaderboard(tmp_path / "grabcut.csv"), old, check_exact=True)
+    run = board(pair("original", profile="paper"))
+    report = publish(run, tmp_path, replace=True)
+    assert_frame_equal(read_leaderboard(tmp_path / "grabcut.csv"), run, check_exact=True)
+    assert any(f"schema version 1: {len(old)} rows of clahe, original, wls were dropped" in n for n in report.notes)
+    with pytest.raises(NotComparableError, match="older radbench"):
+        publish(old, tmp_path, replace=True)
 
 
 def test_what_depends_on_the_company_is_computed_anew_or_emptied(tmp_path: Path) -> None:
@@ -97,7 +163,7 @@ def test_what_depends_on_the_company_is_computed_anew_or_emptied(tmp_path: Path)
     new = board(pair("original"), pair("unsharp", 0.03))
     report = publish(new, tmp_path)
     merged = read_leaderboard(tmp_path / "grabcut.csv")
-    for group in ("all", "bone", "liver"):
+    for group in ("all", "lesion=bone", "lesion=liver"):
         table = merged[merged["group"] == group]
         np.testing.assert_allclose(table["p_adjusted"], holm(table["p_value"]))
         for _, column in table.groupby("metric"):
@@ -117,9 +183,20 @@ def test_a_table_scored_whole_in_one_run_keeps_its_rank_intervals(tmp_path: Path
     assert_frame_equal(read_leaderboard(tmp_path / "grabcut.csv"), RUN, check_exact=True)
 
 
-def test_other_seeds_profiles_and_variants_stand_beside_untouched(tmp_path: Path) -> None:
+def test_another_seed_of_an_enhancer_joins_its_table(tmp_path: Path) -> None:
+    original = pair("original", seed=None)
+    publish(board(original, pair("unet", 0.02, seed=0)), tmp_path)
+    publish(board(original, pair("unet", 0.05, seed=1)), tmp_path)
+    merged = read_leaderboard(tmp_path / "grabcut.csv")
+    table = merged[(merged["group"] == "all") & (merged["metric"] == "dice")]
+    assert [str(seed) for seed in table["seed"]] == ["<NA>", "0", "1"]
+    assert table["rank"].tolist() == [3, 2, 1]
+    whole = merged[merged["group"] == "all"]
+    np.testing.assert_array_equal(whole["p_adjusted"], holm(whole["p_value"]))
+
+
+def test_other_profiles_and_variants_stand_beside_untouched(tmp_path: Path) -> None:
     publish(RUN, tmp_path)
-    publish(board(pair("original", seed=1), pair("clahe", seed=1)), tmp_path)
     publish(board(pair("original", profile="paper")), tmp_path)
     publish(board(pair("original", task="grabcut[input=stacked]", task_digest="other")), tmp_path)
     assert [p.name for p in tmp_path.glob("*.csv")] == ["grabcut.csv"]
@@ -130,7 +207,7 @@ def test_other_seeds_profiles_and_variants_stand_beside_untouched(tmp_path: Path
 
 def test_an_incomplete_row_stays_unranked_after_a_merge(tmp_path: Path) -> None:
     skipping = pair("skipper", 0.3)
-    skipping = dataclasses.replace(skipping, scores={k: v for k, v in skipping.scores.items() if k != "c00"})
+    skipping = dataclasses.replace(skipping, evidence={k: v for k, v in skipping.evidence.items() if k != "c00"})
     publish(RUN, tmp_path)
     publish(board(pair("original"), skipping), tmp_path)
     merged = read_leaderboard(tmp_path / "grabcut.csv")
@@ -159,14 +236,14 @@ def test_what_does_not_compare_can_be_kept_apart(tmp_path: Path) -> None:
     other = board(pair("original", dataset_fingerprint="ff" * 32), pair("clahe", dataset_fingerprint="ff" * 32))
     for _ in range(2):
         report = publish(other, tmp_path, separate=True)
-        apart = tmp_path / "grabcut@ffffffff-9f8e7d6c.csv"
+        apart = tmp_path / "grabcut@ffffffff-9f8e7d6c-5a5a5a5a.csv"
         assert [f.path for f in report.files] == [apart]
         assert_frame_equal(read_leaderboard(apart), other, check_exact=True)
     assert_frame_equal(read_leaderboard(tmp_path / "grabcut.csv"), RUN, check_exact=True)
 
 
 def test_failed_rows_are_published_only_when_asked_and_never_over_scores(tmp_path: Path) -> None:
-    failed = board(pair("original"), pair("clahe", status=Status.TIMEOUT, error="600 s", scores={}))
+    failed = board(pair("original"), pair("clahe", status=Status.TIMEOUT, error="600 s", evidence={}))
     report = publish(failed, tmp_path)
     assert report.skipped == 2
     assert set(read_leaderboard(tmp_path / "grabcut.csv")["enhancer"]) == {"original"}
@@ -182,7 +259,7 @@ def test_an_original_that_scores_otherwise_is_reported(tmp_path: Path) -> None:
     publish(RUN, tmp_path)
     shifted = pair("original")
     shifted = dataclasses.replace(
-        shifted, scores={k: {m: s + 0.01 for m, s in v.items()} for k, v in shifted.scores.items()}
+        shifted, evidence={k: {m: s + 0.01 for m, s in v.items()} for k, v in shifted.evidence.items()}
     )
     report = publish(board(shifted, pair("he")), tmp_path)
     assert any("delta and p_value of clahe, wls refer to the earlier one" in note for note in report.notes)

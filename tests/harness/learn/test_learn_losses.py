@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radbench.contracts import DatasetError
-from radbench.learn import L1, Batch, WeightedBCE, l1, perceptual, soft_dice, weighted_bce, weighted_l1
+from radbench.learn import L1, Batch, Perceptual, WeightedBCE, l1, perceptual, soft_dice, weighted_bce, weighted_l1
 
 
 def test_l1_of_a_constant_offset_is_the_offset():
@@ -69,24 +69,67 @@ def test_the_perceptual_distance_to_itself_is_0_with_a_gradient_of_0():
     assert torch.equal(a.grad, torch.zeros_like(a))
 
 
-@pytest.mark.parametrize("loss", [L1("image", "nodule", 30.0), WeightedBCE("area", 3.0, dice=1.0)])
-def test_the_mean_over_samples_is_the_same_however_a_batch_is_cut(loss):
-    batch = Batch(
-        torch.rand(6, 1, 8, 8),
-        {"image": torch.rand(6, 1, 8, 8)},
-        {"nodule": torch.rand(6, 1, 8, 8) > 0.8, "area": torch.rand(6, 1, 8, 8) > 0.5},
-        tuple(range(6)),
-    )
-    prediction = torch.randn(6, 1, 8, 8)
-    whole = loss(prediction, batch)
-    parts = torch.cat([loss(prediction[i : i + 2], batch.part(i, i + 2)) for i in (0, 2, 4)])
+class Doubling(torch.nn.Module):
+    """A network with a closed form, and its logits."""
+
+    def forward(self, images):
+        return 2 * images
+
+    def logits(self, images):
+        return 2 * images - 1
+
+
+def batch_of(n=6):
+    names = ("image", "film", "target")
+    pictures = {
+        name: torch.rand(n, 1, 8, 8, generator=torch.Generator().manual_seed(i)) for i, name in enumerate(names)
+    }
+    return Batch({**pictures, "nodule": pictures["target"] > 0.8, "area": pictures["target"] > 0.5}, tuple(range(n)))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        L1("target", "nodule", 30.0),
+        WeightedBCE("area", 3.0, dice=1.0),
+        Perceptual("target", torch.nn.Identity(), l1_weight=0.5),
+    ],
+)
+def test_the_mean_over_lessons_is_the_same_however_a_batch_is_cut(loss):
+    batch, network = batch_of(), Doubling()
+    whole = loss(network, batch)
+    parts = torch.cat([loss(network, batch.part(i, i + 2)) for i in (0, 2, 4)])
+    assert whole.shape == (6,)
     assert torch.equal(whole, parts)
 
 
+def test_losses_of_a_batch_are_those_of_what_the_network_gives():
+    batch = batch_of()
+    image, film, target, area = (batch[name] for name in ("image", "film", "target", "area"))
+    network, same = Doubling(), torch.nn.Identity()
+    assert torch.equal(L1("target")(network, batch), l1(2 * image, target))
+    assert torch.equal(L1("target", source="film")(network, batch), l1(2 * film, target))
+    assert torch.equal(L1("area")(network, batch), l1(2 * image, area.float()))
+    weighted = weighted_l1(2 * image, target, batch["nodule"], 30)
+    assert torch.equal(L1("target", "nodule", 30.0)(network, batch), weighted)
+    cross = weighted_bce(2 * image - 1, area, 3.0)
+    assert torch.equal(WeightedBCE("area", 3.0)(network, batch), cross)
+    both = cross + 0.5 * soft_dice(2 * image - 1, area)
+    assert torch.equal(WeightedBCE("area", 3.0, dice=0.5)(network, batch), both)
+    distance = perceptual(2 * film, target, same, squared=True) + 0.1 * l1(2 * film, target)
+    loss = Perceptual("target", same, squared=True, l1_weight=0.1, source="film")
+    assert torch.equal(loss(network, batch), distance)
+
+
 def test_a_missing_target_is_named_with_what_there_is():
-    batch = Batch(torch.rand(1, 1, 4, 4), {"lung_image": torch.rand(1, 1, 4, 4)}, {}, (0,))
-    with pytest.raises(DatasetError, match="no 'bone_image'; they have lung_image"):
-        L1("bone_image")(torch.rand(1, 1, 4, 4), batch)
+    batch = Batch({"lung_image": torch.rand(1, 1, 4, 4), "image": torch.rand(1, 1, 4, 4)}, (0,))
+    with pytest.raises(DatasetError, match="no 'bone_image'; they have image, lung_image"):
+        L1("bone_image")(torch.nn.Identity(), batch)
+
+
+def test_a_weighted_area_must_be_a_mask():
+    with pytest.raises(DatasetError, match="'film' of the lessons is float32, not a mask"):
+        L1("target", "film", 30.0)(torch.nn.Identity(), batch_of())
 
 
 @pytest.mark.parametrize("w", [1.0, 19.0])

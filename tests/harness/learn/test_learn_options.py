@@ -1,4 +1,4 @@
-"""Learning-rate schedules, options, samples from cases, and a face that imports nothing heavy."""
+"""Learning-rate schedules, options, resizing, and a face that imports nothing heavy."""
 
 import subprocess
 import sys
@@ -6,13 +6,9 @@ import sys
 import pytest
 import torch
 
-from radbench.contracts import Case, CaseError, ConfigurationError, DatasetError
-from radbench.learn import FitOptions, learning_rate, resized, samples_from_cases
+from radbench.contracts import ConfigurationError
+from radbench.learn import FitOptions, learning_rate, resized
 from radbench.learn.telling import duration
-
-
-def case(name, size=(8, 8), **targets):
-    return Case(name, name, torch.rand(1, *size), targets=targets)
 
 
 def test_a_constant_rate_stays():
@@ -39,29 +35,11 @@ def test_a_warm_up_rises_linearly_to_the_rate():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"epochs": 0}, {"epochs": 1, "optimiser": "sgd"}, {"epochs": 1, "learning_rate": 0.0}]
+    "wrong", [{"epochs": 0}, {"epochs": 1, "optimiser": "lion"}, {"epochs": 1, "learning_rate": 0.0}]
 )
 def test_wrong_options_are_refused(wrong):
     with pytest.raises(ConfigurationError):
         FitOptions(**wrong)
-
-
-def test_cases_are_stacked_at_one_size():
-    cases = [case(f"c{i}", (8 + i, 9), lung_mask=torch.ones(1, 8 + i, 9, dtype=torch.bool)) for i in range(3)]
-    samples = samples_from_cases(cases, masks=["lung_mask"], size=(4, 6))
-    batch = samples.batch([2, 0])
-    assert (len(samples), batch.source.shape, batch.indices) == (3, (2, 1, 4, 6), (2, 0))
-    assert batch.masks["lung_mask"].dtype == torch.bool
-    assert batch.masks["lung_mask"].all()
-
-
-def test_cases_without_a_target_or_of_two_sizes_are_named():
-    with pytest.raises(CaseError, match="case 'a' has no 'bone_image'"):
-        samples_from_cases([case("a")], targets=["bone_image"])
-    with pytest.raises(DatasetError, match=r"case 'b' is \[8, 9\]"):
-        samples_from_cases([case("a"), case("b", (8, 9))])
-    with pytest.raises(DatasetError, match="no cases"):
-        samples_from_cases([])
 
 
 def test_resizing_keeps_a_constant_and_half_covered_pixels_of_a_mask():

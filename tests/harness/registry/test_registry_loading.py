@@ -7,7 +7,9 @@ import sys
 import pytest
 
 from radbench.contracts import ConfigurationError, DuplicateNameError, PluginError, UnknownNameError, UsageError
-from radbench.registry.registry import check_overrides, load_registry
+from radbench.engine.plan.pairs import check_overrides
+from radbench.engine.plan.parts import Resolver
+from radbench.registry.registry import load_registry
 
 COUNT = itertools.count()
 
@@ -189,9 +191,10 @@ class Net:
         c: int = param(1, source="assumed")
         d: int = param(1, source="assumed")
 """
-    resolved = load_registry([file(source)]).resolve("enhancer", "thing[c=30]", "paper", {"b": "20", "c": "20"})
-    assert resolved.config.model_dump() == {"a": 10, "b": 20, "c": 30, "d": 1}
-    assert resolved.label == "thing[c=30]"
+    resolver = Resolver(load_registry([file(source)]), "paper", {"enhancer": {"b": "20", "c": "20"}})
+    part = resolver.part("enhancer", "thing[c=30]")
+    assert part.config.model_dump() == {"a": 10, "b": 20, "c": 30, "d": 1}
+    assert part.label == "thing[b=20,c=30]"
 
 
 @pytest.mark.parametrize(
@@ -204,11 +207,11 @@ class Net:
 )
 def test_a_wrong_field_or_value_is_one_sentence(file, variant, words):
     with pytest.raises(ConfigurationError, match=words):
-        load_registry([file(GOOD)]).resolve("enhancer", variant)
+        Resolver(load_registry([file(GOOD)]), "quick").part("enhancer", variant)
 
 
 def test_an_override_that_nothing_has_is_refused_and_one_that_some_have_is_not(file):
-    resolved = load_registry([file(GOOD)]).resolve("enhancer", "thing")
+    resolved = Resolver(load_registry([file(GOOD)]), "quick").part("enhancer", "thing")
     check_overrides([resolved], {"amount": "1"}, "enhancer")
     with pytest.raises(ConfigurationError, match=r"no enhancer of this run .thing. has a field 'amout': did you mean"):
         check_overrides([resolved], {"amout": "1"}, "enhancer")
@@ -216,7 +219,7 @@ def test_an_override_that_nothing_has_is_refused_and_one_that_some_have_is_not(f
 
 def test_an_unknown_profile_is_refused(file):
     with pytest.raises(UsageError, match="profile 'slow' must be quick or paper"):
-        load_registry([file(GOOD)]).resolve("enhancer", "thing", "slow")
+        Resolver(load_registry([file(GOOD)]), "slow")
 
 
 @pytest.mark.parametrize(
@@ -231,7 +234,7 @@ def test_an_unknown_profile_is_refused(file):
 def test_a_factory_that_cannot_be_used_names_its_plugin(file, change, words):
     registry = load_registry([file(GOOD.replace(*change))])
     with pytest.raises(PluginError, match=f"'thing' of plugin .*{words}"):
-        registry.resolve("enhancer", "thing")
+        Resolver(registry, "quick").part("enhancer", "thing")
 
 
 def test_listing_imports_nothing_heavy():

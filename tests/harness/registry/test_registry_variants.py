@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from radbench.contracts import UsageError
-from radbench.registry.variants import Variant, parse_value, parse_variant, split_list
+from radbench.contracts.variants import Variant, parse_value, parse_variant, split_list
 
 fields = st.dictionaries(st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.text(max_size=12), max_size=3)
 

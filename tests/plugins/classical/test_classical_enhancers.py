@@ -19,11 +19,17 @@ from skimage.filters import gaussian
 from radbench.contracts.config import SOURCES, config_of, source_of
 from radbench.contracts.enhancement import LAYERS, Enhancement
 from radbench.imaging.wls import smooth
+from radbench.xray import Pose
 from radbench_classical.adaptive import clahe
 from radbench_classical.decomposition import boost, wls
-from radbench_classical.mappings import gamma, he, original
+from radbench_classical.mappings import Original, gamma, he
 from radbench_classical.plugin import radbench_enhancers
 from radbench_classical.sharpening import unsharp
+
+
+def original(images: torch.Tensor) -> torch.Tensor:
+    return Original(Original.Config()).enhance(images)
+
 
 FUNCTIONS = [original, he, gamma, clahe, unsharp, wls]
 by_name = pytest.mark.parametrize("enhancer", FUNCTIONS, ids=lambda f: f.__name__)
@@ -77,6 +83,19 @@ def test_configurations_hold_the_papers_values() -> None:
 def test_original_is_the_identity() -> None:
     image = chest()
     assert torch.equal(original(image), image)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_original_is_itself_from_everywhere(count: int) -> None:
+    images = torch.cat([chest(seed=0), chest(seed=1)])
+    views = Original(Original.Config()).views(images, [Pose(30.0 * i) for i in range(count)])
+    assert views.image.shape == (2, count, *images.shape[1:])
+    assert all(torch.equal(views.image[:, i], images) for i in range(count))
+    assert not views.layers
+
+
+def test_only_original_renders() -> None:
+    assert [s.name for s in radbench_enhancers() if s.renders] == ["original"]
 
 
 def test_he_is_the_cumulative_histogram() -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from radbench.contracts.case import CaseInfo
+from radbench.contracts.config import local_paths
 from radbench.contracts.errors import CaseError, DatasetError, InvalidOutputError
 from radbench_classical.folder import Images
 
@@ -90,6 +91,10 @@ def test_an_unreadable_file_is_an_error_of_its_case(tmp_path: Path) -> None:
 def test_an_empty_folder_says_so_for_the_case(tmp_path: Path) -> None:
     with pytest.raises(CaseError, match="there are 0 images"):
         load(tmp_path).enhance(BLANK, [case("a")])
+
+
+def test_the_root_is_a_path_of_this_machine(tmp_path: Path) -> None:
+    assert local_paths(Images.Config(root=tmp_path)) == [tmp_path]
 
 
 def test_the_root_must_be_given() -> None:

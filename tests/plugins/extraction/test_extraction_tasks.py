@@ -15,9 +15,9 @@ from radbench.contracts import Case, Sample, TaskContext
 from radbench_extraction.bones import BoneExtraction
 from radbench_extraction.lungs import LungExtraction
 from radbench_extraction.plugin import radbench_tasks
-from radbench_extraction.segmentation import LungSegmentation
+from radbench_extraction.segmentation import LungSegmentation, spec_of_lung_segmentation
 
-CONTEXT = TaskContext("cpu", 0, lambda *_: None)
+CONTEXT = TaskContext("cpu", 0)
 SIDE = 176
 SPECS = {spec.name: spec for spec in radbench_tasks()}
 
@@ -27,17 +27,27 @@ def thorax(seed=0, side=SIDE):
     y, x = np.mgrid[:side, :side] / side
     lungs = torch.from_numpy((np.hypot((y - 0.5) / 1.5, np.abs(x - 0.5) - 0.2) < 0.15)[None])
     image = torch.from_numpy(rng.random((1, side, side), dtype=np.float32))
-    targets = {"lung_mask": lungs, "lung_image": image * lungs, "bone_image": image.flip(1)}
+    field = lungs.clone()
+    field[:, side * 2 // 3 :] = False
+    aerated = field & torch.from_numpy(x < 0.6)
+    targets = {
+        "lung_mask": lungs,
+        "lung_field_mask": field,
+        "aerated_lung_mask": aerated,
+        "lung_image": image * lungs,
+        "bone_image": image.flip(1),
+    }
     return Case("case", "patient", image, targets=targets)
 
 
 def score(task, name, layer, **config):
     case = thorax(side=layer.shape[-1])
-    return task(task.Config(**config)).score_case(Sample(case, case.image, {name: layer}), CONTEXT)
+    return task(task.Config(**config)).score(Sample(case, case.image, {name: layer}), CONTEXT)
 
 
 TRUTH = thorax().targets
 LUNGS = TRUTH["lung_mask"].float()
+MASKS = ("lung_mask", "lung_field_mask", "aerated_lung_mask")
 
 
 @pytest.mark.parametrize(
@@ -79,6 +89,24 @@ def test_the_layer_is_lung_from_the_papers_threshold_on():
     assert score(LungSegmentation, "lung_mask", layer, threshold=0.5)["recall"] == 1.0
     assert score(LungSegmentation, "lung_mask", layer, threshold=0.5)["precision"] < 1.0
     assert "paper" in LungSegmentation.Config.model_fields["threshold"].json_schema_extra["source"]
+
+
+@pytest.mark.parametrize(
+    ("truth", "name"), [("projected", "lung_mask"), ("field", "lung_field_mask"), ("aerated", "aerated_lung_mask")]
+)
+def test_lungs_are_judged_by_the_definition_that_is_asked_for(truth, name):
+    exact = {other: score(LungSegmentation, name, TRUTH[other].float(), truth=truth)["dice"] for other in MASKS}
+    assert [other for other, dice in exact.items() if dice == 1.0] == [name]
+    spec = SPECS["lung-segmentation"]
+    assert spec.spec_for == f"{spec_of_lung_segmentation.__module__}:{spec_of_lung_segmentation.__name__}"
+    found = spec_of_lung_segmentation(spec, LungSegmentation.Config(truth=truth), {})
+    assert found.needs_targets == found.needs_layers == found.truth == (name,)
+
+
+def test_the_paper_projects_lungs_and_the_quick_preset_takes_those_of_readers():
+    assert LungSegmentation.Config().truth == "projected"
+    assert LungSegmentation.Config.presets["paper"] == {}
+    assert LungSegmentation.Config.presets["quick"] == {"truth": "field"}
 
 
 def test_an_empty_lung_mask_scores_the_worst():
@@ -127,6 +155,12 @@ def test_tasks_need_the_layer_that_they_judge():
     assert SPECS["lung-segmentation"].needs_layers == ("lung_mask",)
     assert SPECS["lung-extraction"].needs_layers == ("lung_image",)
     assert SPECS["bone-extraction"].needs_layers == ("bone_image",)
+
+
+def test_differences_are_taken_to_an_enhancer_that_offers_the_layer():
+    # The original image offers none.
+    found = {spec.name: spec.baseline for spec in SPECS.values()}
+    assert found == {"lung-segmentation": "lung-unet", "lung-extraction": "lung-unet", "bone-extraction": "bone-unet"}
 
 
 def test_a_threshold_of_zero_is_refused():

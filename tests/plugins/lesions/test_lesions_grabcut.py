@@ -12,11 +12,11 @@ import torch
 from pydantic import ValidationError
 
 from radbench.contracts import Case, CaseError, Sample, TaskContext
-from radbench_lesions.grabcut import GrabCut, case_seed
+from radbench_lesions.grabcut import GrabCut, case_seed, spec_of_grabcut
 from radbench_lesions.plugin import radbench_tasks
 from radbench_lesions.trimap import FOREGROUND
 
-CONTEXT = TaskContext("cpu", 0, lambda *_: None)
+CONTEXT = TaskContext("cpu", 0)
 
 
 def disk(radius=12, noise=0.05, shape=(96, 96), centre=(50, 44), seed=0, case_id="disk"):
@@ -45,7 +45,7 @@ def task(**fields):
 @pytest.mark.parametrize("radius", [6, 12, 20])
 @pytest.mark.parametrize("chosen", ["enhanced", "stacked"])
 def test_a_bright_disk_on_noise_is_found(radius, chosen):
-    scores = task(input=chosen).score_case(disk(radius), CONTEXT)
+    scores = task(input=chosen).score(disk(radius), CONTEXT)
     assert scores["dice"] > 0.95
     assert min(scores["precision"], scores["recall"]) > 0.9
 
@@ -53,20 +53,20 @@ def test_a_bright_disk_on_noise_is_found(radius, chosen):
 def test_a_dark_disk_is_found_as_well():
     bright = disk()
     dark = Sample(bright.case, 1 - bright.image)
-    assert task().score_case(dark, CONTEXT)["dice"] > 0.95
+    assert task().score(dark, CONTEXT)["dice"] > 0.95
 
 
 def test_better_contrast_gives_a_better_score():
     faint = disk(noise=0.3)
     rescued = Sample(faint.case, disk(noise=0.05).image)
-    assert task().score_case(rescued, CONTEXT)["dice"] > task().score_case(faint, CONTEXT)["dice"] + 0.05
+    assert task().score(rescued, CONTEXT)["dice"] > task().score(faint, CONTEXT)["dice"] + 0.05
 
 
 def test_scores_are_those_of_the_mask_it_offers_for_pictures():
     one = disk(noise=0.2)
     found = task().segment(one, CONTEXT).mask
     truth = one.case.targets["lesion_mask"][0].numpy()
-    scores = task().score_case(one, CONTEXT)
+    scores = task().score(one, CONTEXT)
     both = (found & truth).sum()
     assert scores["precision"] == pytest.approx(both / found.sum())
     assert scores["recall"] == pytest.approx(both / truth.sum())
@@ -75,7 +75,7 @@ def test_scores_are_those_of_the_mask_it_offers_for_pictures():
 
 def test_scores_carry_the_names_that_the_spec_declares():
     (spec,) = radbench_tasks()
-    assert list(task().score_case(disk(), CONTEXT)) == [m.name for m in spec.metrics]
+    assert list(task().score(disk(), CONTEXT)) == [m.name for m in spec.metrics]
 
 
 def test_neither_order_nor_random_state_changes_a_mask():
@@ -141,7 +141,7 @@ def test_where_opencv_finds_no_background_the_answer_is_what_was_marked():
 
 
 def test_a_lesion_at_the_border_is_found():
-    scores = task().score_case(disk(centre=(3, 4)), CONTEXT)
+    scores = task().score(disk(centre=(3, 4)), CONTEXT)
     assert scores["dice"] > 0.95
 
 
@@ -149,18 +149,18 @@ def test_marks_of_no_length_still_get_an_answer():
     mask = np.zeros((32, 32), dtype=bool)
     mask[16, 16] = True
     image = 0.2 + 0.02 * np.random.default_rng(0).normal(size=(32, 32)) + 0.6 * mask
-    assert task().score_case(sample(image, np.full((4, 2), 16), mask), CONTEXT)["recall"] == 1.0
+    assert task().score(sample(image, np.full((4, 2), 16), mask), CONTEXT)["recall"] == 1.0
 
 
 def test_an_empty_truth_scores_zero():
     one = disk()
     empty = sample(one.image[0].numpy(), one.case.targets["recist"].tolist(), np.zeros((96, 96)))
-    assert task().score_case(empty, CONTEXT) == {"dice": 0.0, "precision": 0.0, "recall": 0.0}
+    assert task().score(empty, CONTEXT) == {"dice": 0.0, "precision": 0.0, "recall": 0.0}
 
 
 def test_marks_outside_the_image_are_a_case_error():
     with pytest.raises(CaseError, match="outside"):
-        task().score_case(sample(np.zeros((9, 9)), np.full((4, 2), 40), np.zeros((9, 9))), CONTEXT)
+        task().score(sample(np.zeros((9, 9)), np.full((4, 2), 40), np.zeros((9, 9))), CONTEXT)
 
 
 @pytest.mark.parametrize("fields", [{"input": "both"}, {"iterations": 0}, {"roi_scale": 1.0}, {"size": 3}])
@@ -171,8 +171,16 @@ def test_bad_fields_are_refused(fields):
 
 def test_the_spec_says_that_recist_is_given_at_test_time():
     (spec,) = radbench_tasks()
-    assert spec.uses_at_test == ("recist",)
+    assert spec.given == ("recist",)
+    assert spec.truth == ("lesion_mask",)
     assert spec.needs_targets == ("recist", "lesion_mask")
+
+
+@pytest.mark.parametrize(("chosen", "wanted"), [("enhanced", ()), ("stacked", ("denoised",))])
+def test_the_denoised_layer_is_wanted_only_where_it_is_looked_at(chosen, wanted):
+    (spec,) = radbench_tasks()
+    assert spec.spec_for == f"{spec_of_grabcut.__module__}:{spec_of_grabcut.__name__}"
+    assert spec_of_grabcut(spec, GrabCut.Config(input=chosen), {}).wants_layers == wanted
 
 
 def test_listing_imports_nothing_heavy():

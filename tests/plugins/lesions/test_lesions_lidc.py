@@ -13,7 +13,7 @@ from radbench.contracts import Case, Sample, TaskContext
 from radbench.imaging import recist_from_mask
 from radbench_lesions.grabcut import GrabCut
 
-CONTEXT = TaskContext("cpu", 0, lambda *_: None)
+CONTEXT = TaskContext("cpu", 0)
 CENTRAL_Z = (-120.0, -117.5, -115.0, -112.5, -110.0)
 
 
@@ -50,7 +50,7 @@ def slices():
 def test_a_real_nodule_is_segmented_nearly_as_readers_do(slices, chosen):
     # The readers' own Dice with their majority is 0.93 to 0.99 on these slices.
     task = GrabCut(GrabCut.Config(input=chosen))
-    dice = [task.score_case(Sample(case, case.image), CONTEXT)["dice"] for case in slices]
+    dice = [task.score(Sample(case, case.image), CONTEXT)["dice"] for case in slices]
     assert min(dice) > 0.88
     assert np.mean(dice) > 0.91
 
@@ -63,7 +63,7 @@ def test_noise_makes_the_nodule_harder_to_segment(slices):
         scores = []
         for case in slices:
             noisy = case.image + noise * torch.from_numpy(random.normal(size=case.image.shape).astype(np.float32))
-            scores.append(task.score_case(Sample(case, noisy.clamp(0, 1)), CONTEXT)["dice"])
+            scores.append(task.score(Sample(case, noisy.clamp(0, 1)), CONTEXT)["dice"])
         return np.mean(scores)
 
     assert mean_dice(0.5) < mean_dice(0.0) - 0.02

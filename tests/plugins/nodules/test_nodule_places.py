@@ -6,9 +6,7 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
-from radbench.contracts import Case
 from radbench_nodules.places import (
     LungBox,
     Nodule,
@@ -30,12 +28,11 @@ def disk(y, x, radius):
     return np.hypot(Y - y, X - x) <= radius
 
 
-def case_with(*nodules, lungs=LUNGS):
+def mask_of(*nodules):
     mask = np.zeros((SIDE, SIDE), dtype=bool)
     for nodule in nodules:
         mask |= disk(*nodule)
-    targets = {"lung_mask": torch.from_numpy(lungs.copy())[None], "nodule_mask": torch.from_numpy(mask)[None]}
-    return Case("case", "patient", torch.zeros(1, SIDE, SIDE), targets=targets)
+    return mask
 
 
 def habitat(uniform=0.0, positions=((30.0, 30.0), (60.0, 66.0)), diameter=6.0):
@@ -43,15 +40,15 @@ def habitat(uniform=0.0, positions=((30.0, 30.0), (60.0, 66.0)), diameter=6.0):
 
 
 def test_each_component_is_a_nodule_with_its_centroid_and_the_diameter_of_its_area():
-    found = nodules_of(case_with((30, 25, 5), (60, 70, 8)), 2.0)
+    found = nodules_of(mask_of((30, 25, 5), (60, 70, 8)), 2.0)
     assert [n.centre for n in found] == [pytest.approx((30, 25)), pytest.approx((60, 70))]
     assert [n.diameter for n in found] == [pytest.approx(10, abs=0.5), pytest.approx(16, abs=0.5)]
     assert np.array_equal(found[0].mask, disk(30, 25, 5))
 
 
 def test_nodules_under_the_least_diameter_do_not_count():
-    assert [n.diameter > 8 for n in nodules_of(case_with((30, 25, 1), (60, 70, 8)), 5.0)] == [True]
-    assert nodules_of(case_with(), 2.0) == []
+    assert [n.diameter > 8 for n in nodules_of(mask_of((30, 25, 1), (60, 70, 8)), 5.0)] == [True]
+    assert nodules_of(mask_of(), 2.0) == []
 
 
 def test_the_box_goes_round_the_lungs():
@@ -60,9 +57,9 @@ def test_the_box_goes_round_the_lungs():
 
 
 def test_places_lie_in_the_lungs_and_away_from_any_nodule():
-    case = case_with((30, 30, 5), (70, 65, 1))
+    mask = mask_of((30, 30, 5), (70, 65, 1))
     rng = np.random.default_rng(0)
-    places = nodule_free_places(case, habitat(0.5), [8.0] * 300, 1.5, rng)
+    places = nodule_free_places(LUNGS, mask, habitat(0.5), [8.0] * 300, 1.5, rng)
     nodules, outside = np.argwhere(disk(30, 30, 5) | disk(70, 65, 1)), np.argwhere(~LUNGS)
     for place in places:
         centre = np.array(place.centre)
@@ -72,7 +69,7 @@ def test_places_lie_in_the_lungs_and_away_from_any_nodule():
 
 
 def test_places_go_where_nodules_are():
-    places = nodule_free_places(case_with(), habitat(), [6.0] * 400, 1.5, np.random.default_rng(0))
+    places = nodule_free_places(LUNGS, mask_of(), habitat(), [6.0] * 400, 1.5, np.random.default_rng(0))
     centres = np.array([p.centre for p in places])
     near = np.minimum(np.hypot(*(centres - (30, 30)).T), np.hypot(*(centres - (60, 66)).T))
     assert np.median(near) < 6.0
@@ -81,7 +78,7 @@ def test_places_go_where_nodules_are():
 
 
 def test_a_uniform_habitat_covers_the_lungs_evenly():
-    places = nodule_free_places(case_with(), habitat(1.0), [2.0] * 2000, 1.5, np.random.default_rng(0))
+    places = nodule_free_places(LUNGS, mask_of(), habitat(1.0), [2.0] * 2000, 1.5, np.random.default_rng(0))
     rows = np.array([p.centre[0] for p in places])
     assert np.histogram(rows, 4, (8, 88))[0] / 2000 == pytest.approx(np.full(4, 0.25), abs=0.04)
 
@@ -94,10 +91,11 @@ def test_positions_and_sizes_are_told_relative_to_the_lungs():
 
 
 def test_lungs_without_room_have_no_place():
-    tight = case_with((48, 48, 30))
-    assert nodule_free_places(tight, habitat(0.5), [60.0], 1.5, np.random.default_rng(0)) == [None]
-    empty = case_with(lungs=np.zeros_like(LUNGS))
-    assert nodule_free_places(empty, habitat(0.5), [3.0, 3.0], 1.5, np.random.default_rng(0)) == [None, None]
+    tight = mask_of((48, 48, 30))
+    assert nodule_free_places(LUNGS, tight, habitat(0.5), [60.0], 1.5, np.random.default_rng(0)) == [None]
+    empty = np.zeros_like(LUNGS)
+    rng = np.random.default_rng(0)
+    assert nodule_free_places(empty, mask_of(), habitat(0.5), [3.0, 3.0], 1.5, rng) == [None, None]
 
 
 def test_draws_depend_on_the_seed_and_the_case_alone():

@@ -16,7 +16,7 @@ from radbench.metrics import brisque, lpc_si
 from radbench_quality.no_reference import ImageQuality
 from radbench_quality.plugin import radbench_tasks
 
-CONTEXT = TaskContext("cpu", 0, lambda *_: None)
+CONTEXT = TaskContext("cpu", 0)
 
 
 def noise(seed, shape=(1, 64, 80)):
@@ -25,7 +25,7 @@ def noise(seed, shape=(1, 64, 80)):
 
 def score(image, original=None):
     case = Case("case", "patient", noise(9, tuple(image.shape)) if original is None else original)
-    return ImageQuality(ImageQuality.Config()).score_case(Sample(case, image), CONTEXT)
+    return ImageQuality(ImageQuality.Config()).score(Sample(case, image), CONTEXT)
 
 
 def test_scores_are_the_metrics_of_the_enhanced_image():

@@ -1,0 +1,1 @@
+"""Regions of other data sets' images, as a data set."""

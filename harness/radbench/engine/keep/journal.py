@@ -1,0 +1,133 @@
+"""Journal: a run's folder, with its append-only record of what happened and its per-case scores."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from radbench.contracts.errors import UsageError
+from radbench.engine.keep.digests import digest
+from radbench.engine.keep.lines import append_line, read_lines
+from radbench.engine.keep.sealed import write_atomically
+
+
+class RunFolder:
+    """``journal.jsonl``, ``cases/*.csv``, ``leaderboard.csv`` and ``logs/`` of one run.
+
+    The journal is only ever appended to, one event a line; ``leaderboard.csv`` is a view of journal and cases.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.journal = root / "journal.jsonl"
+        self.leaderboard = root / "leaderboard.csv"
+        self.logs = root / "logs"
+        self._lock = filelock.FileLock(root / ".lock")
+
+    def open(self) -> None:
+        """Make the folder and take it for this process.
+
+        Raises:
+            UsageError: it cannot be made, or another run is writing to it.
+        """
+        try:
+            self.logs.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise UsageError(f"another run is writing to '{self.root}': wait for it, or choose another --out") from None
+        except OSError as e:
+            raise UsageError(f"cannot write to '{self.root}': {e.strerror or e}; choose another --out") from e
+
+    def other_run(self, plan: str) -> str:
+        """Return when another plan was last run here, "" where none was."""
+        last = {e["plan"]: e.get("created_utc", "") for e in self.events("run")}
+        return max((at for other, at in last.items() if other != plan), default="")
+
+    def close(self) -> None:
+        """Give the folder free."""
+        self._lock.release()
+
+    def record(self, event: str, **facts: Any) -> None:
+        """Append an event.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        append_line(self.journal, {"event": event, **facts})
+
+    def events(self, *names: str) -> Iterable[dict[str, Any]]:
+        """Yield the events of these names, oldest first."""
+        return (e for e in read_lines(self.journal) if e.get("event") in names)
+
+    def cases_file(self, pair: str) -> Path:
+        """Return the per-case CSV of a pair."""
+        return self.root / "cases" / f"{safe_name(pair)}.csv"
+
+    def features_file(self, pair: str) -> Path:
+        """Return where the features of a pair's cases lie, which fit into no table."""
+        return self.root / "cases" / f"{safe_name(pair)}.features.jsonl"
+
+    def write_cases(
+        self, pair: str, rows: Sequence[Mapping[str, Any]], features: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        """Replace the per-case CSV of a pair, and the features beside it; floats read back equal.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({k: repr(v) if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+        write_atomically(self.cases_file(pair), text.getvalue().encode())
+        if features:
+            lines = "".join(json.dumps(dict(one)) + "\n" for one in features)
+            write_atomically(self.features_file(pair), lines.encode())
+
+    def read_features(self, pair: str) -> dict[str, dict[str, Any]]:
+        """Return by case id the features that were kept as evidence; none where there is no file."""
+        try:
+            lines = self.features_file(pair).read_text().splitlines()
+        except FileNotFoundError:
+            return {}
+        return {record["case_id"]: record["evidence"] for record in map(json.loads, lines)}
+
+    def read_cases(self, pair: str) -> list[dict[str, str]]:
+        """Return the per-case rows of a pair; none where there is no file."""
+        try:
+            with self.cases_file(pair).open(newline="") as file:
+                return list(csv.DictReader(file))
+        except FileNotFoundError:
+            return []
+
+
+def safe_name(text: str) -> str:
+    """Return a file name that tells what it is about and that no two texts share."""
+    kept = "".join(c if c.isalnum() or c in "._-" else "_" for c in text)
+    return f"{kept[:100]}-{digest(text)[:8]}" if kept != text or len(kept) > 100 else kept
+
+
+def default_folder(plan_digest: str, name: str) -> Path:
+    """Return where a run writes when it is not told: the same command finds the same folder again."""
+    return Path(os.environ.get("RADBENCH_RUNS", "runs")) / f"{safe_name(name)[:60]}-{plan_digest[:8]}"
+
+
+def newest_run(root: Path | None = None) -> Path:
+    """Return the run folder that was written to last.
+
+    Raises:
+        UsageError: there is none.
+    """
+    root = root or Path(os.environ.get("RADBENCH_RUNS", "runs"))
+    found = sorted(root.glob("*/leaderboard.csv"), key=lambda p: p.stat().st_mtime)
+    if not found:
+        raise UsageError(f"no run under '{root}' yet: name a folder or CSV, or start one with 'bench run'")
+    return found[-1].parent

@@ -1,0 +1,70 @@
+"""Lines: append-only JSON-lines files of which each line stands whole or counts as not written."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from radbench.engine.keep.sealed import StoreError
+
+
+def append_line(path: Path, record: Mapping[str, Any]) -> None:
+    """Append a record as a line in a single write, so that lines of several processes are never interleaved.
+
+    The line ends with a checksum under ``crc``. One that a kill or a full disk tore is left as it is; the next begins
+    on a line of its own.
+
+    Raises:
+        StoreError: it cannot be written whole.
+    """
+    text = json.dumps(dict(record), default=str)
+    seal = f'{", " if record else ""}"crc": "{zlib.crc32(text.encode()):08x}"}}'
+    data = (text[:-1] + seal).encode() + b"\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            size = os.fstat(handle).st_size
+            if size:
+                os.lseek(handle, size - 1, os.SEEK_SET)
+                data = data if os.read(handle, 1) == b"\n" else b"\n" + data
+            written = os.write(handle, data)
+        finally:
+            os.close(handle)
+    except OSError as e:
+        raise StoreError(f"cannot write '{path}': {e.strerror or e}") from e
+    if written != len(data):
+        raise StoreError(f"cannot write '{path}': {os.strerror(errno.ENOSPC)}")
+
+
+def read_lines(path: Path) -> Iterable[dict[str, Any]]:
+    """Yield the records whose checksum holds, oldest first; nothing where there is no file."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as e:
+        raise StoreError(f"cannot read '{path}': {e.strerror or e}") from e
+    for line in text.split(b"\n"):
+        record = _checked(line)
+        if record is not None:
+            yield record
+
+
+def _checked(line: bytes) -> dict[str, Any] | None:
+    body, mark, seal = line.rpartition(b'"crc": "')
+    if not mark or len(seal) != 10 or seal[8:] != b'"}':
+        return None
+    body = (body[:-2] if body.endswith(b", ") else body) + b"}"
+    if f"{zlib.crc32(body):08x}".encode() != seal[:8]:
+        return None
+    try:
+        record = json.loads(body)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None

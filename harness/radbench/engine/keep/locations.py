@@ -1,0 +1,57 @@
+"""Locations: where the user's data sets lie, kept by ``bench data add`` in the user's configuration folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import filelock
+
+from radbench.contracts.errors import UsageError
+from radbench.contracts.folders import config_folder
+from radbench.engine.keep.sealed import StoreError, write_atomically
+
+
+def locations_file() -> Path:
+    """Return the file of locations."""
+    return config_folder() / "datasets.json"
+
+
+def locations() -> dict[str, Path]:
+    """Return every location by data-set name.
+
+    Raises:
+        UsageError: the file is there but unreadable.
+    """
+    file = locations_file()
+    try:
+        return {name: Path(path) for name, path in json.loads(file.read_text()).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError, TypeError) as e:
+        raise UsageError(f"'{file}' cannot be read ({e}): mend or delete it") from e
+
+
+def location_of(name: str) -> Path | None:
+    """Return where a data set lies, None where nothing was said."""
+    return locations().get(name)
+
+
+def add_location(name: str, path: Path) -> Path:
+    """Remember where a data set lies.
+
+    Raises:
+        UsageError: there is no such folder or file, or the user's configuration folder cannot be written.
+    """
+    path = path.expanduser().resolve()
+    if not path.exists():
+        raise UsageError(f"data set '{name}': '{path}' does not exist")
+    file = locations_file()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(file.with_suffix(".lock")):
+            known = {k: str(v) for k, v in locations().items()} | {name: str(path)}
+            write_atomically(file, json.dumps(known, indent=1, sort_keys=True).encode())
+    except (OSError, StoreError) as e:
+        raise UsageError(f"data set '{name}': its place cannot be remembered in '{file}': {e}") from e
+    return path

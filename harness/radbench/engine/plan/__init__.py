@@ -1,0 +1,1 @@
+"""Plan: what was asked for becomes parts, pairs, and the steps that they break into."""

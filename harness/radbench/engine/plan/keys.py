@@ -1,0 +1,127 @@
+"""Keys: for each kind of step, the digest of everything that can change its result, and of nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from radbench.contracts.dataset import CaseEntry
+from radbench.engine.keep.code import code_of, forget_code
+from radbench.engine.keep.digests import digest
+
+if TYPE_CHECKING:
+    from radbench.engine.plan.learning import Source
+    from radbench.engine.plan.parts import Part
+
+MEASUREMENT = 0
+"""The seed of whatever a measurement draws: the same under every seed of the run."""
+
+PIECE = 32
+"""Cases whose lessons are kept in one file; part of the lessons' keys, so not a thing to tune by machine."""
+
+
+def forget() -> None:
+    """Have sources read again: in a session that goes on (a notebook) they may have been edited since."""
+    forget_code()
+    engine_code.cache_clear()
+
+
+@cache
+def engine_code(kind: str) -> str:
+    """Return the digest of the engine's own code that does a kind of step."""
+    return code_of([f"radbench.engine.work.{kind}"]).digest
+
+
+def entry_key(entry: CaseEntry) -> str:
+    """Return the key of a case: its content and its identity (an enhancer may go by it)."""
+    return digest([entry.case_id, entry.patient_id, entry.digest, entry.twin])
+
+
+def cases_digest(entries: Iterable[CaseEntry]) -> str:
+    """Return the digest of the cases that are scored, in any order."""
+    return digest(sorted(entry_key(e) for e in entries))
+
+
+def loader_key(dataset: Part, weights: Mapping[str, str]) -> str:
+    """Return the key of how a data set's cases are loaded or made; a case's own key says which.
+
+    Args:
+        dataset: the data set. Its configuration counts through the digests of its entries.
+        weights: by identity, the keys of the weights that parts of it have.
+    """
+    parts = [(name, one.identity) for name, one in dataset.named()]
+    return digest(
+        {
+            "load": dataset.spec.factory,
+            "code": dataset.code.digest,
+            "engine": engine_code("make"),
+            "parts": parts,
+            "weights": sorted(weights.items()),
+        }
+    )
+
+
+def enhance_key(
+    enhancer: Part, seed: int, weights: Mapping[str, str], loader: str, poses: Sequence[Any] | None = None
+) -> str:
+    """Return the key of an enhancer's images, or of the views that it renders at poses; a case's own key says which."""
+    return digest(
+        {
+            "enhance": enhancer.identity,
+            "engine": engine_code("enhance"),
+            "loader": loader,
+            "seed": seed if any(one.spec.draws for one in enhancer.all_enhancers()) else None,
+            "weights": sorted(weights.items()),
+            "poses": None if poses is None else [repr(pose) for pose in poses],
+        }
+    )
+
+
+def piece_key(learner: Part, field: str, samples: str, entries: Sequence[CaseEntry]) -> str:
+    """Return the key of the lessons of some cases.
+
+    Args:
+        learner: whose lessons.
+        field: the source, where there are several.
+        samples: the key of the images that the lessons show.
+        entries: the cases, in order.
+    """
+    return digest(
+        {
+            "lesson": learner.digest_of("lesson"),
+            "engine": engine_code("lesson"),
+            "field": field,
+            "samples": samples,
+            "cases": [entry_key(e) for e in entries],
+        }
+    )
+
+
+def fit_key(learner: Part, sources: Iterable[Source], seed: int, precision: str, weights: Mapping[str, str]) -> str:
+    """Return the key of weights."""
+    return digest(
+        {
+            "fit": learner.digest_of("lesson", "weights"),
+            "engine": engine_code("fit"),
+            "lessons": {s.field: {split: s.pieces(split) for split in s.entries} for s in sources},
+            "seed": seed,
+            "precision": precision,
+            "weights": sorted(weights.items()),
+        }
+    )
+
+
+def score_key(task: Part, images: str, twins: bool, views: str, fit: str | None) -> str:
+    """Return the key of a task's scores of some images; a case's own key says which."""
+    return digest(
+        {
+            "score": task.identity,
+            "engine": engine_code("score"),
+            "images": images,
+            "twins": twins,
+            "views": views,
+            "weights": fit,
+            "seed": MEASUREMENT,
+        }
+    )

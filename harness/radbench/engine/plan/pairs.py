@@ -1,0 +1,415 @@
+"""Pairs: enhancers x tasks x data sets x seeds; a pair that does not apply is listed with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from radbench.contracts.config import Config
+from radbench.contracts.dataset import CaseEntry, fingerprint
+from radbench.contracts.errors import ConfigurationError, PluginError, UsageError, did_you_mean
+from radbench.contracts.variants import Variant, parse_variant, split_list
+from radbench.engine.keep.digests import digest, short
+from radbench.engine.plan.keys import MEASUREMENT, cases_digest, enhance_key, forget, score_key
+from radbench.engine.plan.learning import (
+    Source,
+    Training,
+    loader_of,
+    trainings_below,
+    weights_of,
+)
+from radbench.engine.plan.parts import Part, Resolver
+from radbench.engine.plan.request import Request
+from radbench.registry.registry import Registry
+
+BASELINE = "original"
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """One enhancer under one task on one data set with one seed.
+
+    Attributes:
+        enhancer, task, dataset: its parts.
+        seed: None where nothing in it depends on the seed.
+        limit: at most so many cases are scored, 0 for all.
+        precision: of trainings.
+        reason: why it does not apply, "" where it does.
+        told: what the enhancer knows of the patients that it is scored on, where that was insisted on; else "".
+    """
+
+    enhancer: Part
+    task: Part
+    dataset: Part
+    seed: int | None
+    limit: int = 0
+    precision: str = "float32"
+    reason: str = ""
+    told: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the journal and the per-case file call it."""
+        seed = "" if self.seed is None else f"--seed{self.seed}"
+        return f"{self.task.label}--{self.dataset.label}--{self.enhancer.label}{seed}"
+
+    @property
+    def split(self) -> str:
+        """The split that is scored."""
+        return "test"
+
+    @cached_property
+    def entries(self) -> tuple[CaseEntry, ...]:
+        """The cases that are scored; where they come with twins, those that name one."""
+        entries = self.dataset.opened.split(self.split)
+        if self.task.spec.needs_twins:
+            entries = tuple(e for e in entries if e.twin)
+        return entries[: self.limit] if self.limit else entries
+
+    @cached_property
+    def shown(self) -> tuple[CaseEntry, ...]:
+        """The cases that are enhanced: those that are scored, and their twins."""
+        if not self.task.spec.needs_twins:
+            return self.entries
+        by_id = self.dataset.opened.by_id
+        return (*self.entries, *dict.fromkeys(by_id[e.twin] for e in self.entries))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the manifest's lines that count: of the cases that are scored and, where the task learns, of
+        those that it learns from."""
+        if self.task.learns and not self.task.sources:
+            return fingerprint([e for e in self.dataset.opened.manifest if e.split != self.split] + [*self.shown])
+        return fingerprint(self.shown)
+
+    @cached_property
+    def cases_digest(self) -> str:
+        """The digest of the cases that are scored."""
+        return cases_digest(self.entries)
+
+    @property
+    def enhancer_seed(self) -> int:
+        """The seed of what the enhancer learns and draws."""
+        return self.seed if self.seed is not None else MEASUREMENT
+
+    @cached_property
+    def weights(self) -> dict[str, str]:
+        """By identity, the keys of the weights that the enhancer needs."""
+        return weights_of(self.enhancer, self.enhancer_seed, self.precision)
+
+    @cached_property
+    def loader(self) -> str:
+        """The key of how its cases are loaded."""
+        return loader_of(self.dataset, self.precision)
+
+    @cached_property
+    def enhance_key(self) -> str:
+        """The key of the images that it needs."""
+        return enhance_key(self.enhancer, self.enhancer_seed, self.weights, self.loader)
+
+    @cached_property
+    def poses(self) -> tuple[Any, ...] | None:
+        """The poses that the task asks for, None where it asks for no views."""
+        if not self.task.spec.needs_views:
+            return None
+        return tuple(self.task.factory.views(self.task.config))
+
+    @cached_property
+    def views_key(self) -> str:
+        """The key of the views that it needs, "" for none."""
+        if self.poses is None:
+            return ""
+        return enhance_key(self.enhancer, self.enhancer_seed, self.weights, self.loader, self.poses)
+
+    @cached_property
+    def training(self) -> Training | None:
+        """How the task's weights come about, None where it does not learn."""
+        if not self.task.learns:
+            return None
+        seed = self.enhancer_seed if self.task.spec.training == "method" else MEASUREMENT
+        named = self.task.sources or {"": self.dataset}
+        sources = tuple(
+            Source(self.task, f if len(named) > 1 else "", d, self.enhancer, self.enhancer_seed, self.precision)
+            for f, d in named.items()
+        )
+        return Training(self.task, sources, seed, self.precision)
+
+    @property
+    def trainings(self) -> list[Training]:
+        """Every training that it needs, those that others wait for first."""
+        found = [*trainings_below(self.dataset, MEASUREMENT, self.precision)]
+        found += trainings_below(self.enhancer, self.enhancer_seed, self.precision)
+        return [*found, self.training] if self.training is not None else found
+
+    @cached_property
+    def score_key(self) -> str:
+        """The key of its scores."""
+        fit = self.training.key if self.training is not None else None
+        return score_key(self.task, self.enhance_key, self.task.spec.needs_twins, self.views_key, fit)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """All pairs of a request."""
+
+    request: Request
+    pairs: tuple[Pair, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """Names the run folder: the same request on the same data and code gives the same."""
+        pairs = sorted((p.name, p.task.identity, p.enhancer.identity, p.fingerprint) for p in self.pairs)
+        return digest([pairs, self.request.profile, self.request.precision, self.request.limit])
+
+    @property
+    def title(self) -> str:
+        """A short name for the run folder."""
+        return "-".join([*sorted({p.task.name for p in self.pairs}), *sorted({p.dataset.name for p in self.pairs})])
+
+    @property
+    def trainings(self) -> list[Training]:
+        """Every training that an applicable pair needs, each once."""
+        return once(t for p in self.pairs if not p.reason for t in p.trainings)
+
+
+def make_plan(registry: Registry, request: Request) -> Plan:
+    """Resolve everything that was asked for and pair it.
+
+    Raises:
+        UsageError: a name, field, value or folder is wrong; nothing has been run.
+    """
+    forget()
+    resolver = Resolver(registry, request.profile, request.overrides)
+    wanted = expand(resolver, "enhancer", request.enhancers)
+    tasks = [resolver.part("task", v) for v in expand(resolver, "task", request.tasks)]
+    enhancers = unique(resolver.part("enhancer", v) for v in wanted)
+    check_overrides(enhancers, request.overrides.get("enhancer", {}), "enhancer")
+    check_overrides(tasks, request.overrides.get("task", {}), "task")
+    pairs: list[Pair] = []
+    datasets: list[Part] = []
+    for task in unique(tasks):
+        label = request.dataset or task.spec.default_dataset
+        if not label:
+            raise UsageError(f"task '{task.label}' has no data set of its own: name one with --dataset")
+        beside = [resolver.part("enhancer", task.spec.baseline)]
+        # One that learns takes minutes or hours: it is there when it is asked for.
+        beside = [one for one in beside if not any(below.learns for below in one.all_enhancers())]
+        for dataset in unique(resolver.part("dataset", parse_variant(v)) for v in split_list(label)):
+            datasets.append(dataset)
+            pairs += _pairs(unique([*beside, *enhancers]), task, dataset, request)
+    check_overrides(datasets, request.overrides.get("dataset", {}), "dataset")
+    return Plan(request, tuple(pairs))
+
+
+def _pairs(enhancers: Sequence[Part], task: Part, dataset: Part, request: Request) -> Iterable[Pair]:
+    done: set[tuple[str, int | None]] = set()
+    for seed in dict.fromkeys(request.seeds):
+        for enhancer in enhancers:
+            moves = enhancer.seeded or (task.learns and task.spec.training == "method")
+            pair = Pair(enhancer, task, dataset, seed if moves else None, request.limit, request.precision)
+            if (enhancer.identity, pair.seed) in done:
+                continue
+            done.add((enhancer.identity, pair.seed))
+            reason = why_not(pair)
+            seen = "" if reason else learnt_from_scored(pair)
+            if seen and not request.leakage:
+                reason, seen = f"{seen}: choose other cases, or insist with --allow-leakage", ""
+            yield replace(pair, reason=reason, told=seen)
+
+
+def plan_enhancer(registry: Registry, request: Request) -> Part:
+    """Resolve the one enhancer of a request.
+
+    Raises:
+        UsageError: its name, a field or what it learns from is wrong, or several are named.
+    """
+    forget()
+    resolver = Resolver(registry, request.profile, request.overrides)
+    (variant, *more) = expand(resolver, "enhancer", request.enhancers)
+    if more:
+        raise UsageError(f"name one enhancer, not {len(more) + 1}")
+    return resolver.part("enhancer", variant)
+
+
+def open_dataset(registry: Registry, name: str, profile: str) -> Part:
+    """Open one data set with its manifest.
+
+    Raises:
+        UsageError: its name, a field or its folder is wrong.
+    """
+    part = Resolver(registry, profile).part("dataset", name)
+    assert part.opened
+    return part
+
+
+def expand(resolver: Resolver, kind: str, wanted: Sequence[str]) -> list[Variant]:
+    """Turn what was typed into variants: comma lists and ``all`` expanded, repetitions dropped.
+
+    Raises:
+        UsageError: nothing is left, or the text has no such form.
+    """
+    registry = resolver.registry
+    variants: dict[str, Variant] = {}
+    for text in wanted:
+        for item in split_list(text):
+            names = registry.names(kind) if item == "all" else [item]
+            if item == "all":
+                names = [n for n in names if _goes_alone(resolver, kind, n)]
+            for name in names:
+                variant = parse_variant(name)
+                variants.setdefault(variant.label, variant)
+    if not variants:
+        raise UsageError(f"name at least one {kind}: there is {', '.join(registry.names(kind))}")
+    return list(variants.values())
+
+
+def _goes_alone(resolver: Resolver, kind: str, name: str) -> bool:
+    """Tell what "all" takes in: not what needs a field of its own (a folder), nor what cannot be imported."""
+    try:
+        resolver.part(kind, name)
+    except UsageError:
+        return False
+    except PluginError as e:
+        resolver.registry.warnings.append(f"left out of 'all': {e}")
+        return False
+    return True
+
+
+def unique(parts: Iterable[Part]) -> list[Part]:
+    """Leave out parts of the same label and identity: ``sharpen`` and ``sharpen[amount=1]`` are one."""
+    return list({(p.label, p.identity): p for p in reversed([*parts])}.values())[::-1]
+
+
+def once(trainings: Iterable[Training]) -> list[Training]:
+    """Leave out trainings whose weights an earlier one gives, too."""
+    found: dict[str, Training] = {}
+    for training in trainings:
+        found.setdefault(training.key, training)
+    return list(found.values())
+
+
+# what does not apply ---------------------------------------------------------------------------------------
+
+
+def why_not(pair: Pair) -> str:
+    """Return why an enhancer, a task and a data set do not go together, or ""."""
+    e, t, d = pair.enhancer, pair.task, pair.dataset
+    dataset = d.opened.dataset
+    if lacking := _without(t.spec.needs_targets, dataset.targets):
+        return f"data set '{d.label}' has no {lacking}"
+    for owner, other in ((t.spec, "task"), (e.spec, "enhancer")):
+        if "any" not in (owner.modality, dataset.modality) and owner.modality != dataset.modality:
+            return f"{other} '{owner.name}' is for {owner.modality}, data set '{d.label}' is {dataset.modality}"
+    if lacking := _without(t.spec.needs_layers, e.spec.layers):
+        return f"enhancer '{e.label}' offers no {lacking}"
+    if t.spec.needs_views and not e.spec.renders:
+        return f"enhancer '{e.label}' renders no views"
+    if not d.opened.split(pair.split):
+        return f"data set '{d.label}' has no cases in split '{pair.split}'"
+    if not pair.entries:
+        return f"data set '{d.label}' has no twins in split '{pair.split}'"
+    if t.learns and not t.sources and not d.opened.split("train"):
+        return f"task '{t.label}' learns from '{d.label}', which has no split 'train'"
+    return why_no_part(e) or why_no_part(t) or why_no_part(d)
+
+
+def why_no_part(part: Part) -> str:
+    """Return what a part, or one that it names, lacks, or ""."""
+    for name, one in part.named(sources=True):
+        field = part.fields[name]
+        needed = field.needed(part.config)
+        offered = one.opened.dataset.targets if one.kind == "dataset" else one.spec.layers
+        if lacking := _without(needed, offered):
+            verb = "learns from" if field.learns else "is made of"
+            return f"{part.kind} '{part.label}' {verb} '{one.label}', which has no {lacking}"
+        if field.learns and not one.opened.split("train"):
+            return f"{part.kind} '{part.label}' learns from '{one.label}', which has no split 'train'"
+        if reason := why_no_part(one):
+            return reason
+    return ""
+
+
+def learnt_from_scored(pair: Pair) -> str:
+    """Return which of the patients that are scored something learnt from, or ""."""
+    scored = {(pair.dataset.collection, e.patient_id) for e in pair.shown}
+    for training in pair.trainings:
+        if seen := scored & training.patients:
+            what = f"{len(seen)} of the {len(scored)} patients of '{pair.dataset.label}' that it would be scored on"
+            return f"{training.learner.kind} '{training.learner.label}' learnt from {what}"
+    return ""
+
+
+def _without(needed: Iterable[str], offered: Iterable[str]) -> str:
+    return ", ".join(name for name in needed if name not in offered)
+
+
+def check_overrides(parts: Sequence[Part], overrides: Mapping[str, str], kind: str) -> None:
+    """Refuse a field that nothing of the kind has.
+
+    Raises:
+        ConfigurationError: the field, with the nearest there are.
+    """
+    fields = {f for p in parts for f in _fields(p.config)}
+    for name in overrides:
+        if name not in fields:
+            owners = ", ".join(sorted({p.name for p in parts}))
+            near = did_you_mean(name, fields)
+            raise ConfigurationError(f"no {kind} of this run ({owners}) has a field '{name}'{near}")
+
+
+def _fields(config: Config) -> Iterable[str]:
+    return type(config).model_fields
+
+
+def describe(plan: Plan) -> list[dict[str, Any]]:
+    """Return one record per pair, for ``bench plan``."""
+    return [
+        {
+            "task": p.task.label,
+            "dataset": p.dataset.label,
+            "split": p.split,
+            "enhancer": p.enhancer.label,
+            "seed": p.seed,
+            "cases": len(p.entries),
+            "status": "not-applicable" if p.reason else "planned",
+            "reason": p.reason,
+            "enhancer_digest": short(p.enhancer.identity),
+            "task_digest": short(p.task.identity),
+            "dataset_fingerprint": p.fingerprint,
+        }
+        for p in plan.pairs
+    ]
+
+
+def plan_trainings(registry: Registry, request: Request) -> tuple[Training, ...]:
+    """Resolve the enhancers to train; "all" stands for those that can be.
+
+    Raises:
+        UsageError: a name, field, value or folder is wrong, an enhancer does not learn, or there is nothing to learn
+            from.
+    """
+    forget()
+    resolver = Resolver(registry, request.profile, request.overrides)
+    named = {parse_variant(i).label for text in request.enhancers for i in split_list(text) if i != "all"}
+    parts = []
+    for variant in expand(resolver, "enhancer", request.enhancers):
+        part = resolver.part("enhancer", variant)
+        if any(one.learns for one in part.all_enhancers()):
+            parts.append(part)
+        elif variant.label in named:
+            raise UsageError(f"enhancer '{variant.label}' does not learn: it works as it is; {_learners(registry)}")
+    if not parts:
+        raise UsageError(f"nothing to train: {_learners(registry)}")
+    check_overrides(parts, request.overrides.get("enhancer", {}), "enhancer")
+    for part in parts:
+        if reason := why_no_part(part):
+            raise UsageError(reason)
+    seeds = dict.fromkeys(request.seeds)
+    return tuple(once(t for s in seeds for part in unique(parts) for t in trainings_below(part, s, request.precision)))
+
+
+def _learners(registry: Registry) -> str:
+    names = [n for n in registry.names("enhancer") if getattr(registry.entry("enhancer", n).spec, "learns", False)]
+    return f"those that learn: {', '.join(names)}" if names else "no enhancer here learns"

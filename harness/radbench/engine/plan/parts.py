@@ -1,0 +1,586 @@
+"""Parts: what was asked for by name becomes a configured plugin, with its own parts, its label and its identity."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from radbench.contracts.config import (
+    Config,
+    Derived,
+    PartField,
+    affects,
+    config_of,
+    is_local,
+    local_fields,
+    local_paths,
+    part_of,
+)
+from radbench.contracts.dataset import CaseEntry, check_manifest, fingerprint
+from radbench.contracts.errors import (
+    ConfigurationError,
+    PluginError,
+    RadbenchError,
+    UsageError,
+)
+from radbench.contracts.variants import Variant, parse_value, parse_variant, quoted
+from radbench.engine.keep.code import Code, code_of
+from radbench.engine.keep.digests import content_digest, digest
+from radbench.registry.discovery import Plugin, one_line
+from radbench.registry.registry import Registry, load_attribute, load_factory, unusable, validate_config
+
+_INSTANT = ("name", "summary", "reference", "licence", "citation", "spec_for")
+"""What of a spec changes no result, or stands in the identity already."""
+
+_DEEPEST = 32
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A part as a worker is told of it: everything by value, so that it is built again exactly.
+
+    Attributes:
+        kind, name: which plugin's.
+        values: of the configuration's plain fields, as JSON has them.
+        parts: by field, the parts that it names.
+        identity, label: of the part.
+        code: the digest of its code as the plan saw it.
+    """
+
+    kind: str
+    name: str
+    values: Mapping[str, Any]
+    parts: Mapping[str, Any]
+    identity: str
+    label: str
+    code: str
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A configured plugin: a data set, an enhancer or a task.
+
+    Attributes:
+        kind: "dataset", "enhancer" or "task".
+        spec: its spec under this configuration.
+        plugin: where it comes from.
+        factory: the function or class.
+        config: its validated configuration.
+        parts: by field, the parts that it names.
+        preset: the values that the profile sets.
+        defaults: the values that its fields have under the profile when nothing is set.
+        default_labels: by field, the label that a part has then.
+    """
+
+    kind: str
+    spec: Any
+    plugin: Plugin
+    factory: Any
+    config: Config
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    preset: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    default_labels: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The plugin's name for it."""
+        return str(self.spec.name)
+
+    @property
+    def fields(self) -> Mapping[str, PartField]:
+        """The fields that name parts."""
+        found = {n: part_of(f) for n, f in type(self.config).model_fields.items()}
+        return {n: f for n, f in found.items() if f is not None}
+
+    @property
+    def learns(self) -> bool:
+        """Whether it must be fitted."""
+        return bool(getattr(self.spec, "learns", False))
+
+    def named(self, *, sources: bool = False) -> Iterator[tuple[str, Part]]:
+        """Yield the parts that it names with their fields; the data sets that it learns from only when wanted."""
+        for name, found in self.parts.items():
+            if found is None or (self.fields[name].learns and not sources):
+                continue
+            for one in found if isinstance(found, tuple) else (found,):
+                yield name, one
+
+    def all_enhancers(self) -> Iterator[Part]:
+        """Yield itself, where it is an enhancer, and every enhancer below it that takes part when it is used."""
+        if self.kind == "enhancer":
+            yield self
+        for _, one in self.named():
+            yield from one.all_enhancers()
+
+    @property
+    def sources(self) -> dict[str, Part]:
+        """The data sets that its lessons come from, by field."""
+        return {n: self.parts[n] for n, f in self.fields.items() if f.learns and self.parts.get(n) is not None}
+
+    @property
+    def seeded(self) -> bool:
+        """Whether its images depend on the seed: it or an enhancer that is a part of it learns or draws."""
+        own = self.kind == "enhancer" and (self.learns or self.spec.draws)
+        return own or any(one.seeded for _, one in self.named() if one.kind == "enhancer")
+
+    def through(self, name: str) -> Part | None:
+        """Return the enhancer that the samples of a source have passed, None for the original images."""
+        wanted = self.fields[name].through
+        return None if wanted is None else self.parts.get(wanted)
+
+    # identity ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def code(self) -> Code:
+        """The code behind its factory."""
+        strings = [self.spec.factory, self.spec.spec_for]
+        strings += [m.aggregation for m in getattr(self.spec, "metrics", ()) if ":" in m.aggregation]
+        return code_of([text.partition(":")[0] for text in dict.fromkeys(strings) if text], self.spec.code)
+
+    @cached_property
+    def local_digest(self) -> str:
+        """The digest of what lies at its paths of this machine, "" where it names none."""
+        paths = local_paths(self.config)
+        if not paths:
+            return ""
+        if self.kind == "dataset":
+            return self.opened.fingerprint
+        if hasattr(self.factory, "fingerprint"):
+            with plugin_errors(self, "its fingerprint() failed"):
+                return str(self.built.fingerprint())
+        return content_digest(paths)
+
+    @cached_property
+    def built(self) -> Any:
+        """The object behind it, as far as the plan needs one: without weights, and its enhancers cannot be called."""
+        return construct(self.factory, self.config, {n: _unready(p) for n, p in self.parts.items()})
+
+    def plain(self, *levels: str) -> dict[str, Any]:
+        """Return the plain fields of its configuration that affect one of the levels (all where none is given)."""
+        model = type(self.config)
+        left_out = {*self.fields, *local_fields(model)}
+        left_out |= {n for n in model.model_fields if levels and affects(model, n) not in levels}
+        return self.config.model_dump(mode="json", exclude=left_out)
+
+    def digest_of(self, *levels: str) -> str:
+        """Return its identity as far as fields of some levels (lesson, weights, use) can change it."""
+        model = type(self.config)
+        named = {
+            n: [p.identity for p in (found if isinstance(found, tuple) else (found,))] if found is not None else None
+            for n, found in self.parts.items()
+            if not levels or affects(model, n) in levels
+        }
+        spec = {k: v for k, v in vars(self.spec).items() if k not in _INSTANT}
+        return digest(
+            {
+                "kind": self.kind,
+                "name": self.name,
+                "config": self.plain(*levels),
+                "parts": named,
+                "local": self.local_digest,
+                "code": self.code.digest,
+                "spec": {k: [vars(m) for m in v] if k == "metrics" else v for k, v in spec.items()},
+            }
+        )
+
+    @cached_property
+    def identity(self) -> str:
+        """The digest of name, full configuration (parts by their identity), what lies at its paths, and code."""
+        return self.digest_of()
+
+    @cached_property
+    def label(self) -> str:
+        """The name and the fewest fields that give this configuration under the profile."""
+        model = type(self.config)
+        shown = {}
+        for name, about in model.model_fields.items():
+            value = getattr(self.config, name)
+            if part_of(about) is not None:
+                if isinstance(value, Derived):
+                    continue
+                text = _label_of(self.parts.get(name))
+                if text != self.default_labels.get(name):
+                    shown[name] = text
+            elif name not in self.defaults or value != self.defaults[name]:
+                local = is_local(about) and value not in (None, "")
+                shown[name] = f"@{self.local_digest[:8]}" if local else _typed(value)
+        # A field may follow from another: what need not be said is not.
+        for name in [*shown]:
+            if name not in self.parts and self._follows(name, [other for other in shown if other != name]):
+                del shown[name]
+        fields = ",".join(f"{name}={text}" for name, text in shown.items())
+        return f"{self.name}[{fields}]" if fields else self.name
+
+    def _follows(self, name: str, given: list[str]) -> bool:
+        """Tell whether a field has its value already when some others are set."""
+        values = {**self.preset, **{other: getattr(self.config, other) for other in (*given, *self._required())}}
+        try:
+            return name not in self._required() and type(self.config)(**values) == self.config
+        except ValueError:
+            return False
+
+    def _required(self) -> list[str]:
+        return [name for name in type(self.config).model_fields if name not in {**self.defaults, **self.parts}]
+
+    @cached_property
+    def asked(self) -> Asked:
+        """What a worker is told of it."""
+        values = self.config.model_dump(mode="json", exclude=set(self.fields))
+        parts = {
+            n: tuple(p.asked for p in found) if isinstance(found, tuple) else None if found is None else found.asked
+            for n, found in self.parts.items()
+        }
+        return Asked(self.kind, self.name, values, parts, self.identity, self.label, self.code.digest)
+
+    # data sets ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def opened(self) -> Opened:
+        """The data set behind it, with its manifest.
+
+        Raises:
+            UsageError: its folder is missing or its manifest is inconsistent.
+            PluginError: it does not keep its contract.
+        """
+        with plugin_errors(self, "it cannot be opened"):
+            dataset = self.built
+            manifest = tuple(dataset.manifest())
+        # Its label may follow from its content, which is not known before it is open.
+        name = self.name if local_paths(self.config) else self.label
+        for attribute in ("modality", "targets", "load"):
+            if not hasattr(dataset, attribute):
+                raise PluginError(f"data set '{name}' has no {attribute}: {type(dataset).__name__} must offer it")
+        check_manifest(name, manifest)
+        return Opened(dataset, manifest)
+
+    @property
+    def collection(self) -> str:
+        """The name within which its patients are unique."""
+        own = str(getattr(self.opened.dataset, "collection", ""))
+        below = [one.collection for _, one in self.named() if one.kind == "dataset"]
+        # Of a data set that is made of another, patients are the other's.
+        return own or (below[0] if len(below) == 1 else f"{self.name} {self.opened.fingerprint}")
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """An open data set.
+
+    Attributes:
+        dataset: the object.
+        manifest: its lines.
+    """
+
+    dataset: Any
+    manifest: tuple[CaseEntry, ...]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the whole manifest."""
+        return fingerprint(self.manifest)
+
+    @cached_property
+    def by_split(self) -> dict[str, tuple[CaseEntry, ...]]:
+        """The lines of each split, in the manifest's order."""
+        found: dict[str, list[CaseEntry]] = {}
+        for entry in self.manifest:
+            found.setdefault(entry.split, []).append(entry)
+        return {split: tuple(entries) for split, entries in found.items()}
+
+    @cached_property
+    def by_id(self) -> dict[str, CaseEntry]:
+        """The lines by case id."""
+        return {entry.case_id: entry for entry in self.manifest}
+
+    def split(self, name: str) -> tuple[CaseEntry, ...]:
+        """Return the lines of a split; none where there is no such split."""
+        return self.by_split.get(name, ())
+
+
+class Resolver:
+    """Turns names and variants into parts.
+
+    Args:
+        registry: what plugins offer.
+        profile: whose presets apply.
+        overrides: fields set for all parts of a kind that were asked for by name; they do not reach into parts.
+    """
+
+    def __init__(
+        self, registry: Registry, profile: str, overrides: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
+        if profile not in ("quick", "paper"):
+            raise UsageError(f"profile '{profile}' must be quick or paper")
+        self.registry, self.profile, self.overrides = registry, profile, overrides or {}
+        self._known: dict[tuple[str, str, bool], Part] = {}
+        self._path: list[str] = []
+
+    def part(self, kind: str, variant: str | Variant, *, inner: bool = False) -> Part:
+        """Look a variant up, import its factory, validate its configuration, and resolve the parts that it names.
+
+        Args:
+            kind: "enhancer", "task" or "dataset".
+            variant: ``name`` or ``name[field=value,...]``.
+            inner: whether it is a part of another, which overrides do not reach.
+
+        Raises:
+            UsageError: nothing has that name, a field is unknown, a value is refused, or parts name each other in a
+                circle.
+            PluginError: the factory cannot be imported or does not keep its contract.
+        """
+        variant = parse_variant(variant) if isinstance(variant, str) else variant
+        key = (kind, variant.label, inner)
+        if key not in self._known:
+            self._known[key] = self._resolved(kind, variant, inner)
+        return self._known[key]
+
+    def _resolved(self, kind: str, variant: Variant, inner: bool) -> Part:
+        entry = self.registry.entry(kind, variant.name)
+        factory = load_factory(entry)
+        model = model_of(entry, factory)
+        owner = f"{kind} '{variant.name}'"
+        preset = dict(model.presets.get(self.profile, {}))
+        fields = with_location(kind, variant, model).fields
+        values = {k: v for k, v in self.overrides.get(kind, {}).items() if k in model.model_fields and not inner}
+        values |= dict(fields)
+        typed = {k: v if _names_parts(model, k) else parse_value(v) for k, v in values.items()}
+        config = validate_config(model, preset | typed, owner)
+        return self._with_parts(kind, entry, factory, config, preset, _defaults(model, preset, config, owner))
+
+    def _with_parts(
+        self,
+        kind: str,
+        entry: Any,
+        factory: Any,
+        config: Config,
+        preset: Mapping[str, Any],
+        defaults: Mapping[str, Any],
+    ) -> Part:
+        model = type(config)
+        here = f"{entry.spec.name}"
+        if len(self._path) >= _DEEPEST:
+            circle = " -> ".join([*self._path[-4:], here])
+            raise ConfigurationError(f"the parts of '{self._path[0]}' name each other without end: … {circle}")
+        self._path.append(here)
+        try:
+            parts, default_labels = {}, {}
+            for name, about in model.model_fields.items():
+                declared = part_of(about)
+                if declared is None:
+                    continue
+                parts[name] = self._named(declared, getattr(config, name), config, entry, factory)
+                default = defaults.get(name)
+                if not isinstance(default, Derived):
+                    same = default == getattr(config, name)
+                    found = parts[name] if same else self._named(declared, default, config, entry, factory)
+                    default_labels[name] = _label_of(found)
+        finally:
+            self._path.pop()
+        spec = _spec_under(entry, config, parts)
+        plain = {k: v for k, v in defaults.items() if k not in parts}
+        part = Part(kind, spec, entry.plugin, factory, config, parts, preset, plain, default_labels)
+        _check_learner(part)
+        return part
+
+    def _named(self, declared: PartField, value: Any, config: Config, entry: Any, factory: Any) -> Any:
+        if isinstance(value, Derived):
+            try:
+                value = value.function(config)
+            except Exception as e:
+                raise unusable(entry, f"the default of a part cannot be worked out: {one_line(e)}") from e
+        if value is None:
+            return None
+        if isinstance(value, Config):
+            if type(value) is not type(config):
+                raise unusable(entry, f"the default of a part gave a {type(value).__name__}, not its own configuration")
+            preset = dict(type(value).presets.get(self.profile, {}))
+            defaults = _defaults(type(value), preset, value, type(value).__name__)
+            return self._with_parts(declared.kind, entry, factory, value, preset, defaults)
+        if isinstance(value, tuple | list):
+            return tuple(self._named(declared, one, config, entry, factory) for one in value)
+        return self.part(declared.kind, str(value), inner=True)
+
+
+def model_of(entry: Any, factory: Any) -> type[Config]:
+    """Return a factory's configuration model.
+
+    Raises:
+        PluginError: it cannot be read.
+    """
+    try:
+        return config_of(factory)
+    except PluginError as e:
+        raise unusable(entry, str(e)) from e
+    except Exception as e:
+        raise unusable(entry, f"its fields cannot be read: {one_line(e)}") from e
+
+
+def rebuilt(registry: Registry, asked: Asked) -> Part:
+    """Return the part that a plan asked for, in another process; its parts as told.
+
+    Raises:
+        SourceChangedError: its code is no longer the one that the plan's keys stand for.
+    """
+    entry = registry.entry(asked.kind, asked.name)
+    factory = load_factory(entry)
+    model = model_of(entry, factory)
+    parts = {
+        n: tuple(rebuilt(registry, one) for one in found)
+        if isinstance(found, tuple)
+        else None
+        if found is None
+        else rebuilt(registry, found)
+        for n, found in asked.parts.items()
+    }
+    named = {n: [one.name for one in p] if isinstance(p, tuple) else p and p.name for n, p in parts.items()}
+    config = validate_config(model, {**asked.values, **named}, f"{asked.kind} '{asked.name}'")
+    part = Part(asked.kind, _spec_under(entry, config, parts), entry.plugin, factory, config, parts)
+    # What the plan worked out stands: neither folders are read again nor manifests made for it.
+    part.__dict__.update(identity=asked.identity, label=asked.label)
+    if part.code.digest != asked.code:
+        raise SourceChangedError(
+            f"the source of {asked.kind} '{asked.label}' was changed during the run: give the command again"
+        )
+    return part
+
+
+class SourceChangedError(RadbenchError):
+    """A plugin was edited between planning and working: what it would give belongs under another key."""
+
+
+def construct(factory: Any, config: Config, live: Mapping[str, Any]) -> Any:
+    """Build the object behind a class, with its live parts where it takes any.
+
+    Raises:
+        Exception: whatever the class raises.
+    """
+    taken = [
+        p
+        for p in inspect.signature(factory).parameters.values()
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(taken) < 2:
+        return factory(config)
+    return factory(config, Parts(live))
+
+
+class Parts:
+    """The live parts of a class, by field."""
+
+    def __init__(self, live: Mapping[str, Any]) -> None:
+        self.__dict__.update(live)
+
+
+class plugin_errors:  # noqa: N801  (used like a function)
+    """Turns what a plugin raises into one sentence that names it; radbench's own errors pass."""
+
+    def __init__(self, part: Part, what: str) -> None:
+        self.part, self.what = part, what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is None or isinstance(error, RadbenchError) or not isinstance(error, Exception):
+            return
+        name = "data set" if self.part.kind == "dataset" else self.part.kind
+        raise PluginError(f"{name} '{self.part.name}': {self.what}: {one_line(error)}") from error
+
+
+def with_location(kind: str, variant: Variant, model: type[Config]) -> Variant:
+    """Add the root that ``bench data add`` keeps for a data set, where the variant names none."""
+    if kind != "dataset" or "root" not in model.model_fields or any(name == "root" for name, _ in variant.fields):
+        return variant
+    from radbench.engine.keep.locations import location_of
+
+    root = location_of(variant.name)
+    return variant if root is None else Variant(variant.name, (("root", str(root)), *variant.fields))
+
+
+def _names_parts(model: type[Config], name: str) -> bool:
+    return name in model.model_fields and part_of(model.model_fields[name]) is not None
+
+
+def _defaults(model: type[Config], preset: Mapping[str, Any], config: Config, owner: str) -> dict[str, Any]:
+    """Return what the fields hold when nothing is set; fields that must be given have no such value."""
+    required = {n: getattr(config, n) for n, f in model.model_fields.items() if f.is_required() and n not in preset}
+    plain = validate_config(model, {**preset, **required}, owner)
+    return {n: getattr(plain, n) for n in model.model_fields if n not in required}
+
+
+def _label_of(found: Any) -> str:
+    if found is None:
+        return "none"
+    return f"[{','.join(one.label for one in found)}]" if isinstance(found, tuple) else str(found.label)
+
+
+def _typed(value: Any) -> str:
+    """Return a value as it must be typed to be read back."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    if isinstance(value, str | Path):
+        return quoted(str(value))
+    if isinstance(value, list | tuple | dict | frozenset | set):
+        plain = sorted(value) if isinstance(value, set | frozenset) else value
+        return json.dumps(plain, separators=(",", ":"), default=str)
+    return str(value)
+
+
+def _spec_under(entry: Any, config: Config, parts: Mapping[str, Any]) -> Any:
+    spec = entry.spec
+    if not spec.spec_for:
+        return spec
+    below = {n: tuple(p.spec for p in f) if isinstance(f, tuple) else f and f.spec for n, f in parts.items()}
+    try:
+        found = load_attribute(spec.spec_for)(spec, config, below)
+    except RadbenchError:
+        raise
+    except Exception as e:
+        raise unusable(entry, f"spec_for '{spec.spec_for}' failed: {one_line(e)}") from e
+    if type(found) is not type(spec):
+        raise unusable(entry, f"spec_for '{spec.spec_for}' gave {type(found).__name__}, not {type(spec).__name__}")
+    return replace(found, name=spec.name)
+
+
+def _check_learner(part: Part) -> None:
+    if part.kind == "dataset":
+        return
+    fits = inspect.isclass(part.factory) and hasattr(part.factory, "fit")
+    if part.learns and not fits:
+        raise PluginError(f"{part.kind} '{part.name}' says learns=True, but its factory is no class with fit()")
+    if fits and not part.learns:
+        raise PluginError(f"{part.kind} '{part.name}' has fit(), but its spec does not say learns=True")
+    if not part.learns:
+        return
+    wanted = ["fit", "state_dict", "load_state_dict"]
+    wanted += ["lesson"] if part.kind == "task" or part.sources else []
+    for name in wanted:
+        if not hasattr(part.factory, name):
+            raise PluginError(f"{part.kind} '{part.name}' learns but offers no {name}()")
+
+
+def _unready(found: Any) -> Any:
+    """Return what an object is given for a part while nothing runs: data sets are open, enhancers cannot be called."""
+    if isinstance(found, tuple):
+        return tuple(_unready(one) for one in found)
+    if found is None:
+        return None
+    return found.opened.dataset if found.kind == "dataset" else _Unready(found.label)
+
+
+class _Unready:
+    def __init__(self, label: str) -> None:
+        self.label = label
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise PluginError(f"enhancer '{self.label}' cannot be called yet: neither building nor manifest() may call it")

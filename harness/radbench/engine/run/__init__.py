@@ -1,0 +1,1 @@
+"""Run: one scheduler, the executors behind it, and who is told."""

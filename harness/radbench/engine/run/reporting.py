@@ -1,0 +1,66 @@
+"""Reporting: who is told of a run's progress and of its pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from radbench.engine.plan.pairs import Pair
+
+
+class Reporter(Protocol):
+    """Told of a run's progress; the command line draws it, a script may ignore it."""
+
+    def begin(self, total: int, unit: str) -> None:
+        """So many things are to be done next, "cases" to prepare or "case-steps"; counting begins at 0."""
+        ...
+
+    def advance(self, cases: int, text: str) -> None:
+        """So many more of them are done."""
+        ...
+
+    def within(self, done: int, total: int, text: str) -> None:
+        """One long step has come so far by its own count."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something a person should read at once."""
+        ...
+
+
+class Listeners(Protocol):
+    """Told of a run's pairs."""
+
+    def started(self, pair: Pair) -> None:
+        """The first step of a pair was handed to a worker."""
+        ...
+
+    def ended(self, pairs: Sequence[Pair]) -> None:
+        """These pairs ended, well or badly; their per-case files and journal lines are written."""
+        ...
+
+
+class Silent:
+    """A reporter that says nothing."""
+
+    def begin(self, total: int, unit: str) -> None:
+        """See :class:`Reporter`."""
+
+    def advance(self, cases: int, text: str) -> None:
+        """See :class:`Reporter`."""
+
+    def within(self, done: int, total: int, text: str) -> None:
+        """See :class:`Reporter`."""
+
+    def note(self, text: str) -> None:
+        """See :class:`Reporter`."""
+
+
+class Nobody:
+    """Listens to no pairs."""
+
+    def started(self, pair: Pair) -> None:
+        """See :class:`Listeners`."""
+
+    def ended(self, pairs: Sequence[Pair]) -> None:
+        """See :class:`Listeners`."""

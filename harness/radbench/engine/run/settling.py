@@ -1,0 +1,128 @@
+"""Settling: how a pair ended: its per-case file, and its line in the journal."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from radbench.contracts.evidence import Features, Prediction
+from radbench.contracts.results import Status
+from radbench.engine.keep.evidence import decoded
+from radbench.engine.keep.journal import RunFolder
+from radbench.engine.keep.store import Store, StoreError
+from radbench.engine.plan.keys import entry_key
+from radbench.engine.plan.learning import Training
+from radbench.engine.plan.pairs import Pair
+from radbench.engine.run.ledger import Ledger
+
+MEASURES = ("enhance_ms", "peak_memory_mb", "parameters", "device")
+"""What making an enhancement took, beside the scores in the per-case files."""
+
+_UNSCORED = {"status": str(Status.ERROR), "stage": "score", "message": "the task gave neither a score nor a failure"}
+
+
+def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple[Status, bool]:
+    """Write how a pair ended: its per-case file, then its line in the journal.
+
+    Returns:
+        How it ended, and whether it was scored on fewer cases than could be loaded.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    rows, failures, features = [], [], []
+    breakage = ledger.breakage(pair)
+    records = ledger.records[pair.score_key]
+    for entry in pair.entries:
+        key = entry_key(entry)
+        row = {"case_id": entry.case_id, "patient_id": entry.patient_id}
+        row |= {f"group:{name}": value for name, value in sorted(entry.groups.items())}
+        if key in records:
+            cells, vectors = cells_of(records[key]["evidence"])
+            measured = {k: records[key][k] for k in MEASURES if records[key].get(k) is not None}
+            rows.append(row | {"status": "ok", "message": "", **cells, **measured})
+            features += [{"case_id": entry.case_id, "evidence": vectors}] if vectors else []
+        elif (failure := ledger.failure(pair, key) or (None if breakage else _UNSCORED)) is not None:
+            failures.append(failure | {"case_id": entry.case_id})
+            rows.append(row | {"status": f"{failure['status']}", "message": failure["message"]})
+    status, error = _verdict(pair, rows, failures, breakage)
+    folder.write_cases(pair.name, rows, features)
+    unloadable = sum(f["stage"] == "load" for f in failures)
+    folder.record(
+        "pair",
+        pair=pair.name,
+        status=str(status),
+        error=error,
+        expected_cases=len(pair.entries) - unloadable,
+        **_of_weights(pair, store),
+    )
+    return status, len(failures) > unloadable
+
+
+def cells_of(evidence: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a case's evidence as columns of the per-case file, and what does not fit into columns (features).
+
+    An observation is a column of its name, with a facet ``NAME/FACET``; a prediction two, ``:label`` and ``:score``.
+    """
+    cells: dict[str, Any] = {}
+    vectors: dict[str, Any] = {}
+    for name, observed in decoded(evidence).items():
+        by_facet = observed if isinstance(observed, Mapping) else {None: observed}
+        for facet, value in by_facet.items():
+            column = name if facet is None else f"{name}/{facet}"
+            if isinstance(value, Prediction):
+                cells |= {f"{column}:label": _cell(value.label), f"{column}:score": _cell(value.score)}
+            elif isinstance(value, Features):
+                vectors[name] = evidence[name]
+            else:
+                cells[column] = value
+    return cells, vectors
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(list(value)) if isinstance(value, Sequence) else value
+
+
+def _of_weights(pair: Pair, store: Store) -> dict[str, Any]:
+    own = [t for t in pair.trainings if t.learner is pair.enhancer]
+    facts = _facts(store, own[0]) if own else {}
+    task = _facts(store, pair.training) if pair.training is not None else {}
+    lacked = [one | {"learner": t.learner.label} for t in pair.trainings for one in _facts(store, t).get("lacked", ())]
+    return {
+        "fit_seconds": facts.get("fit_seconds"),
+        "pretrained": facts.get("facts", {}).get("pretrained"),
+        "task_fit_seconds": task.get("fit_seconds"),
+        "task_pretrained": task.get("facts", {}).get("pretrained"),
+        "lacking": _lacking(lacked),
+    }
+
+
+def _facts(store: Store, training: Training) -> dict[str, Any]:
+    try:
+        return store.weights_facts(training.key)
+    except StoreError:
+        return {}
+
+
+def _lacking(lacked: Sequence[Mapping[str, Any]]) -> str:
+    if not lacked:
+        return ""
+    named = ", ".join(sorted({one["case_id"] for one in lacked})[:5]) + (", …" if len(lacked) > 5 else "")
+    first = lacked[0]
+    return f"{len(lacked)} cases that {first['learner']} learns from failed ({named}): {first['message']}"
+
+
+def _verdict(
+    pair: Pair, rows: Sequence[Any], failures: Sequence[dict[str, Any]], breakage: dict[str, Any] | None
+) -> tuple[Status, str]:
+    if breakage is not None:
+        return Status(breakage["status"]), breakage["message"]
+    scored = len(rows) - len(failures)
+    if not failures:
+        return Status.OK, ""
+    named = ", ".join(sorted(f["case_id"] for f in failures)[:5]) + (", …" if len(failures) > 5 else "")
+    kinds = Counter(f["status"] for f in failures)
+    text = f"{len(failures)} of {len(pair.entries)} cases failed ({named}): {failures[0]['message']}"
+    return (Status.OK if scored else Status(kinds.most_common(1)[0][0])), text

@@ -1,0 +1,365 @@
+"""Bench: where a worker does its steps, case by case, telling of everything that ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from radbench.contracts.case import ON_DEMAND, Case
+from radbench.contracts.dataset import CaseEntry
+from radbench.contracts.enhancement import Enhancement
+from radbench.contracts.errors import CaseError, InvalidOutputError, PluginError
+from radbench.contracts.results import Status, TaskContext
+from radbench.engine.keep.code import code_of, strange_modules
+from radbench.engine.keep.evidence import encoded
+from radbench.engine.keep.pieces import (
+    DamagedPieceError,
+    KeptLessons,
+    KeptSources,
+    NoLesson,
+    TrainAndValidation,
+    write_piece,
+)
+from radbench.engine.keep.store import Store, StoreError, UnreadableError
+from radbench.engine.plan.keys import entry_key
+from radbench.engine.plan.parts import SourceChangedError
+from radbench.engine.plan.steps import Loading, Step
+from radbench.engine.work.enhance import LiveEnhancer, enhance
+from radbench.engine.work.failures import message_of, status_of
+from radbench.engine.work.lesson import lessons_of
+from radbench.engine.work.living import Living
+from radbench.engine.work.make import load
+from radbench.engine.work.peak_memory import peak_memory_mb, reset_peak_memory
+from radbench.engine.work.samples import sample_of
+from radbench.engine.work.score import score
+from radbench.engine.work.training import device_name, train
+from radbench.registry.registry import Registry
+
+Tell = Callable[..., None]
+"""Called with an event's name and facts; also the sign of life that the timeout watches."""
+
+KINDS = ("make", "enhance", "lesson", "fit", "score")
+
+_CASE_BYTES = 512 * 2**20
+
+
+class Workbench:
+    """What a warm worker keeps between steps: living parts, and the cases it saw last."""
+
+    def __init__(self, registry: Registry, store: Store, device: str, threads: int, tell: Tell) -> None:
+        self.store, self.device, self.threads, self.tell = store, device, threads, tell
+        self.living = Living(registry, store, device)
+        self._cases: OrderedDict[tuple[str, str], Case] = OrderedDict()
+        self._bytes = 0
+        self._start = set(sys.modules)
+
+    def do(self, step: Step) -> None:
+        """Do a step; what concerns one case is told as that case's failure and the rest goes on.
+
+        Raises:
+            Exception: what concerns the whole step (a factory that raises, a fit, a full disk).
+        """
+        # Whatever the step touches may load what its parts' code reaches, though a part itself may not come to life.
+        for live in (step.loading.dataset if step.loading else None, step.enhancer, step.learner):
+            if live is not None:
+                self.living.part(live.asked)
+        work = {"make": self._make, "enhance": self._enhance, "lesson": self._lesson, "score": self._score}
+        (self._fit if step.kind == "fit" else work[step.kind])(step)
+
+    # make --------------------------------------------------------------------------------------------------
+
+    def _make(self, step: Step) -> None:
+        for entry in step.entries:
+            if self._loaded(step, entry) is not None:
+                self.tell("made", entry=entry_key(entry))
+
+    # enhance -----------------------------------------------------------------------------------------------
+
+    def _enhance(self, step: Step) -> None:
+        assert step.enhancer is not None
+        enhancer = self.living.enhancer(step.enhancer)
+        batch: list[tuple[CaseEntry, Case]] = []
+        size = 1 if step.singly else max(1, self.living.part(step.enhancer.asked).spec.batch_size)
+        reset_peak_memory(self.device)
+        for entry in step.entries:
+            if self.store.has_enhancement(step.key, entry_key(entry)):
+                self.tell("enhanced", entry=entry_key(entry))
+                continue
+            case = self._loaded(step, entry)
+            if case is None:
+                continue
+            if batch and batch[0][1].image.shape != case.image.shape:
+                self._enhance_batch(step, enhancer, batch)
+                batch = []
+            batch.append((entry, case))
+            if len(batch) == size:
+                self._enhance_batch(step, enhancer, batch)
+                batch = []
+        if batch:
+            self._enhance_batch(step, enhancer, batch)
+
+    def _enhance_batch(self, step: Step, enhancer: LiveEnhancer, batch: list[tuple[CaseEntry, Case]]) -> None:
+        self.tell("case", case=batch[0][0].case_id, entry=entry_key(batch[0][0]), stage="enhance")
+        try:
+            self._make_images(step, step.key, step.poses, enhancer, batch)
+        except (Exception, SystemExit) as e:
+            if len(batch) > 1 and not isinstance(e, StoreError):
+                # One image of the batch is at fault: find it, so that the others are kept.
+                for one in batch:
+                    self._enhance_batch(step, enhancer, [one])
+                return
+            self._failure(batch[0][0], "enhance", step.key, e)
+            return
+        for entry, _ in batch:
+            self.tell("enhanced", entry=entry_key(entry))
+
+    def _make_images(
+        self,
+        step: Step,
+        key: str,
+        poses: Sequence[Any] | None,
+        enhancer: LiveEnhancer,
+        batch: list[tuple[CaseEntry, Case]],
+    ) -> None:
+        import torch
+
+        assert step.enhancer is not None
+        images = torch.stack([case.image for _, case in batch]).to(self.device)
+        started = time.perf_counter()
+        infos = [case.info for _, case in batch]
+        result = enhance(enhancer, images, infos, step.enhancer.seed, salt_of(batch[0][0]), poses)
+        if self.device != "cpu":
+            torch.cuda.synchronize()
+        measures = {
+            "enhance_ms": (time.perf_counter() - started) * 1000 / len(batch),
+            "peak_memory_mb": peak_memory_mb(self.device),
+            "parameters": enhancer.parameters(),
+            "device": device_name(self.device),
+        }
+        self._check_code()
+        for i, (entry, _) in enumerate(batch):
+            single = Enhancement(result.image[i], {name: layer[i] for name, layer in result.layers.items()})
+            self.store.save_enhancement(key, entry_key(entry), single, measures)
+
+    def _images(
+        self, step: Step, key: str, entry: CaseEntry, poses: Sequence[Any] | None = None
+    ) -> tuple[Enhancement, dict[str, Any]]:
+        """Return what was enhanced; what has vanished from the cache or is damaged is made again."""
+        at = entry_key(entry)
+        try:
+            return self.store.load_enhancement(key, at)
+        except UnreadableError as e:
+            self.tell("damaged", what=str(e))
+            self.store.discard_enhancement(key, at)
+        assert step.enhancer is not None
+        assert step.loading is not None
+        enhancer = self.living.enhancer(step.enhancer)
+        self._make_images(step, key, poses, enhancer, [(entry, self.case(step.loading, entry))])
+        return self.store.load_enhancement(key, at)
+
+    # lessons -----------------------------------------------------------------------------------------------
+
+    def _lesson(self, step: Step) -> None:
+        assert step.learner is not None
+        assert step.loading is not None
+        if self.store.has_piece(step.key):
+            return
+        learner, name = self.living.learner(step.learner, ready=False), step.learner.asked.label
+        found: list[tuple[str, Mapping[str, Any]]] = []
+        empty: list[NoLesson] = []
+        for entry in step.entries:
+            if entry_key(entry) in step.skipped:
+                empty.append(NoLesson(entry.case_id, *step.skipped[entry_key(entry)]))
+                continue
+            case = self._loaded(step, entry, empty)
+            if case is None:
+                continue
+            self.tell("case", case=entry.case_id, entry=entry_key(entry), stage="lesson")
+            try:
+                images = self._images(step, step.images, entry)[0] if step.enhancer else None
+                # Lessons are made on the processor: its tensors are what is kept.
+                sample = sample_of(case, images, step.layers, "cpu")
+                lessons = lessons_of(learner, sample, step.source, salt_of(entry), name)
+            except (Exception, SystemExit) as e:
+                self._failure(entry, "lesson", step.key, e)
+                empty.append(NoLesson(entry.case_id, str(status_of(e)), message_of(e)))
+                continue
+            found += [(entry.case_id, lesson) for lesson in lessons]
+            if not lessons:
+                empty.append(NoLesson(entry.case_id, "", ""))
+            self.tell("lesson", entry=entry_key(entry))
+        self._check_code()
+        try:
+            write_piece(self.store.piece(step.key), found, empty)
+        except OSError as e:
+            raise StoreError(f"cannot write '{self.store.piece(step.key)}': {e.strerror or e}") from e
+
+    # fit ---------------------------------------------------------------------------------------------------
+
+    def _fit(self, step: Step) -> None:
+        assert step.learner is not None
+        live = step.learner
+        kept = {
+            field: {split: KeptLessons([self.store.piece(key) for key in keys]) for split, keys in splits.items()}
+            for field, splits in step.pieces.items()
+        }
+        lessons = KeptSources({f: TrainAndValidation(s["train"], s["validation"]) for f, s in kept.items()})
+        lacked = [one for splits in kept.values() for set_ in splits.values() for one in set_.empty if one.status]
+        facts = {
+            "learner": live.asked.label,
+            "cases": {f: {s: len(set(k.case_ids)) for s, k in splits.items()} for f, splits in kept.items()},
+            "lessons": {f: {s: len(k) for s, k in splits.items()} for f, splits in kept.items()},
+            "lacked": [vars(one) for one in lacked],
+        }
+        for field, splits in kept.items():
+            if lacked and not len(splits["train"]):
+                whole = InvalidOutputError if lacked[0].status == Status.INVALID_OUTPUT else CaseError
+                where = f" from '{field}'" if field else ""
+                raise whole(f"no case gives a lesson{where}: {lacked[0].message}")
+        build = partial(self.living.untrained, live)
+        try:
+            train(step, build, lessons, facts, self.store, self.device, self.threads, self._check_code, self.tell)
+        except DamagedPieceError:
+            # They are made again by the next run; nobody knows yet which of them is damaged.
+            self._discard_damaged(step)
+            raise
+
+    def _discard_damaged(self, step: Step) -> None:
+        for key in (key for splits in step.pieces.values() for keys in splits.values() for key in keys):
+            try:
+                kept = KeptLessons([self.store.piece(key)])
+                for place in range(len(kept)):
+                    kept[place]
+            except DamagedPieceError as e:
+                self.tell("damaged", what=str(e))
+                self.store.discard_piece(key)
+
+    # score -------------------------------------------------------------------------------------------------
+
+    def _score(self, step: Step) -> None:
+        assert step.learner is not None
+        task = self.living.learner(step.learner, ready=True)
+        spec = self.living.part(step.learner.asked).spec
+        context = TaskContext(self.device, step.seed)
+        for entry in step.entries:
+            case = self._loaded(step, entry)
+            if case is None:
+                continue
+            self.tell("case", case=entry.case_id, entry=entry_key(entry), stage="score")
+            try:
+                record = self._scored(step, task, spec, context, entry, case)
+            except (Exception, SystemExit) as e:
+                self._failure(entry, "score", step.key, e)
+                continue
+            self.store.append_score(step.key, record)
+            self.tell("scored", record=record)
+
+    def _scored(
+        self, step: Step, task: Any, spec: Any, context: TaskContext, entry: CaseEntry, case: Case
+    ) -> dict[str, Any]:
+        assert step.loading is not None
+        images, measures = self._images(step, step.images, entry)
+        views = self._images(step, step.views, entry, step.poses)[0] if step.views else None
+        twin = None
+        if entry.case_id in step.twins:
+            other = step.twins[entry.case_id]
+            shown, _ = self._images(step, step.images, other)
+            twin = sample_of(self.case(step.loading, other), shown, step.layers, self.device)
+        sample = sample_of(case, images, step.layers, self.device, views, twin)
+        evidence = score(task, sample, context, salt_of(entry), spec.observations, spec.name)
+        self._check_code()
+        return {"entry": entry_key(entry), "evidence": encoded(evidence), **measures}
+
+    # pieces ------------------------------------------------------------------------------------------------
+
+    def _loaded(self, step: Step, entry: CaseEntry, empty: list[NoLesson] | None = None) -> Case | None:
+        assert step.loading is not None
+        self.tell("case", case=entry.case_id, entry=entry_key(entry), stage="load")
+        try:
+            return self.case(step.loading, entry)
+        except (Exception, SystemExit) as e:
+            self._failure(entry, "load", "", e)
+            if empty is not None:
+                empty.append(NoLesson(entry.case_id, str(status_of(e)), message_of(e)))
+            return None
+
+    def case(self, loading: Loading, entry: CaseEntry) -> Case:
+        """Return a case: one that was seen lately, one that was kept, or loaded anew; errors are the data set's."""
+        key = (loading.key, entry_key(entry))
+        if key in self._cases:
+            self._cases.move_to_end(key)
+            return self._cases[key]
+        case = self._made(loading, entry) if loading.slow else load(self.living.dataset(loading.dataset), entry)
+        self._cases[key] = case
+        self._bytes += _size(case)
+        while self._bytes > _CASE_BYTES and len(self._cases) > 1:
+            _, old = self._cases.popitem(last=False)
+            self._bytes -= _size(old)
+        return case
+
+    def _made(self, loading: Loading, entry: CaseEntry) -> Case:
+        at = entry_key(entry)
+        again = partial(self._again, loading, entry)
+        if self.store.has_case(loading.key, at):
+            try:
+                return self.store.load_case(loading.key, at, again)
+            except UnreadableError as e:
+                self.tell("damaged", what=str(e))
+                self.store.discard_case(loading.key, at)
+        case = again()
+        self._check_code()
+        self.store.save_case(loading.key, at, case)
+        # What was kept is what everybody sees, the one who made it among them.
+        return self.store.load_case(loading.key, at, again)
+
+    def _again(self, loading: Loading, entry: CaseEntry) -> Case:
+        return load(self.living.dataset(loading.dataset), entry)
+
+    def _check_code(self) -> None:
+        """Refuse to keep what code that the key does not stand for may have changed.
+
+        Raises:
+            PluginError: a module was loaded that belongs to no part's code.
+        """
+        if not (strange := strange_modules(self._start, self.living.codes())):
+            return
+        engine = [code_of([f"radbench.engine.work.{kind}"]) for kind in KINDS]
+        if strange := strange_modules(self._start, [*self.living.codes(), *engine]):
+            raise PluginError(
+                f"module '{strange[0]}' was loaded, which no import statement of the plugin leads to, so that the key "
+                f"of the result would not follow it: name it in the spec, code=('{strange[0]}',)"
+            )
+
+    def _failure(self, entry: CaseEntry, stage: str, key: str, error: BaseException) -> None:
+        if isinstance(error, StoreError | SourceChangedError):
+            raise error
+        if self.device != "cpu" and "cuda error" in str(error).lower():
+            # Nothing works any more in a process whose card has met one; another takes its place.
+            traceback.print_exception(error)
+            os._exit(1)
+        self.tell(
+            "failure",
+            key=key,
+            entry=entry_key(entry),
+            case_id=entry.case_id,
+            status=str(status_of(error)),
+            message=message_of(error),
+            stage=stage,
+            traceback=traceback.format_exc(),
+        )
+
+
+def salt_of(entry: CaseEntry) -> str:
+    """Return what random states go by: a case and its twin share it, so that whatever draws, draws alike for both."""
+    return entry.twin or entry.case_id
+
+
+def _size(case: Case) -> int:
+    tensors = [case.image, *(case.targets[name] for name in case.targets if name not in ON_DEMAND)]
+    return sum(t.numel() * t.element_size() for t in tensors if hasattr(t, "element_size"))

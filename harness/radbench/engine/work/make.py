@@ -1,0 +1,28 @@
+"""Make: a case is loaded from its data set and held against its contract and its line of the manifest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from radbench.contracts.case import Case, validate_case
+from radbench.contracts.dataset import CaseEntry
+from radbench.contracts.errors import CaseError
+
+
+def load(dataset: Any, entry: CaseEntry) -> Case:
+    """Load a case.
+
+    Raises:
+        CaseError: it breaks the contract, or is another one than the manifest says.
+        Exception: whatever the data set raises.
+    """
+    import torch
+
+    with torch.no_grad():
+        case = dataset.load(entry.case_id)
+    if not isinstance(case, Case):
+        raise CaseError(f"case '{entry.case_id}': the data set gave {type(case).__name__}, not a Case")
+    case = validate_case(case)
+    if case.case_id != entry.case_id or case.patient_id != entry.patient_id:
+        raise CaseError(f"the data set gave case '{case.case_id}' of '{case.patient_id}' for '{entry.case_id}'")
+    return case

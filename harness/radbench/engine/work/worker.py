@@ -1,0 +1,122 @@
+"""Worker: a process that takes steps from its standard input and tells of them on its standard output."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from radbench.engine.run.frames import receive, send
+
+
+@dataclass(frozen=True)
+class WorkerSetup:
+    """What a worker is started with.
+
+    Attributes:
+        plugin_files: plugins beyond the installed ones.
+        store: the cache folder.
+        device: "cpu" or "cuda:N".
+        threads: processor threads that training may use; everything else uses one.
+    """
+
+    plugin_files: tuple[str, ...]
+    store: str
+    device: str
+    threads: int
+
+
+class _Channel:
+    """Messages to the parent; what plugins print goes to the log instead."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream, self.lock, self.step = stream, threading.Lock(), -1
+
+    def tell(self, event: str, **facts: Any) -> None:
+        with self.lock:
+            send(self.stream, (self.step, event, facts))
+
+
+def main() -> None:
+    """Run until the parent closes the pipe or dies."""
+    faulthandler.enable()
+    channel = _Channel(os.fdopen(os.dup(1), "wb"))
+    os.dup2(2, 1)
+    commands = os.fdopen(os.dup(0), "rb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    setup: WorkerSetup = receive(commands)
+    threading.Thread(target=_die_with, args=(os.getppid(),), daemon=True).start()
+    try:
+        bench = _workbench(setup, channel)
+    except BaseException:
+        channel.tell("unusable", message=traceback.format_exc(limit=-1), traceback=traceback.format_exc())
+        return
+    channel.tell("ready")
+    while True:
+        try:
+            step = receive(commands)
+        except EOFError:
+            return
+        channel.step = step.number
+        try:
+            bench.do(step)
+        except BaseException as e:
+            _tell_of(e, channel)
+        else:
+            channel.tell("done")
+
+
+def _workbench(setup: WorkerSetup, channel: _Channel) -> Any:
+    from radbench.engine.keep.store import Store
+    from radbench.engine.work.bench import Workbench
+    from radbench.registry.registry import load_registry
+
+    import torch  # isort: skip
+
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    if setup.device != "cpu":
+        torch.cuda.set_device(setup.device)
+        torch.cuda.init()  # so that it is seeded before its first use
+    import cv2
+
+    cv2.setNumThreads(1)
+    registry = load_registry(setup.plugin_files)
+    return Workbench(registry, Store(Path(setup.store)), setup.device, setup.threads, channel.tell)
+
+
+def _tell_of(error: BaseException, channel: _Channel) -> None:
+    from radbench.engine.keep.store import StoreError
+    from radbench.engine.plan.parts import SourceChangedError
+    from radbench.engine.work.failures import message_of, status_of
+
+    text = "".join(traceback.format_exception(error))
+    if isinstance(error, StoreError):
+        channel.tell("fatal", message=str(error), traceback=text)
+    else:
+        facts = {"status": str(status_of(error)), "message": message_of(error), "traceback": text}
+        # Its keys stand for what the plan saw: nothing to remember under them.
+        channel.tell("error", passing=isinstance(error, SourceChangedError), **facts)
+    # A step's frames may hold gigabytes through its traceback.
+    error.__traceback__ = None
+
+
+def _die_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)  # with whatever a plugin started
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
+    sys.stdout.flush()

@@ -1,0 +1,80 @@
+"""PairResult: one enhancer under one task, as the engine leaves it, before any statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from radbench.contracts import MetricSpec, Status
+from radbench.contracts.evidence import Evidence
+from radbench.leaderboard.columns import BASELINE
+
+
+@dataclass(frozen=True)
+class PairResult:
+    """One enhancer under one task on one data set with one seed.
+
+    Attributes:
+        task, dataset, split, enhancer, profile: what the pair is; labels with their variants.
+        seed: None where nothing depends on it.
+        metrics: in the order in which tables print them.
+        status: how it ended; anything but ``ok`` makes failed rows.
+        error: one sentence on a failure; of a pair that is ok, what went wrong with single cases.
+        evidence: per case id, what the task observed.
+        failures: per case id that failed, the sentence why.
+        patients: patient id per case id; a case that is not listed is its own patient.
+        groups: strata per case id, by name; "" is in none.
+        expected_cases: cases that the pair should have scored.
+        lacking: what weights that it stands on had not learnt, in a sentence; then there is no test and no rank.
+        baseline: label of the enhancer that differences are taken to.
+        fit_seconds, task_fit_seconds, enhance_ms_per_case, peak_memory_mb, parameters: measured; None where it was not.
+        limit, truth, given, cases_digest, numerics, licence, citation, device, precision, pretrained, task_pretrained,
+            dataset_fingerprint, enhancer_digest, task_digest, enhancer_plugin, task_plugin, radbench_version,
+            git_commit, created_utc: the schema's columns of these names.
+    """
+
+    task: str
+    dataset: str
+    split: str
+    enhancer: str
+    profile: str
+    seed: int | None
+    metrics: tuple[MetricSpec, ...] = ()
+    status: Status = Status.OK
+    error: str = ""
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
+    patients: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    expected_cases: int = 0
+    lacking: str = ""
+    baseline: str = BASELINE
+    limit: int = 0
+    truth: str = ""
+    given: str = ""
+    cases_digest: str = ""
+    numerics: str = ""
+    licence: str = ""
+    citation: str = ""
+    fit_seconds: float | None = None
+    enhance_ms_per_case: float | None = None
+    peak_memory_mb: float | None = None
+    parameters: int | None = None
+    task_fit_seconds: float | None = None
+    task_pretrained: str = ""
+    device: str = ""
+    precision: str = ""
+    pretrained: str = ""
+    dataset_fingerprint: str = ""
+    enhancer_digest: str = ""
+    task_digest: str = ""
+    enhancer_plugin: str = ""
+    task_plugin: str = ""
+    radbench_version: str = ""
+    git_commit: str = ""
+    created_utc: str = ""
+
+    @property
+    def scored(self) -> bool:
+        """Whether any case was scored."""
+        return self.status == Status.OK and bool(self.evidence)

@@ -1,0 +1,107 @@
+"""Running a plan with its leaderboard: kept up as pairs end, and told to the plugins that listen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from radbench.engine.keep.journal import RunFolder
+from radbench.engine.keep.store import StoreError
+from radbench.engine.plan.pairs import Pair, Plan
+from radbench.engine.run.reporting import Reporter
+from radbench.engine.run.running import Options, run_pairs
+from radbench.engine.run.session import Outcome
+from radbench.engine.work.failures import RunAbortedError
+from radbench.leaderboard.view import git_commit, journal_run, write_leaderboard, write_what_there_is
+from radbench.registry.discovery import one_line
+from radbench.registry.registry import Registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_VIEW_SHARE = 0.05
+"""At most this part of a run's time goes into rewriting the leaderboard while it grows."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has ended.
+
+    Attributes:
+        frame: the leaderboard.
+        folder: where everything lies.
+        outcome: what was computed and how the pairs ended.
+        seconds: wall-clock time.
+    """
+
+    frame: pd.DataFrame
+    folder: RunFolder
+    outcome: Outcome
+    seconds: float
+
+
+def run_plan(registry: Registry, plan: Plan, options: Options, reporter: Reporter) -> Finished:
+    """Run a plan in its folder.
+
+    Raises:
+        UsageError: the folder or the device cannot be used.
+        RunAbortedError: the machine stopped it; what is done is kept, and stands in the leaderboard.
+    """
+    begun: list[RunFolder] = []
+
+    def opened(folder: RunFolder) -> _Listeners:
+        begun.append(folder)
+        journal_run(folder, plan, git_commit())
+        return _Listeners(registry, folder, reporter)
+
+    try:
+        ran = run_pairs(plan, options, reporter, opened)
+    except BaseException:
+        for folder in begun:
+            write_what_there_is(folder)
+        raise
+    try:
+        return Finished(write_leaderboard(ran.folder), ran.folder, ran.outcome, ran.seconds)
+    except StoreError as e:
+        raise RunAbortedError(e) from e
+
+
+class _Listeners:
+    """Keeps ``leaderboard.csv`` up with the run, and tells the plugins that listen."""
+
+    def __init__(self, registry: Registry, folder: RunFolder, reporter: Reporter) -> None:
+        self.hook, self.folder, self.reporter = registry.hooks.hook, folder, reporter
+        self.next_view = 0.0
+        self.noted: set[str] = set()
+
+    def started(self, pair: Pair) -> None:
+        """See :class:`radbench.engine.run.reporting.Listeners`."""
+        self._tell(self.hook.radbench_pair_started, pair=pair)
+
+    def ended(self, pairs: Sequence[Pair]) -> None:
+        """See :class:`radbench.engine.run.reporting.Listeners`."""
+        heard = bool(self.hook.radbench_pair_finished.get_hookimpls())
+        begun = time.monotonic()
+        if not heard and begun < self.next_view:
+            return
+        frame = write_leaderboard(self.folder)
+        took = time.monotonic() - begun
+        self.next_view = begun + took / _VIEW_SHARE
+        for pair in pairs if heard else ():
+            key = {"task": pair.task.label, "dataset": pair.dataset.label, "enhancer": pair.enhancer.label}
+            mine = frame[(frame[list(key)] == list(key.values())).all(axis=1)]
+            mine = mine[mine["seed"].isna() if pair.seed is None else mine["seed"] == pair.seed]
+            self._tell(self.hook.radbench_pair_finished, pair=pair, rows=mine.to_dict("records"))
+
+    def _tell(self, hook: Any, **facts: Any) -> None:
+        # One by one: pluggy would stop at the first that raises and leave the others untold.
+        for listener in hook.get_hookimpls():
+            try:
+                listener.function(*(facts[name] for name in listener.argnames))
+            except (Exception, SystemExit) as e:
+                who = f"{hook.name} of plugin '{listener.plugin_name}'"
+                if who not in self.noted:
+                    self.noted.add(who)
+                    self.reporter.note(f"{who} raised {one_line(e)}")

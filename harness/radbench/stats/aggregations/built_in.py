@@ -1,0 +1,113 @@
+"""Built-in aggregations: the mean of per-case numbers, AP and AUROC of predictions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.stats.aggregations.bootstrap import bootstrap_differences, deviation_of_draws, interval_around
+from radbench.stats.aggregations.evidence import Numbers, Predictions
+from radbench.stats.aggregations.protocol import Array, Paired
+from radbench.stats.curves import ap_auroc, ap_auroc_replicates
+from radbench.stats.means import mean, mean_replicates
+from radbench.stats.resampling import Resampling
+from radbench.stats.significance import wilcoxon
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean over cases (:func:`radbench.stats.bootstrap_mean`), with Wilcoxon's test over patients."""
+
+    takes: ClassVar[type] = Numbers
+    undefined: ClassVar[str] = "no case has a finite score"
+
+    def value(self, evidence: Numbers) -> float:
+        """Return the correctly rounded mean."""
+        return mean(evidence.values[evidence.answered])
+
+    def draws(self, evidence: Sequence[Numbers], resampling: Resampling) -> Array:
+        """Return the means in the resamples, ``[E,R]``."""
+        return self._draws(np.stack([one.values for one in evidence]), resampling)
+
+    def deviation(self, evidence: Numbers, draws: Array) -> float:
+        """Return the standard deviation over cases (n - 1)."""
+        return deviation_of_cases(evidence.values[evidence.answered])
+
+    def interval(self, evidence: Numbers, value: float, draws: Array, resampling: Resampling) -> tuple[float, float]:
+        """Return the expanded percentile interval."""
+        return interval_around(value, draws, resampling.count(evidence.answered))
+
+    def differences(
+        self, evidence: Sequence[Numbers], pairs: Sequence[tuple[int, int]], draws: Array, resampling: Resampling
+    ) -> list[Paired]:
+        """Return the means of paired differences."""
+        if not pairs:
+            return []
+        table = np.stack([evidence[i].values - evidence[j].values for i, j in pairs])
+        return [self._paired(*each, resampling) for each in zip(table, self._draws(table, resampling), strict=True)]
+
+    def _draws(self, table: Array, resampling: Resampling) -> Array:
+        return mean_replicates(table, resampling.patients, resampling.replicates, resampling.seed)
+
+    def _paired(self, difference: Array, draws: Array, resampling: Resampling) -> Paired:
+        known = np.isfinite(difference)
+        if not known.any():
+            return Paired()
+        delta, p = mean(difference[known]), wilcoxon(difference, resampling.patients)
+        ends = interval_around(delta, draws, resampling.count(known))
+        return Paired(delta, *ends, p_value=p, p_wilcoxon=p, test="wilcoxon")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """AP or AUROC over all predictions (:func:`radbench.stats.bootstrap_ap_auroc`), with the paired bootstrap's test.
+
+    Attributes:
+        which: 0 for average precision, 1 for the area under the ROC curve.
+    """
+
+    which: int
+    takes: ClassVar[type] = Predictions
+    undefined: ClassVar[str] = "needs cases of both classes"
+
+    def value(self, evidence: Predictions) -> float:
+        """Return the score, NaN where only one class is there."""
+        return ap_auroc(evidence.label, evidence.score)[self.which]
+
+    def draws(self, evidence: Sequence[Predictions], resampling: Resampling) -> Array:
+        """Return the scores in the resamples, ``[E,R]``."""
+        truth, case = evidence[0].label, evidence[0].case
+        table = np.stack([one.score for one in evidence])
+
+        def both() -> tuple[Array, Array]:
+            return ap_auroc_replicates(truth, table, resampling.of(case), resampling.replicates, resampling.seed)
+
+        # AP and AUROC of the same predictions come from one pass.
+        key = ("curves", case.tobytes(), truth.tobytes(), table.tobytes())
+        return resampling.remember(key, both)[self.which]
+
+    def deviation(self, evidence: Predictions, draws: Array) -> float:
+        """Return the standard deviation over the draws."""
+        return deviation_of_draws(draws)
+
+    def interval(
+        self, evidence: Predictions, value: float, draws: Array, resampling: Resampling
+    ) -> tuple[float, float]:
+        """Return the expanded percentile interval."""
+        return interval_around(value, draws, resampling.count(evidence.case[evidence.answered]))
+
+    def differences(
+        self, evidence: Sequence[Predictions], pairs: Sequence[tuple[int, int]], draws: Array, resampling: Resampling
+    ) -> list[Paired]:
+        """Return the differences of the scores on what both answered."""
+        return bootstrap_differences(self, evidence, pairs, draws, resampling)
+
+
+def deviation_of_cases(values: NDArray[np.float64]) -> float:
+    """Return the standard deviation (n - 1) of finite values, NaN with fewer than two."""
+    return float(np.std(np.sort(values), ddof=1)) if len(values) > 1 else math.nan

@@ -1,0 +1,91 @@
+"""Protocol: what an aggregation offers, and what it says of a paired difference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.stats.resampling import Resampling
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """A paired difference; every number NaN where there is none.
+
+    Attributes:
+        delta: ours minus theirs, on the cases that both answered.
+        low, high: its 95 % interval.
+        p_value: two-sided.
+        p_wilcoxon: of the Wilcoxon signed-rank test over patients, where the score is a mean of numbers.
+        test: the name of the test that ``p_value`` is of; "" where there is none.
+    """
+
+    delta: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p_value: float = math.nan
+    p_wilcoxon: float = math.nan
+    test: str = ""
+
+
+class Aggregation(Protocol):
+    """How a metric comes from evidence.
+
+    Evidence is :class:`~radbench.stats.aggregations.Numbers`, :class:`~radbench.stats.aggregations.Predictions` or
+    :class:`~radbench.stats.aggregations.FeatureSets`, as the task observed; all that is compared has the same cases.
+    ``resampling`` is over these cases, and one object for all enhancers and metrics of a table. Intervals and tests
+    get the evidence itself too: they need be no function of the draws.
+
+    A task's own aggregation ("package.module:attribute") is a function ``value(evidence, **parameters)``, or a class
+    built with the parameters. It must offer ``value``; what else it leaves out is bootstrapped
+    (:mod:`radbench.stats.aggregations.bootstrap`), with ``replicates`` resamples where it has that attribute.
+    """
+
+    @property
+    def takes(self) -> type | None:
+        """The kind of evidence, or None for any."""
+        ...
+
+    @property
+    def undefined(self) -> str:
+        """Why :meth:`value` may be NaN, in a sentence."""
+        ...
+
+    def value(self, evidence: Any) -> float:
+        """Return the score, NaN where it is undefined."""
+        ...
+
+    def draws(self, evidence: Sequence[Any], resampling: Resampling) -> Array:
+        """Return float64 ``[E,R]``, the score of E enhancers in R resamples, NaN where it is undefined.
+
+        R may be less than ``resampling.replicates``.
+        """
+        ...
+
+    def deviation(self, evidence: Any, draws: Array) -> float:
+        """Return the standard deviation that is printed beside the value."""
+        ...
+
+    def interval(self, evidence: Any, value: float, draws: Array, resampling: Resampling) -> tuple[float, float]:
+        """Return the ends of the 95 % interval of a finite value, NaN and NaN where there is none."""
+        ...
+
+    def differences(
+        self, evidence: Sequence[Any], pairs: Sequence[tuple[int, int]], draws: Array, resampling: Resampling
+    ) -> list[Paired]:
+        """Return the paired differences between enhancers.
+
+        Args:
+            evidence: of E enhancers.
+            pairs: which to compare: (ours, theirs), each with a value.
+            draws: ``[E,R]``, what :meth:`draws` gave for ``evidence``.
+            resampling: as there.
+        """
+        ...

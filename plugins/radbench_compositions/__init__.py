@@ -1,0 +1,1 @@
+"""Enhancers that are made of others."""
