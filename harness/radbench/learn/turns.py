@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import nn
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from radbench.learn.losses import Loss
     from radbench.learn.options import FitOptions
 
-Networks = nn.Module | Mapping[str, nn.Module]
+Networks: TypeAlias = nn.Module | Mapping[str, nn.Module]
 """What is trained: one network, or several by name (a ``ModuleDict``, too)."""
 
 
