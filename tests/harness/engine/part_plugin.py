@@ -38,6 +38,7 @@ def radbench_enhancers():
         EnhancerSpec(name="self-taught", factory="part_plugin:SelfTaught", summary="no source", learns=True),
         EnhancerSpec(name="snake", factory="part_plugin:snake", summary="names itself"),
         EnhancerSpec(name="filed", factory="part_plugin:Filed", summary="reads a file"),
+        EnhancerSpec(name="shy", factory="part_plugin:Shy", summary="has no fingerprint to give"),
         EnhancerSpec(name="turner", factory="part_plugin:Turner", summary="renders", renders=True),
     ]
 
@@ -221,6 +222,11 @@ class Filed:
 
     def enhance(self, images):
         return images
+
+
+class Shy(Filed):
+    def fingerprint(self):
+        return None
 
 
 class Turner:

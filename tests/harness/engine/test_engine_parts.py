@@ -127,6 +127,17 @@ def test_an_enhancer_is_not_scored_on_patients_that_it_learnt_from_unless_told(g
     assert rows["given"].str.contains("learnt from").all()
 
 
+def test_where_a_plugin_has_no_fingerprint_to_give_what_lies_there_counts(tmp_path):
+    digests = []
+    for text in ("one", "two"):
+        (tmp_path / "file.bin").write_text(text)
+        digests.append(part(f"shy[root={tmp_path}]").local_digest)
+        assert part(f"shy[root={tmp_path}]").label == f"shy[root=@{digests[-1][:8]}]"
+        assert digests[-1] == part(f"filed[root={tmp_path}]").local_digest
+    assert digests[0] != digests[1]
+    assert "None" not in digests
+
+
 def test_a_made_data_set_brings_its_learners_patients(go):
     # "through" shows the cases as "rounds" does, which learnt from other people than those that are scored.
     assert not [p.reason for p in make_pairs("original", "through") if p.reason]

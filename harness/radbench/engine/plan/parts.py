@@ -153,7 +153,9 @@ class Part:
             return self.opened.fingerprint
         if hasattr(self.factory, "fingerprint"):
             with plugin_errors(self, "its fingerprint() failed"):
-                return str(self.built.fingerprint())
+                own = self.built.fingerprint()
+            if own is not None:
+                return str(own)
         return content_digest(paths)
 
     @cached_property
@@ -363,7 +365,7 @@ class Resolver:
         defaults: Mapping[str, Any],
     ) -> Part:
         model = type(config)
-        here = f"{entry.spec.name}"
+        here = str(entry.spec.name)
         if len(self._path) >= _DEEPEST:
             circle = " -> ".join([*self._path[-4:], here])
             raise ConfigurationError(f"the parts of '{self._path[0]}' name each other without end: … {circle}")
