@@ -16,9 +16,14 @@ T = TypeVar("T")
 
 
 class Progress:
-    """Draws a count of things done out of a total; implements the engine's ``Reporter``."""
+    """Draws a count of things done out of a total; implements the engine's ``Reporter``.
 
-    def __init__(self) -> None:
+    Args:
+        plain: lines even on a terminal, which somebody else writes to as well.
+    """
+
+    def __init__(self, plain: bool = False) -> None:
+        self.drawn = sys.stderr.isatty() and not plain
         self.bar: Any = None
         self.task: Any = None
         self.begin(0, "cases")
@@ -35,7 +40,7 @@ class Progress:
         now = time.monotonic()
         if now - self.started < _PATIENCE:
             return
-        if sys.stderr.isatty():
+        if self.drawn:
             self._draw(text)
         elif now - self.printed >= _PLAIN_EVERY:
             self.printed = now
@@ -44,7 +49,7 @@ class Progress:
     def within(self, done: int, total: int, text: str) -> None:
         """Draw how far one long step is by its own count; :meth:`advance` goes back to counting all."""
         now = time.monotonic()
-        if sys.stderr.isatty():
+        if self.drawn:
             self._draw(text, done, total)
         elif now - self.printed >= _PLAIN_EVERY:
             self.printed = now

@@ -54,6 +54,9 @@ def run(
         Path | None, typer.Option(metavar="DIR", help="The run's folder; default: named after the plan in runs/.")
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed here before.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="All in this process: a breakpoint in a plugin opens the debugger.")
+    ] = False,
     allow_leakage: Leakage = False,
     plugin: Plugins = [],  # noqa: B006
     config: Annotated[
@@ -80,6 +83,7 @@ def run(
         "memory_mb": memory_mb,
         "out": out,
         "retry_failed": retry_failed,
+        "debug": debug,
         "allow_leakage": allow_leakage,
         "plugin": plugin,
     }
@@ -107,7 +111,7 @@ def run(
         given["precision"],
         given["allow_leakage"],
     )
-    progress = Progress()
+    progress = Progress(plain=given["debug"])
     plan = plan_request(registry, request)
     for pair in plan.pairs:
         if pair.reason:
@@ -119,6 +123,7 @@ def run(
         given["memory_mb"],
         given["out"],
         given["retry_failed"],
+        given["debug"],
     )
     try:
         finished = run_plan(registry, plan, options, progress)
@@ -164,6 +169,7 @@ def _from_file(path: Path, given: dict[str, Any], context: typer.Context) -> dic
         right = {
             "out": isinstance(value, str),
             "retry_failed": isinstance(value, bool),
+            "debug": isinstance(value, bool),
             "allow_leakage": isinstance(value, bool),
         }.get(name, True)
         if not right or (name in _LISTS and not _texts(found[name])):

@@ -9,7 +9,7 @@ from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.store import Store
 from radbench.engine.plan.pairs import make_plan
 from radbench.engine.plan.request import Request
-from radbench.engine.run.executors.local import Event
+from radbench.engine.run.executors.executor import Event
 from radbench.engine.run.reporting import Nobody, Silent
 from radbench.engine.run.session import Session
 from radbench.engine.work import worker
@@ -51,7 +51,8 @@ class Inline:
             lost = {"status": "crashed", "message": "the worker process ended with exit status 7", **death.args[0]}
             self.pending.append(Event(step.number, "lost", lost))
         except BaseException as e:
-            worker._tell_of(e, self)
+            name, facts = worker.told_of(e)
+            self.tell(name, **facts)
         else:
             self.tell("done")
 

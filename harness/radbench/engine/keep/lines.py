@@ -45,15 +45,15 @@ def append_line(path: Path, record: Mapping[str, Any]) -> None:
 def read_lines(path: Path) -> Iterable[dict[str, Any]]:
     """Yield the records whose checksum holds, oldest first; nothing where there is no file."""
     try:
-        text = path.read_bytes()
+        with path.open("rb") as lines:
+            for line in lines:
+                record = _checked(line.rstrip(b"\n"))
+                if record is not None:
+                    yield record
     except FileNotFoundError:
         return
     except OSError as e:
         raise StoreError(f"cannot read '{path}': {e.strerror or e}") from e
-    for line in text.split(b"\n"):
-        record = _checked(line)
-        if record is not None:
-            yield record
 
 
 def _checked(line: bytes) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -54,6 +55,10 @@ class Store:
     def has_case(self, key: str, entry: str) -> bool:
         """Tell whether a made case is there."""
         return self._case(key, entry).is_file()
+
+    def cases_under(self, key: str) -> Listing:
+        """Return which made cases are there now."""
+        return Listing(self._case(key, "").parent)
 
     def save_case(self, key: str, entry: str, case: Case) -> None:
         """Keep a case but for what is looked up on demand.
@@ -129,6 +134,10 @@ class Store:
         """Tell whether the enhancement of a case is there."""
         return self._enhancement(key, entry).is_file()
 
+    def enhancements_under(self, key: str) -> Listing:
+        """Return the enhancements of which cases are there now."""
+        return Listing(self._enhancement(key, "").parent)
+
     def save_enhancement(self, key: str, entry: str, enhancement: Enhancement, measures: Mapping[str, Any]) -> None:
         """Keep the enhancement of one case (every tensor without its batch) and what making it took.
 
@@ -186,9 +195,9 @@ class Store:
         """
         append_line(self._scores(key), record)
 
-    def read_scores(self, key: str) -> dict[str, dict[str, Any]]:
-        """Return the records by entry key; a line that is torn or damaged is passed over."""
-        return {r["entry"]: r for r in read_lines(self._scores(key)) if "entry" in r and "evidence" in r}
+    def read_scores(self, key: str) -> Iterator[dict[str, Any]]:
+        """Yield the records, oldest first; a line that is torn or damaged is passed over."""
+        return (r for r in read_lines(self._scores(key)) if "entry" in r and "evidence" in r)
 
     def discard_scores(self, key: str) -> None:
         """Take away all scores under a key."""
@@ -289,6 +298,19 @@ class Store:
     def discard_weights(self, key: str) -> None:
         """Forget weights, so that they are learnt anew."""
         _discard(self.weights_folder(key) / "facts.json")
+
+
+class Listing:
+    """What a folder of the store held when it was read: one question to the disk for any number of cases."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._names = {name.partition(".")[0] for name in os.listdir(folder)}
+        except OSError:
+            self._names = set()
+
+    def __contains__(self, entry: str) -> bool:
+        return entry[:32] in self._names
 
 
 def _discard(path: Path) -> None:

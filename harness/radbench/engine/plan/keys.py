@@ -35,7 +35,11 @@ def engine_code(kind: str) -> str:
 
 def entry_key(entry: CaseEntry) -> str:
     """Return the key of a case: its content and its identity (an enhancer may go by it)."""
-    return digest([entry.case_id, entry.patient_id, entry.digest, entry.twin])
+    # Asked for again and again, it stays with its entry, as a cached property would.
+    found: str | None = vars(entry).get("_key")
+    if found is None:
+        found = vars(entry)["_key"] = digest([entry.case_id, entry.patient_id, entry.digest, entry.twin])
+    return found
 
 
 def cases_digest(entries: Iterable[CaseEntry]) -> str:

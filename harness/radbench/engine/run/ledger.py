@@ -14,12 +14,12 @@ class Ledger:
     """Scores and failures.
 
     Attributes:
-        records: per score key and entry key, a case's evidence and what making its enhancement took.
+        scored: by score key, the entry keys of the cases that are scored; what they scored is in the store.
         failures: by (key, entry key), how a case failed; "" as the key where loading it failed.
         broken: by key, how a fit, an enhancer, a learner or a task failed as a whole.
     """
 
-    records: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    scored: dict[str, set[str]] = field(default_factory=dict)
     failures: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     broken: dict[str, dict[str, Any]] = field(default_factory=dict)
 

@@ -18,6 +18,7 @@ from radbench.engine.keep.store import Store, StoreError
 from radbench.engine.plan.learning import Training
 from radbench.engine.plan.pairs import Plan
 from radbench.engine.plan.request import Request
+from radbench.engine.run.executors.executor import Executor
 from radbench.engine.run.executors.local import LocalExecutor, free_memory
 from radbench.engine.run.reporting import Listeners, Nobody, Reporter
 from radbench.engine.run.session import Outcome, Session
@@ -37,6 +38,7 @@ class Options:
         memory_mb: resident memory in MiB after which a worker's step is ended, 0 for its share of what is free.
         out: the run folder, None for one named after the plan under ``runs/``.
         retry_failed: try again what failed in this folder before.
+        debug: do every step in this process, where a debugger works; nothing is watched then.
 
     Raises:
         UsageError: a value is of the wrong type or out of range.
@@ -48,6 +50,7 @@ class Options:
     memory_mb: int = 0
     out: Path | None = None
     retry_failed: bool = False
+    debug: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("jobs", 0), ("memory_mb", 0)):
@@ -171,11 +174,15 @@ def _run_session(session: Session, request: Request, options: Options, devices: 
             executor.close()
 
 
-def executor_of(folder: RunFolder, request: Request, options: Options, devices: list[str], jobs: int) -> LocalExecutor:
-    """Start the workers of a run."""
+def executor_of(folder: RunFolder, request: Request, options: Options, devices: list[str], jobs: int) -> Executor:
+    """Start what does the steps of a run."""
     # Independent of the number of jobs: how many threads train together decides how sums are rounded.
     threads = os.cpu_count() or 1
     setup = WorkerSetup(request.plugin_files, str(cache_folder()), devices[0], threads)
+    if options.debug:
+        from radbench.engine.run.executors.here import HereExecutor
+
+        return HereExecutor(setup)
     limit = training_limit = options.memory_mb * 2**20
     if not limit:
         free = free_memory()

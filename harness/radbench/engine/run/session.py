@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from radbench.contracts.dataset import CaseEntry
@@ -17,7 +18,7 @@ from radbench.engine.plan.learning import Training, trainings_below
 from radbench.engine.plan.pairs import Pair, once
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.steps import Known, Step, break_into_steps
-from radbench.engine.run.executors.local import Event, LocalExecutor
+from radbench.engine.run.executors.executor import Event, Executor
 from radbench.engine.run.ledger import Ledger
 from radbench.engine.run.ready import Ready
 from radbench.engine.run.reporting import Listeners, Reporter
@@ -90,6 +91,7 @@ class Session:
         self.outcome = Outcome()
         self.steps: list[Step] = []
         self.open: set[int] = set()
+        self.unscored: Counter[str] = Counter()
         self.unsettled = [*self.pairs]
         self.retried: dict[str, set[str]] = {}
         self.poisoned: Counter[str] = Counter()
@@ -105,8 +107,8 @@ class Session:
         if self.retry_failed:
             self._forgive()
         for pair in self.pairs:
-            if pair.score_key not in self.ledger.records:
-                self.ledger.records[pair.score_key] = self.store.read_scores(pair.score_key)
+            if pair.score_key not in self.ledger.scored:
+                self.ledger.scored[pair.score_key] = {r["entry"] for r in self.store.read_scores(pair.score_key)}
         wanted = [p for p in self.pairs if self.ledger.breakage(p) is None]
         apart = [t for t in self.apart if t.key not in self.ledger.broken]
         most = max((*(len(p.entries) for p in self.pairs), *(len(entries) for _, entries in self.cases)), default=1)
@@ -115,15 +117,17 @@ class Session:
         every = break_into_steps(wanted, Known(failed=self.ledger.failed), chunk_size, apart, self.cases)
         self.outcome.reused = sum(s.size for s in every) - sum(s.size for s in self.steps)
         self.open = {s.number for s in self.steps}
+        self.unscored = Counter(s.key for s in self.steps if s.kind == "score")
         return self.steps
 
     def _known(self) -> Known:
-        records = self.ledger.records
+        scored = self.ledger.scored
         whole = {key: self.store.has_weights(key) for key in self.trainings}
+        made, enhanced = cache(self.store.cases_under), cache(self.store.enhancements_under)
         return Known(
-            made=self.store.has_case,
-            enhanced=self.store.has_enhancement,
-            scored=lambda key, entry: entry in records.get(key, {}),
+            made=lambda key, entry: entry in made(key),
+            enhanced=lambda key, entry: entry in enhanced(key),
+            scored=lambda key, entry: entry in scored.get(key, ()),
             piece=self.store.has_piece,
             fitted=lambda key: whole[key],
             failed=self.ledger.failed,
@@ -176,7 +180,7 @@ class Session:
 
     # the loop ----------------------------------------------------------------------------------------------
 
-    def run(self, executor: LocalExecutor | None, only: str = "") -> Outcome:
+    def run(self, executor: Executor | None, only: str = "") -> Outcome:
         """Do the steps, then settle every pair.
 
         Args:
@@ -197,23 +201,27 @@ class Session:
         for number in sorted(now):
             if not waiting[number]:
                 ready.add(self.steps[number])
-        self._settle_ended()
+        left = set(now)
+        self._settle_ended({p.score_key for p in self.unsettled} - self.unscored.keys())
         sizes = {number: self.steps[number].size for number in now}
         self.reporter.begin(sum(sizes.values()), "case-steps")
 
         def ended(number: int) -> None:
             step = self.steps[number]
             self.open.discard(number)
+            left.discard(number)
             # What failed, or counts only as a whole, was not told case by case.
             self.reporter.advance(max(0, sizes[number] - len(self.counted.pop(number, ()))), step.label)
             for follower in followers.get(number, ()):
                 waiting[follower].discard(number)
                 if not waiting[follower]:
                     ready.add(self.steps[follower])
-            self._settle_ended()
+            if step.kind == "score":
+                self.unscored[step.key] -= 1
+                if not self.unscored[step.key]:
+                    self._settle_ended({step.key})
 
-        left = set(now)
-        while left & self.open:
+        while left:
             assert executor is not None
             for worker, chunk in executor.idle():
                 step = ready.take(chunk)
@@ -268,8 +276,8 @@ class Session:
         if event.name == "failure":
             self._failed_case(step, facts)
         elif event.name == "scored":
-            self.ledger.records[step.key][facts["record"]["entry"]] = facts["record"]
-            self._count(step, facts["record"]["entry"])
+            self.ledger.scored[step.key].add(facts["entry"])
+            self._count(step, facts["entry"])
         elif event.name in ("made", "enhanced", "lesson"):
             self._count(step, facts["entry"])
         elif event.name == "damaged":
@@ -354,7 +362,7 @@ class Session:
         if step.kind == "lesson":
             self.steps[number] = replace(step, skipped={**step.skipped, **failed})
             return False
-        scored = self.ledger.records.get(step.key, {}) if step.kind == "score" else {}
+        scored = self.ledger.scored.get(step.key, set()) if step.kind == "score" else {}
         left = tuple(e for e in step.entries if entry_key(e) not in failed and entry_key(e) not in scored)
         left = tuple(e for e in left if not self._twin_failed(step, e))
         self.steps[number] = replace(step, entries=left)
@@ -375,9 +383,9 @@ class Session:
 
     # pairs -------------------------------------------------------------------------------------------------
 
-    def _settle_ended(self) -> None:
-        keys = {self.steps[number].key for number in self.open if self.steps[number].kind == "score"}
-        over = [p for p in self.unsettled if p.score_key not in keys]
+    def _settle_ended(self, keys: Set[str]) -> None:
+        """Settle the pairs of these scores, of which no step is open."""
+        over = [p for p in self.unsettled if p.score_key in keys]
         for pair in over:
             self.unsettled.remove(pair)
             status, incomplete = settle(pair, self.ledger, self.store, self.folder)

@@ -20,7 +20,8 @@ from radbench.engine.run.ledger import Ledger
 MEASURES = ("enhance_ms", "peak_memory_mb", "parameters", "device")
 """What making an enhancement took, beside the scores in the per-case files."""
 
-_UNSCORED = {"status": str(Status.ERROR), "stage": "score", "message": "the task gave neither a score nor a failure"}
+_UNSCORED = "the task gave neither a score nor a failure"
+_LOST = "its score was kept and is gone or damaged: give the same command again"
 
 
 def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple[Status, bool]:
@@ -34,7 +35,7 @@ def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple
     """
     rows, failures, features = [], [], []
     breakage = ledger.breakage(pair)
-    records = ledger.records[pair.score_key]
+    records = {r["entry"]: r for r in store.read_scores(pair.score_key)}
     for entry in pair.entries:
         key = entry_key(entry)
         row = {"case_id": entry.case_id, "patient_id": entry.patient_id}
@@ -44,7 +45,7 @@ def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple
             measured = {k: records[key][k] for k in MEASURES if records[key].get(k) is not None}
             rows.append(row | {"status": "ok", "message": "", **cells, **measured})
             features += [{"case_id": entry.case_id, "evidence": vectors}] if vectors else []
-        elif (failure := ledger.failure(pair, key) or (None if breakage else _UNSCORED)) is not None:
+        elif (failure := ledger.failure(pair, key) or (None if breakage else _unscored(pair, ledger, key))) is not None:
             failures.append(failure | {"case_id": entry.case_id})
             rows.append(row | {"status": f"{failure['status']}", "message": failure["message"]})
     status, error = _verdict(pair, rows, failures, breakage)
@@ -59,6 +60,11 @@ def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple
         **_of_weights(pair, store),
     )
     return status, len(failures) > unloadable
+
+
+def _unscored(pair: Pair, ledger: Ledger, entry: str) -> dict[str, Any]:
+    lost = entry in ledger.scored.get(pair.score_key, ())
+    return {"status": str(Status.ERROR), "stage": "score", "message": _LOST if lost else _UNSCORED}
 
 
 def cells_of(evidence: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -6,8 +6,9 @@ import os
 import sys
 import time
 import traceback
+from bdb import BdbQuit
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -59,6 +60,10 @@ class Workbench:
         self._bytes = 0
         self._start = set(sys.modules)
 
+    def disregard(self, modules: Iterable[str]) -> None:
+        """Take modules that somebody else loaded in this process between steps for none of the steps'."""
+        self._start.update(modules)
+
     def do(self, step: Step) -> None:
         """Do a step; what concerns one case is told as that case's failure and the rest goes on.
 
@@ -109,7 +114,7 @@ class Workbench:
         try:
             self._make_images(step, step.key, step.poses, enhancer, batch)
         except (Exception, SystemExit) as e:
-            if len(batch) > 1 and not isinstance(e, StoreError):
+            if len(batch) > 1 and not isinstance(e, StoreError | BdbQuit):
                 # One image of the batch is at fault: find it, so that the others are kept.
                 for one in batch:
                     self._enhance_batch(step, enhancer, [one])
@@ -258,7 +263,7 @@ class Workbench:
                 self._failure(entry, "score", step.key, e)
                 continue
             self.store.append_score(step.key, record)
-            self.tell("scored", record=record)
+            self.tell("scored", entry=entry_key(entry))
 
     def _scored(
         self, step: Step, task: Any, spec: Any, context: TaskContext, entry: CaseEntry, case: Case
@@ -337,7 +342,7 @@ class Workbench:
             )
 
     def _failure(self, entry: CaseEntry, stage: str, key: str, error: BaseException) -> None:
-        if isinstance(error, StoreError | SourceChangedError):
+        if isinstance(error, StoreError | SourceChangedError | BdbQuit):
             raise error
         if self.device != "cpu" and "cuda error" in str(error).lower():
             # Nothing works any more in a process whose card has met one; another takes its place.

@@ -11,9 +11,14 @@ import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from radbench.engine.run.frames import receive, send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from radbench.engine.work.bench import Workbench
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ def main() -> None:
     setup: WorkerSetup = receive(commands)
     threading.Thread(target=_die_with, args=(os.getppid(),), daemon=True).start()
     try:
-        bench = _workbench(setup, channel)
+        bench = workbench(setup, channel.tell)
     except BaseException:
         channel.tell("unusable", message=traceback.format_exc(limit=-1), traceback=traceback.format_exc())
         return
@@ -68,12 +73,19 @@ def main() -> None:
         try:
             bench.do(step)
         except BaseException as e:
-            _tell_of(e, channel)
+            name, facts = told_of(e)
+            channel.tell(name, **facts)
         else:
             channel.tell("done")
 
 
-def _workbench(setup: WorkerSetup, channel: _Channel) -> Any:
+def workbench(setup: WorkerSetup, tell: Callable[..., None]) -> Workbench:
+    """Return where steps are done, with this process set as every worker is.
+
+    Args:
+        setup: of a worker.
+        tell: called with the name and the facts of each event.
+    """
     from radbench.engine.keep.store import Store
     from radbench.engine.work.bench import Workbench
     from radbench.registry.registry import load_registry
@@ -90,23 +102,23 @@ def _workbench(setup: WorkerSetup, channel: _Channel) -> Any:
 
     cv2.setNumThreads(1)
     registry = load_registry(setup.plugin_files)
-    return Workbench(registry, Store(Path(setup.store)), setup.device, setup.threads, channel.tell)
+    return Workbench(registry, Store(Path(setup.store)), setup.device, setup.threads, tell)
 
 
-def _tell_of(error: BaseException, channel: _Channel) -> None:
+def told_of(error: BaseException) -> tuple[str, dict[str, Any]]:
+    """Return the event, and its facts, that tells of what ended a step."""
     from radbench.engine.keep.store import StoreError
     from radbench.engine.plan.parts import SourceChangedError
     from radbench.engine.work.failures import message_of, status_of
 
     text = "".join(traceback.format_exception(error))
-    if isinstance(error, StoreError):
-        channel.tell("fatal", message=str(error), traceback=text)
-    else:
-        facts = {"status": str(status_of(error)), "message": message_of(error), "traceback": text}
-        # Its keys stand for what the plan saw: nothing to remember under them.
-        channel.tell("error", passing=isinstance(error, SourceChangedError), **facts)
+    facts = {"status": str(status_of(error)), "message": message_of(error), "traceback": text}
     # A step's frames may hold gigabytes through its traceback.
     error.__traceback__ = None
+    if isinstance(error, StoreError):
+        return "fatal", {"message": str(error), "traceback": text}
+    # Its keys stand for what the plan saw: nothing to remember under them.
+    return "error", {"passing": isinstance(error, SourceChangedError), **facts}
 
 
 def _die_with(parent: int) -> None:

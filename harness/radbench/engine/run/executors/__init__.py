@@ -1,1 +1,1 @@
-"""Executors: where steps run. Each offers the interface of :class:`radbench.engine.executors.local.LocalExecutor`."""
+"""Executors: where steps run, behind the interface of :mod:`radbench.engine.run.executors.executor`."""

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,27 +18,12 @@ import psutil
 from radbench.contracts.results import Status
 from radbench.engine.plan.steps import Step
 from radbench.engine.run import frames
+from radbench.engine.run.executors.executor import Event
 from radbench.engine.work.worker import WorkerSetup
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _WATCH_SECONDS = 0.05
 _START_SECONDS = 300.0
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something a worker told, or that happened to it.
-
-    Attributes:
-        step: the number of the step.
-        name: "case", "made", "enhanced", "lesson", "scored", "failure", "damaged", "estimate", "warning", "progress",
-            "done", "error", "fatal", or "lost" for a worker that died, was silent for too long or took too much memory.
-        facts: by event.
-    """
-
-    step: int
-    name: str
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class _Worker:

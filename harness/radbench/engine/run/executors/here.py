@@ -1,0 +1,85 @@
+"""The executor of this process: no workers, so that a breakpoint in a plugin opens the debugger."""
+
+from __future__ import annotations
+
+import sys
+from bdb import BdbQuit
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from radbench.engine.plan.steps import Step
+from radbench.engine.run.executors.executor import Event
+from radbench.engine.work.worker import WorkerSetup, told_of, workbench
+
+
+class HereExecutor:
+    """Does each step at once, in the process that plans them.
+
+    The same steps give the same bits as in workers; but nothing stands between a plugin and the run: one that hangs,
+    exits or eats memory takes it along. Meant for debugging.
+
+    Args:
+        setup: what a worker would be started with.
+    """
+
+    def __init__(self, setup: WorkerSetup) -> None:
+        self.pending: list[Event] = []
+        self.step: Step | None = None
+        self._settings = ExitStack()
+        self._as_in_workers()
+        self.bench = workbench(setup, self.tell)
+        self._loaded = set(sys.modules)
+
+    def _as_in_workers(self) -> None:
+        """Take over the settings of workers until :meth:`close`."""
+        import cv2
+        import torch
+        from threadpoolctl import threadpool_limits
+
+        self._restore(cv2.setNumThreads, cv2.getNumThreads())
+        self._restore(torch.set_num_threads, torch.get_num_threads())
+        self._restore(torch.use_deterministic_algorithms, torch.are_deterministic_algorithms_enabled())
+        benchmark = torch.backends.cudnn.benchmark
+        self._restore(lambda value: setattr(torch.backends.cudnn, "benchmark", value), benchmark)
+        self._settings.enter_context(threadpool_limits(1))
+
+    def _restore(self, setting: Callable[[Any], Any], value: Any) -> None:
+        self._settings.callback(setting, value)
+
+    def idle(self) -> list[tuple[int, int | None]]:
+        """See :class:`Executor`."""
+        return [(0, None)] if self.step is None else []
+
+    def submit(self, worker: int, step: Step) -> None:
+        """See :class:`Executor`."""
+        self.step = step
+        # What the rest of the program (a leaderboard in between) loaded is nothing that a plugin hid.
+        self.bench.disregard(sys.modules.keys() - self._loaded)
+        try:
+            self.bench.do(step)
+        except BdbQuit:
+            raise KeyboardInterrupt from None
+        except (Exception, SystemExit) as e:
+            name, facts = told_of(e)
+            self.tell(name, **facts)
+        else:
+            self.tell("done")
+        finally:
+            self._loaded = set(sys.modules)
+
+    def tell(self, event: str, **facts: Any) -> None:
+        """Take in an event of the step under way; a traceback is printed at once."""
+        assert self.step is not None
+        if facts.get("traceback"):
+            sys.stderr.write(facts["traceback"])
+        self.pending.append(Event(self.step.number, event, facts))
+
+    def events(self) -> list[Event]:
+        """See :class:`Executor`."""
+        pending, self.pending, self.step = self.pending, [], None
+        return pending
+
+    def close(self) -> None:
+        """See :class:`Executor`."""
+        self._settings.close()
