@@ -14,7 +14,7 @@ from radbench.contracts.enhancement import Enhancement
 from radbench.contracts.errors import RadbenchError, UsageError
 from radbench.contracts.folders import cache_folder
 from radbench.engine.keep.store import Store
-from radbench.engine.plan.learning import trainings_below, weights_of
+from radbench.engine.plan.learning import trainings_of, weights_of
 from radbench.engine.plan.pairs import make_plan, once, plan_enhancer, plan_trainings, why_no_part
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.request import Request
@@ -67,6 +67,7 @@ def run(
     memory_mb: int = 0,
     out: str | Path | None = None,
     retry_failed: bool = False,
+    debug: bool = False,
 ) -> pd.DataFrame:
     """Score enhancers under tasks and return the leaderboard, as ``bench run`` does.
 
@@ -80,7 +81,7 @@ def run(
         plugins: plugin files beyond the installed ones.
         precision: of trainings, "float32" or "mixed".
         allow_leakage: score learners on patients that they learnt from; the rows say so.
-        device, jobs, timeout, memory_mb, out, retry_failed: see :class:`Options`.
+        device, jobs, timeout, memory_mb, out, retry_failed, debug: see :class:`Options`.
 
     Returns:
         The long leaderboard (schema version 2), also written to ``leaderboard.csv`` in the run folder.
@@ -102,7 +103,7 @@ def run(
         leakage=allow_leakage,
     )
     registry = load_registry(request.plugin_files)
-    options = Options(device, jobs, timeout, memory_mb, Path(out) if out else None, retry_failed)
+    options = Options(device, jobs, timeout, memory_mb, Path(out) if out else None, retry_failed, debug)
     plan = make_plan(registry, request)
     for warning in registry.warnings:
         warnings.warn(warning, stacklevel=2)
@@ -266,7 +267,7 @@ def load_enhancer(
 def _learn_first(part: Part, request: Request, store: Store, options: Options, reporter: Reporter) -> None:
     if reason := why_no_part(part):
         raise UsageError(reason)
-    wanted = once(trainings_below(part, request.seeds[0], request.precision))
+    wanted = once(trainings_of(part, request.seeds[0], request.precision))
     if all(store.has_weights(training.key) for training in wanted):
         return
     finished = run_trainings(wanted, request, options, reporter)

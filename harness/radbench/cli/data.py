@@ -117,7 +117,7 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
     return {
         "dataset": part.label,
         "modality": opened.dataset.modality,
-        "collection": part.collection,
+        "collection": ", ".join(sorted(part.collections)),
         "fingerprint": opened.fingerprint,
         "splits": per_split,
         "loaded": len(chosen) - len(faults),

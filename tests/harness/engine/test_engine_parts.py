@@ -131,9 +131,9 @@ def test_where_a_plugin_has_no_fingerprint_to_give_what_lies_there_counts(tmp_pa
     digests = []
     for text in ("one", "two"):
         (tmp_path / "file.bin").write_text(text)
-        digests.append(part(f"shy[root={tmp_path}]").local_digest)
+        digests.append(part(f"shy[root={tmp_path}]").local_digest())
         assert part(f"shy[root={tmp_path}]").label == f"shy[root=@{digests[-1][:8]}]"
-        assert digests[-1] == part(f"filed[root={tmp_path}]").local_digest
+        assert digests[-1] == part(f"filed[root={tmp_path}]").local_digest()
     assert digests[0] != digests[1]
     assert "None" not in digests
 

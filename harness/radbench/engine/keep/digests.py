@@ -19,6 +19,17 @@ def short(full: str) -> str:
     return full[:16]
 
 
+def listing_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, or of the names and sizes of the files below a folder.
+
+    Enough to know a collection again wherever it lies, without reading it.
+    """
+    if not path.is_dir():
+        return content_digest([path])
+    below = sorted(p for p in path.rglob("*") if p.is_file())
+    return digest([[p.relative_to(path).as_posix(), p.stat().st_size] for p in below])
+
+
 def content_digest(paths: list[Path]) -> str:
     """Return the SHA-256 of what lies at paths of this machine: the bytes of files, and names and bytes below folders.
 

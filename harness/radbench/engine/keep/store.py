@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -125,6 +125,9 @@ class Store:
         """Take away a case that cannot be read, so that it is made anew."""
         _discard(self._case(key, entry))
 
+    def _discard_cases(self, key: str) -> None:
+        shutil.rmtree(self._case(key, "").parent, ignore_errors=True)
+
     # enhancements ------------------------------------------------------------------------------------------
 
     def _enhancement(self, key: str, entry: str) -> Path:
@@ -163,10 +166,9 @@ class Store:
         """Take away an enhancement that cannot be read, so that it is made anew."""
         _discard(self._enhancement(key, entry))
 
-    def discard_enhancements(self, *keys: str) -> None:
-        """Take away all enhancements under some keys; "" is none."""
-        for key in filter(None, keys):
-            shutil.rmtree(self._enhancement(key, "").parent, ignore_errors=True)
+    def discard_enhancements(self, key: str) -> None:
+        """Take away all enhancements under a key."""
+        shutil.rmtree(self._enhancement(key, "").parent, ignore_errors=True)
 
     # lessons -----------------------------------------------------------------------------------------------
 
@@ -295,9 +297,37 @@ class Store:
             raise UnreadableError(f"stored weights '{file}' are damaged: their checksum does not match")
         return load(data), facts
 
+    def note_dependents(self, key: str, dependents: Iterable[tuple[str, str]]) -> None:
+        """Remember what is built on weights: (kind of step, key) pairs, before any of it is.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        known = set(self._dependents(key))
+        for kind, other in dict.fromkeys(dependents):
+            if (kind, other) not in known:
+                append_line(self._dependents_file(key), {"kind": kind, "key": other})
+
+    def _dependents_file(self, key: str) -> Path:
+        return self.weights_folder(key) / "dependents.jsonl"
+
+    def _dependents(self, key: str) -> list[tuple[str, str]]:
+        return [(line["kind"], line["key"]) for line in read_lines(self._dependents_file(key))]
+
     def discard_weights(self, key: str) -> None:
-        """Forget weights, so that they are learnt anew."""
+        """Forget weights, so that they are learnt anew, and whatever any run has built on them."""
+        discard: dict[str, Callable[[str], None]] = {
+            "make": self._discard_cases,
+            "enhance": self.discard_enhancements,
+            "lesson": self.discard_piece,
+            "fit": self.discard_weights,
+            "score": self.discard_scores,
+        }
+        for kind, other in self._dependents(key):
+            discard[kind](other)
+        # Last: whoever is interrupted here begins again.
         _discard(self.weights_folder(key) / "facts.json")
+        _discard(self._dependents_file(key))
 
 
 class Listing:
@@ -305,7 +335,7 @@ class Listing:
 
     def __init__(self, folder: Path) -> None:
         try:
-            self._names = {name.partition(".")[0] for name in os.listdir(folder)}
+            self._names = {name.partition(".")[0] for name in os.listdir(folder)}  # noqa: PTH208
         except OSError:
             self._names = set()
 

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 MEASUREMENT = 0
 """The seed of whatever a measurement draws: the same under every seed of the run."""
 
+LESSON = ("lesson",)
+"""What the fields affect that can change a lesson."""
+
+FIT = ("lesson", "weights")
+"""What the fields affect that can change weights."""
+
 PIECE = 32
 """Cases whose lessons are kept in one file; part of the lessons' keys, so not a thing to tune by machine."""
 
@@ -29,8 +35,17 @@ def forget() -> None:
 
 @cache
 def engine_code(kind: str) -> str:
-    """Return the digest of the engine's own code that does a kind of step."""
-    return code_of([f"radbench.engine.work.{kind}"]).digest
+    """Return the digest of the engine's own code that decides what comes of a kind of step."""
+    return code_of(engine_modules(kind)).digest
+
+
+def engine_modules(kind: str) -> list[str]:
+    """Return the modules that decide what comes of a kind of step: how parts are built, what they see, what is checked.
+
+    Who hands out steps, keeps results and tells of them is none of these.
+    """
+    seen = ["samples"] if kind in ("lesson", "score") else []
+    return [f"radbench.engine.work.{name}" for name in (kind, "building", *seen)]
 
 
 def entry_key(entry: CaseEntry) -> str:
@@ -82,7 +97,14 @@ def enhance_key(
     )
 
 
-def piece_key(learner: Part, field: str, samples: str, entries: Sequence[CaseEntry]) -> str:
+def piece_key(
+    learner: Part,
+    field: str,
+    samples: str,
+    entries: Sequence[CaseEntry],
+    weights: Mapping[str, str],
+    seed: int | None,
+) -> str:
     """Return the key of the lessons of some cases.
 
     Args:
@@ -90,23 +112,26 @@ def piece_key(learner: Part, field: str, samples: str, entries: Sequence[CaseEnt
         field: the source, where there are several.
         samples: the key of the images that the lessons show.
         entries: the cases, in order.
+        weights: by identity, the keys of the weights that the learner's parts have.
+        seed: of what these parts draw, None where none draws.
     """
-    return digest(
-        {
-            "lesson": learner.digest_of("lesson"),
-            "engine": engine_code("lesson"),
-            "field": field,
-            "samples": samples,
-            "cases": [entry_key(e) for e in entries],
-        }
-    )
+    found = {
+        "lesson": learner.digest_of(*LESSON),
+        "engine": engine_code("lesson"),
+        "field": field,
+        "samples": samples,
+        "cases": [entry_key(e) for e in entries],
+        "weights": sorted(weights.items()),
+        "seed": seed,
+    }
+    return digest(found)
 
 
 def fit_key(learner: Part, sources: Iterable[Source], seed: int, precision: str, weights: Mapping[str, str]) -> str:
     """Return the key of weights."""
     return digest(
         {
-            "fit": learner.digest_of("lesson", "weights"),
+            "fit": learner.digest_of(*FIT),
             "engine": engine_code("fit"),
             "lessons": {s.field: {split: s.pieces(split) for split in s.entries} for s in sources},
             "seed": seed,
@@ -116,8 +141,19 @@ def fit_key(learner: Part, sources: Iterable[Source], seed: int, precision: str,
     )
 
 
-def score_key(task: Part, images: str, twins: bool, views: str, fit: str | None) -> str:
-    """Return the key of a task's scores of some images; a case's own key says which."""
+def score_key(
+    task: Part, images: str, twins: bool, views: str, fit: str | None, weights: Mapping[str, str], seed: int
+) -> str:
+    """Return the key of a task's scores of some images; a case's own key says which.
+
+    Args:
+        task: the task.
+        images, views: the keys of what it is shown; "" for no views.
+        twins: whether it is shown twins.
+        fit: the key of its own weights, None where it does not learn.
+        weights: by identity, the keys of the weights that its parts have.
+        seed: of what its parts draw.
+    """
     return digest(
         {
             "score": task.identity,
@@ -125,7 +161,8 @@ def score_key(task: Part, images: str, twins: bool, views: str, fit: str | None)
             "images": images,
             "twins": twins,
             "views": views,
-            "weights": fit,
-            "seed": MEASUREMENT,
+            "fit": fit,
+            "weights": sorted(weights.items()),
+            "seed": [MEASUREMENT, seed],
         }
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from radbench.contracts.dataset import CaseEntry
-from radbench.engine.plan.keys import PIECE, enhance_key, fit_key, loader_key, piece_key
+from radbench.engine.plan.keys import FIT, LESSON, MEASUREMENT, PIECE, enhance_key, fit_key, loader_key, piece_key
 from radbench.engine.plan.parts import Part
 
 SPLITS = ("train", "validation")
 """What a learner is given of the data set that it learns from."""
+
+IN_DATA = "data:"
+"""Marks, among the weights of an enhancer or a task, those of a data set that is a part of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +28,7 @@ class Source:
         through: the enhancer that the samples have passed, None for the original images.
         seed: of that enhancer.
         precision: of trainings.
+        owner_seed: of the learner, whose parts may be called for the lessons.
     """
 
     learner: Part
@@ -33,6 +37,7 @@ class Source:
     through: Part | None
     seed: int
     precision: str
+    owner_seed: int
 
     @cached_property
     def entries(self) -> dict[str, tuple[CaseEntry, ...]]:
@@ -52,6 +57,11 @@ class Source:
         """By identity, the keys of the weights of the enhancer that the samples have passed."""
         return {} if self.through is None else weights_of(self.through, self.seed, self.precision)
 
+    @cached_property
+    def parts_weights(self) -> dict[str, str]:
+        """By identity, the keys of the weights that the learner's parts have for its lessons."""
+        return weights_of_parts(self.learner, self.owner_seed, self.precision, LESSON)
+
     def parts(self, split: str) -> list[tuple[CaseEntry, ...]]:
         """Return a split's cases in pieces of a fixed number."""
         entries = self.entries[split]
@@ -61,7 +71,12 @@ class Source:
         """Return the keys of a split's pieces."""
         known = self.__dict__.setdefault("_pieces", {})
         if split not in known:
-            known[split] = [piece_key(self.learner, self.field, self.samples, part) for part in self.parts(split)]
+            draws = any(one.draws for _, one in self.learner.named(levels=LESSON))
+            seed = self.owner_seed if draws else None
+            known[split] = [
+                piece_key(self.learner, self.field, self.samples, part, self.parts_weights, seed)
+                for part in self.parts(split)
+            ]
         return list(known[split])
 
     @property
@@ -90,10 +105,15 @@ class Training:
     @cached_property
     def parts_weights(self) -> dict[str, str]:
         """By identity, the keys of the weights that its parts have while it learns."""
-        found: dict[str, str] = {}
-        for _, one in self.learner.named():
-            found |= weights_of(one, self.seed, self.precision)
-        return found
+        return weights_of_parts(self.learner, self.seed, self.precision, FIT)
+
+    def before(self) -> Iterator[Training]:
+        """Yield every training that must have ended before this one: of its parts, and of what makes its lessons."""
+        yield from with_before(trainings_of_parts(self.learner, self.seed, self.precision, FIT))
+        for source in self.sources:
+            yield from with_before(trainings_of(source.dataset, MEASUREMENT, self.precision))
+            if source.through is not None:
+                yield from with_before(trainings_of(source.through, source.seed, self.precision))
 
     @cached_property
     def key(self) -> str:
@@ -116,8 +136,9 @@ class Training:
     def patients(self) -> set[tuple[str, str]]:
         """Everyone it learns from, by collection and patient."""
         return {
-            (s.dataset.collection, e.patient_id)
+            (collection, e.patient_id)
             for s in self.sources
+            for collection in s.dataset.collections
             for entries in s.entries.values()
             for e in entries
         }
@@ -129,30 +150,62 @@ def training_of(enhancer: Part, seed: int, precision: str) -> Training | None:
         return None
     known = enhancer.__dict__.setdefault("_trainings", {})
     if (seed, precision) not in known:
+        named = enhancer.sources
         sources = tuple(
-            Source(enhancer, field if len(enhancer.sources) > 1 else "", data, enhancer.through(field), seed, precision)
-            for field, data in enhancer.sources.items()
+            Source(enhancer, f if len(named) > 1 else "", data, enhancer.through(f), seed, precision, seed)
+            for f, data in named.items()
         )
         known[seed, precision] = Training(enhancer, sources, seed, precision)
     found: Training = known[seed, precision]
     return found
 
 
-def trainings_below(part: Part, seed: int, precision: str) -> Iterator[Training]:
-    """Yield every training that must have ended before a part can be used: its parts' before its own."""
-    for _, one in part.named():
-        yield from trainings_below(one, 0 if one.kind == "dataset" else seed, precision)
-    if part.kind == "enhancer":
-        own = training_of(part, seed, precision)
-        if own is not None:
-            yield own
+def trainings_of(part: Part, seed: int, precision: str) -> Iterator[Training]:
+    """Yield the trainings whose weights a part needs when it is used: its parts' before its own."""
+    yield from trainings_of_parts(part, seed, precision)
+    own = training_of(part, seed, precision) if part.kind == "enhancer" else None
+    if own is not None:
+        yield own
+
+
+def trainings_of_parts(owner: Part, seed: int, precision: str, levels: Collection[str] = ()) -> Iterator[Training]:
+    """Yield the same for the parts of a part that affect one of the levels (all where none is given)."""
+    for _, one in owner.named(levels=levels):
+        yield from trainings_of(one, _seed_below(one, seed), precision)
+
+
+def with_before(trainings: Iterable[Training]) -> Iterator[Training]:
+    """Yield trainings, each after every one that must have ended before it."""
+    for training in trainings:
+        yield from training.before()
+        yield training
 
 
 def weights_of(part: Part, seed: int, precision: str) -> dict[str, str]:
-    """Return by identity the keys of all weights that a part needs when it is used."""
-    return {training.learner.identity: training.key for training in trainings_below(part, seed, precision)}
+    """Return the keys of all weights that a part needs when it is used.
+
+    They go by the identity of whose they are, after :data:`IN_DATA` for those below a data set that is a part of an
+    enhancer or a task: these have the measurement's seed, and the same learner may be a part beside it with another.
+    """
+    found = weights_of_parts(part, seed, precision)
+    own = training_of(part, seed, precision) if part.kind == "enhancer" else None
+    return found if own is None else found | {part.identity: own.key}
+
+
+def weights_of_parts(owner: Part, seed: int, precision: str, levels: Collection[str] = ()) -> dict[str, str]:
+    """Return the same for the parts of a part that affect one of the levels (all where none is given)."""
+    found: dict[str, str] = {}
+    for _, one in owner.named(levels=levels):
+        below = weights_of(one, _seed_below(one, seed), precision)
+        apart = one.kind == "dataset" and owner.kind != "dataset"
+        found |= {IN_DATA + name: key for name, key in below.items()} if apart else below
+    return found
 
 
 def loader_of(dataset: Part, precision: str) -> str:
     """Return the key of how a data set's cases are loaded; parts of data sets have the measurement's seed."""
-    return loader_key(dataset, weights_of(dataset, 0, precision))
+    return loader_key(dataset, weights_of(dataset, MEASUREMENT, precision))
+
+
+def _seed_below(part: Part, seed: int) -> int:
+    return MEASUREMENT if part.kind == "dataset" else seed

@@ -17,8 +17,11 @@ from radbench.engine.plan.learning import (
     Source,
     Training,
     loader_of,
-    trainings_below,
+    trainings_of,
+    trainings_of_parts,
     weights_of,
+    weights_of_parts,
+    with_before,
 )
 from radbench.engine.plan.parts import Part, Resolver
 from radbench.engine.plan.request import Request
@@ -128,26 +131,42 @@ class Pair:
         """How the task's weights come about, None where it does not learn."""
         if not self.task.learns:
             return None
-        seed = self.enhancer_seed if self.task.spec.training == "method" else MEASUREMENT
         named = self.task.sources or {"": self.dataset}
-        sources = tuple(
-            Source(self.task, f if len(named) > 1 else "", d, self.enhancer, self.enhancer_seed, self.precision)
-            for f, d in named.items()
-        )
-        return Training(self.task, sources, seed, self.precision)
+        sources = tuple(self._source(f, f if len(named) > 1 else "", d) for f, d in named.items())
+        return Training(self.task, sources, self.task_seed, self.precision)
+
+    def _source(self, field: str, name: str, dataset: Part) -> Source:
+        """Return a source of the task's lessons, through the enhancer that it judges unless it names another."""
+        own = self.task.fields[field].through if field else None
+        through, seed = (self.task.through(field), self.task_seed) if own else (self.enhancer, self.enhancer_seed)
+        return Source(self.task, name, dataset, through, seed, self.precision, self.task_seed)
 
     @property
+    def task_seed(self) -> int:
+        """The seed of the task's training and of its parts: the method's, or the measurement's."""
+        of_method = self.task.learns and self.task.spec.training == "method"
+        return self.enhancer_seed if of_method else MEASUREMENT
+
+    @cached_property
+    def task_weights(self) -> dict[str, str]:
+        """By identity, the keys of the weights that the task's parts need."""
+        return weights_of_parts(self.task, self.task_seed, self.precision)
+
+    @cached_property
     def trainings(self) -> list[Training]:
         """Every training that it needs, those that others wait for first."""
-        found = [*trainings_below(self.dataset, MEASUREMENT, self.precision)]
-        found += trainings_below(self.enhancer, self.enhancer_seed, self.precision)
-        return [*found, self.training] if self.training is not None else found
+        found = [*trainings_of(self.dataset, MEASUREMENT, self.precision)]
+        found += trainings_of(self.enhancer, self.enhancer_seed, self.precision)
+        found += trainings_of_parts(self.task, self.task_seed, self.precision)
+        found += [self.training] if self.training is not None else []
+        return once(with_before(found))
 
     @cached_property
     def score_key(self) -> str:
         """The key of its scores."""
         fit = self.training.key if self.training is not None else None
-        return score_key(self.task, self.enhance_key, self.task.spec.needs_twins, self.views_key, fit)
+        twins = self.task.spec.needs_twins
+        return score_key(self.task, self.enhance_key, twins, self.views_key, fit, self.task_weights, self.task_seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -333,10 +352,11 @@ def why_no_part(part: Part) -> str:
 
 def learnt_from_scored(pair: Pair) -> str:
     """Return which of the patients that are scored something learnt from, or ""."""
-    scored = {(pair.dataset.collection, e.patient_id) for e in pair.shown}
+    patients = {e.patient_id for e in pair.shown}
     for training in pair.trainings:
-        if seen := scored & training.patients:
-            what = f"{len(seen)} of the {len(scored)} patients of '{pair.dataset.label}' that it would be scored on"
+        learnt_from = {patient for collection, patient in training.patients if collection in pair.dataset.collections}
+        if seen := patients & learnt_from:
+            what = f"{len(seen)} of the {len(patients)} patients of '{pair.dataset.label}' that it would be scored on"
             return f"{training.learner.kind} '{training.learner.label}' learnt from {what}"
     return ""
 
@@ -407,7 +427,7 @@ def plan_trainings(registry: Registry, request: Request) -> tuple[Training, ...]
         if reason := why_no_part(part):
             raise UsageError(reason)
     seeds = dict.fromkeys(request.seeds)
-    return tuple(once(t for s in seeds for part in unique(parts) for t in trainings_below(part, s, request.precision)))
+    return tuple(once(t for s in seeds for part in unique(parts) for t in trainings_of(part, s, request.precision)))
 
 
 def _learners(registry: Registry) -> str:

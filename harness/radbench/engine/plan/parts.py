@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +31,8 @@ from radbench.contracts.errors import (
 )
 from radbench.contracts.variants import Variant, parse_value, parse_variant, quoted
 from radbench.engine.keep.code import Code, code_of
-from radbench.engine.keep.digests import content_digest, digest
+from radbench.engine.keep.digests import content_digest, digest, listing_digest
+from radbench.engine.work.building import construct
 from radbench.registry.discovery import Plugin, one_line
 from radbench.registry.registry import Registry, load_attribute, load_factory, unusable, validate_config
 
@@ -75,6 +77,7 @@ class Part:
         preset: the values that the profile sets.
         defaults: the values that its fields have under the profile when nothing is set.
         default_labels: by field, the label that a part has then.
+        throughs: by name, the enhancers that ``learns_from(through=NAME)`` names and no field does.
     """
 
     kind: str
@@ -86,6 +89,7 @@ class Part:
     preset: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     default_labels: Mapping[str, Any] = field(default_factory=dict)
+    throughs: Mapping[str, Part] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -103,10 +107,17 @@ class Part:
         """Whether it must be fitted."""
         return bool(getattr(self.spec, "learns", False))
 
-    def named(self, *, sources: bool = False) -> Iterator[tuple[str, Part]]:
-        """Yield the parts that it names with their fields; the data sets that it learns from only when wanted."""
+    def named(self, *, sources: bool = False, levels: Collection[str] = ()) -> Iterator[tuple[str, Part]]:
+        """Yield the parts that it names with their fields.
+
+        Args:
+            sources: the data sets that it learns from, too.
+            levels: only parts that affect one of these (lesson, weights, use); all where none is given.
+        """
         for name, found in self.parts.items():
             if found is None or (self.fields[name].learns and not sources):
+                continue
+            if levels and affects(type(self.config), name) not in levels:
                 continue
             for one in found if isinstance(found, tuple) else (found,):
                 yield name, one
@@ -129,10 +140,15 @@ class Part:
         own = self.kind == "enhancer" and (self.learns or self.spec.draws)
         return own or any(one.seeded for _, one in self.named() if one.kind == "enhancer")
 
+    @property
+    def draws(self) -> bool:
+        """Whether it or an enhancer below it draws whenever it is called."""
+        return any(one.spec.draws for one in self.all_enhancers())
+
     def through(self, name: str) -> Part | None:
         """Return the enhancer that the samples of a source have passed, None for the original images."""
         wanted = self.fields[name].through
-        return None if wanted is None else self.parts.get(wanted)
+        return None if wanted is None else self.throughs.get(wanted, self.parts.get(wanted))
 
     # identity ----------------------------------------------------------------------------------------------
 
@@ -143,20 +159,36 @@ class Part:
         strings += [m.aggregation for m in getattr(self.spec, "metrics", ()) if ":" in m.aggregation]
         return code_of([text.partition(":")[0] for text in dict.fromkeys(strings) if text], self.spec.code)
 
-    @cached_property
-    def local_digest(self) -> str:
-        """The digest of what lies at its paths of this machine, "" where it names none."""
-        paths = local_paths(self.config)
-        if not paths:
+    def local_digest(self, *levels: str) -> str:
+        """Return the digest of what lies at its paths of this machine, "" where it names none.
+
+        Args:
+            levels: only paths that affect one of these; all where none is given.
+        """
+        model = type(self.config)
+        set_ = [n for n in local_fields(model) if getattr(self.config, n) not in (None, "")]
+        if not any(not levels or affects(model, n) in levels for n in set_):
             return ""
+        if self._own_fingerprint is not None:
+            return self._own_fingerprint
+        return digest({n: d for n, d in self._contents.items() if not levels or affects(model, n) in levels})
+
+    @cached_property
+    def _own_fingerprint(self) -> str | None:
+        """What a data set, or a plugin that knows better which files count, says of what lies at its paths."""
         if self.kind == "dataset":
             return self.opened.fingerprint
-        if hasattr(self.factory, "fingerprint"):
-            with plugin_errors(self, "its fingerprint() failed"):
-                own = self.built.fingerprint()
-            if own is not None:
-                return str(own)
-        return content_digest(paths)
+        if not hasattr(self.factory, "fingerprint"):
+            return None
+        with plugin_errors(self, "its fingerprint() failed"):
+            own = self.built.fingerprint()
+        return None if own is None else str(own)
+
+    @cached_property
+    def _contents(self) -> dict[str, str]:
+        """By field, the digest of what lies at a path."""
+        found = {n: getattr(self.config, n) for n in local_fields(type(self.config))}
+        return {n: content_digest([Path(str(p)).expanduser()]) for n, p in found.items() if p not in (None, "")}
 
     @cached_property
     def built(self) -> Any:
@@ -185,7 +217,8 @@ class Part:
                 "name": self.name,
                 "config": self.plain(*levels),
                 "parts": named,
-                "local": self.local_digest,
+                "through": {n: one.identity for n, one in self.throughs.items()},
+                "local": self.local_digest(*levels),
                 "code": self.code.digest,
                 "spec": {k: [vars(m) for m in v] if k == "metrics" else v for k, v in spec.items()},
             }
@@ -200,35 +233,46 @@ class Part:
     def label(self) -> str:
         """The name and the fewest fields that give this configuration under the profile."""
         model = type(self.config)
+        texts = {n: _label_of(found) for n, found in self.parts.items()}
+        chosen = {
+            n
+            for n in self.parts
+            if not isinstance(getattr(self.config, n), Derived) and texts[n] != self.default_labels.get(n)
+        }
+        plain = self._fewest()
         shown = {}
         for name, about in model.model_fields.items():
             value = getattr(self.config, name)
-            if part_of(about) is not None:
-                if isinstance(value, Derived):
-                    continue
-                text = _label_of(self.parts.get(name))
-                if text != self.default_labels.get(name):
-                    shown[name] = text
-            elif name not in self.defaults or value != self.defaults[name]:
+            if name in chosen:
+                shown[name] = texts[name]
+            elif name in plain:
                 local = is_local(about) and value not in (None, "")
-                shown[name] = f"@{self.local_digest[:8]}" if local else _typed(value)
-        # A field may follow from another: what need not be said is not.
-        for name in [*shown]:
-            if name not in self.parts and self._follows(name, [other for other in shown if other != name]):
-                del shown[name]
+                shown[name] = f"@{self.local_digest()[:8]}" if local else _typed(value)
         fields = ",".join(f"{name}={text}" for name, text in shown.items())
         return f"{self.name}[{fields}]" if fields else self.name
 
-    def _follows(self, name: str, given: list[str]) -> bool:
-        """Tell whether a field has its value already when some others are set."""
-        values = {**self.preset, **{other: getattr(self.config, other) for other in (*given, *self._required())}}
-        try:
-            return name not in self._required() and type(self.config)(**values) == self.config
-        except ValueError:
-            return False
+    def _fewest(self) -> set[str]:
+        """Return plain fields that, when they are set, give all others their values, too."""
+        fields = [n for n in type(self.config).model_fields if n not in self.parts]
+        required = {n for n in fields if n not in self.defaults}
+        found = required | {n for n in fields if n in self.defaults and self.defaults[n] != getattr(self.config, n)}
+        # What another field implies may have to be set back to its own default.
+        while (wrong := self._other_than(found)) - found:
+            found |= wrong
+        # A field may follow from another: what need not be said is not.
+        for name in [n for n in fields if n in found - required]:
+            if not self._other_than(found - {name}):
+                found.discard(name)
+        return found
 
-    def _required(self) -> list[str]:
-        return [name for name in type(self.config).model_fields if name not in {**self.defaults, **self.parts}]
+    def _other_than(self, given: Collection[str]) -> set[str]:
+        """Return the plain fields that have another value when only some are set."""
+        values = {**self.preset, **{n: getattr(self.config, n) for n in (*given, *self.parts)}}
+        try:
+            config = type(self.config)(**values)
+        except ValueError:
+            return {n for n in type(self.config).model_fields if n not in self.parts}
+        return {n for n in self.defaults if getattr(config, n) != getattr(self.config, n)}
 
     @cached_property
     def asked(self) -> Asked:
@@ -261,13 +305,21 @@ class Part:
         check_manifest(name, manifest)
         return Opened(dataset, manifest)
 
-    @property
-    def collection(self) -> str:
-        """The name within which its patients are unique."""
+    @cached_property
+    def collections(self) -> frozenset[str]:
+        """The names within which its patients are unique: two data sets that share one may share patients.
+
+        Its own; else those of the data sets that it is made of; else its plugin's name with what lies at each of its
+        paths, whatever its other fields choose from there.
+        """
         own = str(getattr(self.opened.dataset, "collection", ""))
-        below = [one.collection for _, one in self.named() if one.kind == "dataset"]
-        # Of a data set that is made of another, patients are the other's.
-        return own or (below[0] if len(below) == 1 else f"{self.name} {self.opened.fingerprint}")
+        if own:
+            return frozenset({own})
+        below = [one.collections for _, one in self.named() if one.kind == "dataset"]
+        if below:
+            return frozenset().union(*below)
+        paths = local_paths(self.config)
+        return frozenset({f"{self.name} {listing_digest(p)}" for p in paths} if paths else {self.name})
 
 
 @dataclass(frozen=True, eq=False)
@@ -371,22 +423,26 @@ class Resolver:
             raise ConfigurationError(f"the parts of '{self._path[0]}' name each other without end: … {circle}")
         self._path.append(here)
         try:
-            parts, default_labels = {}, {}
+            parts, default_labels, throughs = {}, {}, {}
             for name, about in model.model_fields.items():
                 declared = part_of(about)
                 if declared is None:
                     continue
                 parts[name] = self._named(declared, getattr(config, name), config, entry, factory)
+                if declared.through is not None and declared.through not in model.model_fields:
+                    throughs[declared.through] = self.part("enhancer", declared.through, inner=True)
                 default = defaults.get(name)
-                if not isinstance(default, Derived):
-                    same = default == getattr(config, name)
-                    found = parts[name] if same else self._named(declared, default, config, entry, factory)
-                    default_labels[name] = _label_of(found)
+                if default == getattr(config, name):
+                    default_labels[name] = _label_of(parts[name])
+                else:
+                    # A default that another field's value has made impossible is no default.
+                    with contextlib.suppress(UsageError, PluginError):
+                        default_labels[name] = _label_of(self._named(declared, default, config, entry, factory))
         finally:
             self._path.pop()
         spec = _spec_under(entry, config, parts)
         plain = {k: v for k, v in defaults.items() if k not in parts}
-        part = Part(kind, spec, entry.plugin, factory, config, parts, preset, plain, default_labels)
+        part = Part(kind, spec, entry.plugin, factory, config, parts, preset, plain, default_labels, throughs)
         _check_learner(part)
         return part
 
@@ -454,29 +510,6 @@ def rebuilt(registry: Registry, asked: Asked) -> Part:
 
 class SourceChangedError(RadbenchError):
     """A plugin was edited between planning and working: what it would give belongs under another key."""
-
-
-def construct(factory: Any, config: Config, live: Mapping[str, Any]) -> Any:
-    """Build the object behind a class, with its live parts where it takes any.
-
-    Raises:
-        Exception: whatever the class raises.
-    """
-    taken = [
-        p
-        for p in inspect.signature(factory).parameters.values()
-        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]
-    if len(taken) < 2:
-        return factory(config)
-    return factory(config, Parts(live))
-
-
-class Parts:
-    """The live parts of a class, by field."""
-
-    def __init__(self, live: Mapping[str, Any]) -> None:
-        self.__dict__.update(live)
 
 
 class plugin_errors:  # noqa: N801  (used like a function)
@@ -577,12 +610,28 @@ def _unready(found: Any) -> Any:
         return tuple(_unready(one) for one in found)
     if found is None:
         return None
-    return found.opened.dataset if found.kind == "dataset" else _Unready(found.label)
+    return (
+        found.opened.dataset
+        if found.kind == "dataset"
+        else Unready(found.label, "yet: neither building nor manifest() may call it")
+    )
 
 
-class _Unready:
-    def __init__(self, label: str) -> None:
-        self.label = label
+class Unready:
+    """Stands for an enhancer that cannot be called here.
+
+    Args:
+        label: of the enhancer.
+        why: what errors say.
+    """
+
+    def __init__(self, label: str, why: str) -> None:
+        self.label, self.why = label, why
 
     def __call__(self, *_: Any, **__: Any) -> Any:
-        raise PluginError(f"enhancer '{self.label}' cannot be called yet: neither building nor manifest() may call it")
+        """Refuse.
+
+        Raises:
+            PluginError: always.
+        """
+        raise PluginError(f"enhancer '{self.label}' cannot be called {self.why}")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from radbench.contracts.dataset import CaseEntry
-from radbench.engine.plan.keys import MEASUREMENT, enhance_key, entry_key
-from radbench.engine.plan.learning import Source, Training, loader_of, trainings_below, weights_of
+from radbench.engine.plan.keys import FIT, LESSON, MEASUREMENT, enhance_key, entry_key
+from radbench.engine.plan.learning import Source, Training, loader_of, trainings_of, trainings_of_parts, weights_of
 from radbench.engine.plan.pairs import Pair
 from radbench.engine.plan.parts import Asked, Part
 
@@ -24,11 +24,13 @@ class Live:
         asked: which.
         weights: by identity, the keys of the weights that it and its parts need.
         seed: of what it draws.
+        levels: its parts that affect one of these are alive, too; all where none is given.
     """
 
     asked: Asked
     weights: Mapping[str, str]
     seed: int
+    levels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,15 @@ class Step:
         return max(1, pieces) if self.kind == "fit" else len(self.entries)
 
     @property
+    def weights(self) -> set[str]:
+        """The keys of all weights that are used in it."""
+        lives = (self.loading.dataset if self.loading else None, self.enhancer, self.learner)
+        return {key for live in lives if live for key in live.weights.values()}
+
+    @property
     def rests_on(self) -> set[str]:
         """The keys of everything that must not have failed as a whole."""
-        found = {self.key, self.images, self.views}
-        for live in (self.loading.dataset if self.loading else None, self.enhancer, self.learner):
-            found |= set(live.weights.values()) if live else set()
+        found = {self.key, self.images, self.views, *self.weights}
         found |= {key for splits in self.pieces.values() for keys in splits.values() for key in keys}
         return found - {""}
 
@@ -117,7 +123,7 @@ class Known:
     Attributes:
         made, enhanced, scored: (key, entry key).
         piece, fitted: key.
-        failed: (key, entry key), "" as the key where loading fails; gives (status, message) or None.
+        failed: (key, entry key); gives (status, message) or None.
     """
 
     made: Callable[[str, str], bool] = lambda key, entry: False
@@ -182,7 +188,7 @@ class _Breaker:
                 e
                 for e in part
                 if not self.known.scored(pair.score_key, entry_key(e))
-                and not self._failed(e, "", pair.enhance_key, pair.views_key, pair.score_key)
+                and not self._failed(e, loading.key, pair.enhance_key, pair.views_key, pair.score_key)
             )
             if not wanted:
                 continue
@@ -195,10 +201,8 @@ class _Breaker:
                 before |= self.enhanced(
                     pair.dataset, loading, pair.enhancer, enhancer, wanted, pair.precision, chunk, pair.poses
                 )
-            weights: dict[str, str] = {}
-            for _, one in pair.task.named():
-                weights |= weights_of(one, MEASUREMENT, pair.precision)
-                before |= self._fits(one, MEASUREMENT, pair.precision)
+            weights = pair.task_weights
+            before |= self._fits(trainings_of_parts(pair.task, pair.task_seed, pair.precision))
             if training is not None:
                 before |= self.fit(training)
                 weights = {**weights, pair.task.identity: training.key}
@@ -214,7 +218,7 @@ class _Breaker:
                 images=pair.enhance_key,
                 views=pair.views_key,
                 poses=pair.poses,
-                learner=Live(pair.task.asked, weights, MEASUREMENT),
+                learner=Live(pair.task.asked, weights, pair.task_seed),
                 layers=(*spec.needs_layers, *spec.wants_layers),
                 twins=twins,
                 waits_for=before,
@@ -227,9 +231,7 @@ class _Breaker:
             return frozenset()
         if key in self.keyed:
             return frozenset({self.keyed[key]})
-        before: frozenset[int] = frozenset()
-        for _, one in training.learner.named():
-            before |= self._fits(one, training.seed, training.precision)
+        before = self._fits(trainings_of_parts(training.learner, training.seed, training.precision, FIT))
         for source in training.sources:
             for split in source.entries:
                 for part, piece in zip(source.parts(split), source.pieces(split), strict=True):
@@ -241,7 +243,7 @@ class _Breaker:
             label=f"train {training.name} on {_sources(training)}",
             seed=training.seed,
             precision=training.precision,
-            learner=Live(training.learner.asked, training.parts_weights, training.seed),
+            learner=Live(training.learner.asked, training.parts_weights, training.seed, FIT),
             pieces={s.field: {split: s.pieces(split) for split in s.entries} for s in training.sources},
             waits_for=before,
         )
@@ -255,7 +257,7 @@ class _Breaker:
             return frozenset({self.keyed[piece]})
         loading = self._loading(source.dataset, source.precision)
         images = source.samples if source.through is not None else ""
-        failed = {entry_key(e): self._failed(e, "", images, piece) for e in part}
+        failed = {entry_key(e): self._failed(e, loading.key, images, piece) for e in part}
         skipped = {key: why for key, why in failed.items() if why is not None}
         entries = tuple(e for e in part if entry_key(e) not in skipped)
         chunk = self._chunk(loading.key, part)
@@ -268,9 +270,7 @@ class _Breaker:
         layers = (*spec.needs_layers, *spec.wants_layers) if training.learner.kind == "task" else ()
         if source.through is not None and training.learner.kind == "enhancer":
             layers = tuple(source.through.spec.layers)
-        parts_weights = training.parts_weights
-        for _, one in training.learner.named():
-            before |= self._fits(one, training.seed, training.precision)
+        before |= self._fits(trainings_of_parts(training.learner, training.seed, training.precision, LESSON))
         self.keyed[piece] = self._add(
             kind="lesson",
             chunk=chunk,
@@ -282,7 +282,7 @@ class _Breaker:
             entries=part,
             enhancer=enhancer,
             images=images,
-            learner=Live(training.learner.asked, parts_weights, training.seed),
+            learner=Live(training.learner.asked, source.parts_weights, training.seed, LESSON),
             source=source.field,
             layers=layers,
             waits_for=before,
@@ -302,7 +302,7 @@ class _Breaker:
         self, dataset: Part, loading: Loading, entries: Sequence[CaseEntry], precision: str, chunk: int
     ) -> frozenset[int]:
         """Add the making of cases; return the numbers of the steps to wait for."""
-        before = self._fits(dataset, MEASUREMENT, precision)
+        before = self._fits(trainings_of(dataset, MEASUREMENT, precision))
         if not loading.slow:
             return before
         wanted = [
@@ -310,7 +310,7 @@ class _Breaker:
             for e in entries
             if (loading.key, entry_key(e)) not in self.cases
             and not self.known.made(loading.key, entry_key(e))
-            and not self._failed(e, "")
+            and not self._failed(e, loading.key)
         ]
         for i in range(0, len(wanted), _MADE_AT_ONCE):
             few = tuple(wanted[i : i + _MADE_AT_ONCE])
@@ -346,7 +346,7 @@ class _Breaker:
             for e in entries
             if (key, entry_key(e)) not in self.cases
             and not self.known.enhanced(key, entry_key(e))
-            and not self._failed(e, "", key)
+            and not self._failed(e, loading.key, key)
         )
         if wanted:
             before = self.loaded(dataset, loading, wanted, precision, chunk)
@@ -361,17 +361,14 @@ class _Breaker:
                 entries=wanted,
                 enhancer=live,
                 poses=poses,
-                waits_for=before | self._fits(enhancer, live.seed, precision),
+                waits_for=before | self._fits(trainings_of(enhancer, live.seed, precision)),
             )
             self.cases |= {(key, entry_key(e)): number for e in wanted}
         found = (self.cases.get((key, entry_key(e))) for e in entries)
         return frozenset(number for number in found if number is not None)
 
-    def _fits(self, part: Part, seed: int, precision: str) -> frozenset[int]:
-        before: frozenset[int] = frozenset()
-        for training in trainings_below(part, seed, precision):
-            before |= self.fit(training)
-        return before
+    def _fits(self, trainings: Iterable[Training]) -> frozenset[int]:
+        return frozenset().union(*(self.fit(training) for training in trainings))
 
     # pieces ------------------------------------------------------------------------------------------------
 

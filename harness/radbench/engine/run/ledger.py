@@ -15,7 +15,7 @@ class Ledger:
 
     Attributes:
         scored: by score key, the entry keys of the cases that are scored; what they scored is in the store.
-        failures: by (key, entry key), how a case failed; "" as the key where loading it failed.
+        failures: by (key, entry key), how a case failed; the key of the loader where loading it failed.
         broken: by key, how a fit, an enhancer, a learner or a task failed as a whole.
     """
 
@@ -47,7 +47,7 @@ class Ledger:
 
     def failure(self, pair: Pair, entry: str) -> dict[str, Any] | None:
         """Return how a case failed under a pair, None where it did not."""
-        keys = ("", pair.enhance_key, pair.views_key, pair.score_key)
+        keys = (pair.loader, pair.enhance_key, pair.views_key, pair.score_key)
         return next((self.failures[key, entry] for key in keys if (key, entry) in self.failures), None)
 
     def breakage(self, pair: Pair) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.pieces import DamagedPieceError, read_header
 from radbench.engine.keep.store import Store, StoreError
 from radbench.engine.plan.keys import MEASUREMENT, entry_key
-from radbench.engine.plan.learning import Training, trainings_below
+from radbench.engine.plan.learning import Training, trainings_of, with_before
 from radbench.engine.plan.pairs import Pair, once
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.steps import Known, Step, break_into_steps
@@ -84,9 +84,9 @@ class Session:
         self.retry_failed = retry_failed
         self.pairs = [p for p in pairs if not p.reason]
         self.apart = [*trainings]
-        below = (t for dataset, _ in cases for t in trainings_below(dataset, MEASUREMENT, "float32"))
+        below = (t for dataset, _ in cases for t in trainings_of(dataset, MEASUREMENT, "float32"))
         wanted = [*self.apart, *below, *(t for p in self.pairs for t in p.trainings)]
-        self.trainings = {t.key: t for t in once(wanted)}
+        self.trainings = {t.key: t for t in once(with_before(wanted))}
         self.ledger = Ledger()
         self.outcome = Outcome()
         self.steps: list[Step] = []
@@ -116,6 +116,7 @@ class Session:
         self.steps = break_into_steps(wanted, self._known(), chunk_size, apart, self.cases)
         every = break_into_steps(wanted, Known(failed=self.ledger.failed), chunk_size, apart, self.cases)
         self.outcome.reused = sum(s.size for s in every) - sum(s.size for s in self.steps)
+        self._note_dependents()
         self.open = {s.number for s in self.steps}
         self.unscored = Counter(s.key for s in self.steps if s.kind == "score")
         return self.steps
@@ -137,21 +138,22 @@ class Session:
         """Forget what failed, with the lessons and weights that lack what failed, and whatever was built on them."""
         if self.ledger.forgive():
             self.folder.record("forgiven")
-        stale: set[str] = set()
-        # Those that others build on come first.
         for training in self.trainings.values():
             for piece in (key for s in training.sources for split in s.entries for key in s.pieces(split)):
                 if self._lacks(piece):
                     self.store.discard_piece(piece)
-            below = {*training.parts_weights.values(), *(key for s in training.sources for key in s.weights.values())}
-            if below & stale or self._lacking(training.key):
-                stale.add(training.key)
+            if self._lacking(training.key):
                 self.store.discard_weights(training.key)
-        for pair in self.pairs:
-            if stale & set(pair.weights.values()):
-                self.store.discard_enhancements(pair.enhance_key, pair.views_key)
-            if stale & {t.key for t in pair.trainings}:
-                self.store.discard_scores(pair.score_key)
+
+    def _note_dependents(self) -> None:
+        """Remember what this run builds on which weights, so that whoever forgets weights forgets that, too."""
+        on: dict[str, dict[tuple[str, str], None]] = {}
+        for step in self.steps:
+            below = {t.key for t in self.trainings[step.key].before()} if step.kind == "fit" else step.weights
+            for key in below:
+                on.setdefault(key, {})[step.kind, step.key] = None
+        for key, dependents in on.items():
+            self.store.note_dependents(key, dependents)
 
     def _lacking(self, key: str) -> bool:
         try:
@@ -163,7 +165,7 @@ class Session:
         try:
             return any(one.status for one in read_header(self.store.piece(piece)).empty)
         except DamagedPieceError:
-            return False
+            return self.store.has_piece(piece)
 
     def announce(self) -> None:
         """Say what has to be trained, before any of the long work begins."""
@@ -338,7 +340,7 @@ class Session:
             return False
         case = {"case_id": facts["case"], "status": facts["status"], "message": facts["message"]}
         # A loader that kills its worker does so under every enhancer.
-        at = "" if facts["stage"] == "load" else step.key
+        at = step.loading.key if step.loading and facts["stage"] == "load" else step.key
         self._failed_case(step, {"key": at, "entry": entry, "stage": facts["stage"], "traceback": "", **case})
         return not self._useless(number)
 
@@ -353,7 +355,7 @@ class Session:
             return True
         if step.kind == "fit":
             return False
-        keys = ("", step.images, step.views, step.key)
+        keys = (step.loading.key if step.loading else "", step.images, step.views, step.key)
         failed = {
             entry_key(e): why
             for e in step.entries
@@ -373,7 +375,8 @@ class Session:
         twin = step.twins.get(entry.case_id)
         if twin is None:
             return False
-        why = next((w for k in ("", step.images) if (w := self.ledger.failed(k, entry_key(twin)))), None)
+        keys = (step.loading.key if step.loading else "", step.images)
+        why = next((w for k in keys if (w := self.ledger.failed(k, entry_key(twin)))), None)
         if why is None:
             return False
         message = f"its twin '{twin.case_id}' failed: {why[1]}"

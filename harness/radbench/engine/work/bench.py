@@ -28,7 +28,7 @@ from radbench.engine.keep.pieces import (
     write_piece,
 )
 from radbench.engine.keep.store import Store, StoreError, UnreadableError
-from radbench.engine.plan.keys import entry_key
+from radbench.engine.plan.keys import engine_modules, entry_key
 from radbench.engine.plan.parts import SourceChangedError
 from radbench.engine.plan.steps import Loading, Step
 from radbench.engine.work.enhance import LiveEnhancer, enhance
@@ -39,6 +39,7 @@ from radbench.engine.work.make import load
 from radbench.engine.work.peak_memory import peak_memory_mb, reset_peak_memory
 from radbench.engine.work.samples import sample_of
 from radbench.engine.work.score import score
+from radbench.engine.work.seeding import salt_of
 from radbench.engine.work.training import device_name, train
 from radbench.registry.registry import Registry
 
@@ -209,6 +210,15 @@ class Workbench:
 
     def _fit(self, step: Step) -> None:
         assert step.learner is not None
+        try:
+            self._fit_on_lessons(step)
+        except DamagedPieceError:
+            # They are made again by the next run; nobody knows yet which of them is damaged.
+            self._discard_damaged(step)
+            raise
+
+    def _fit_on_lessons(self, step: Step) -> None:
+        assert step.learner is not None
         live = step.learner
         kept = {
             field: {split: KeptLessons([self.store.piece(key) for key in keys]) for split, keys in splits.items()}
@@ -228,12 +238,7 @@ class Workbench:
                 where = f" from '{field}'" if field else ""
                 raise whole(f"no case gives a lesson{where}: {lacked[0].message}")
         build = partial(self.living.untrained, live)
-        try:
-            train(step, build, lessons, facts, self.store, self.device, self.threads, self._check_code, self.tell)
-        except DamagedPieceError:
-            # They are made again by the next run; nobody knows yet which of them is damaged.
-            self._discard_damaged(step)
-            raise
+        train(step, build, lessons, facts, self.store, self.device, self.threads, self._check_code, self.tell)
 
     def _discard_damaged(self, step: Step) -> None:
         for key in (key for splits in step.pieces.values() for keys in splits.values() for key in keys):
@@ -289,7 +294,7 @@ class Workbench:
         try:
             return self.case(step.loading, entry)
         except (Exception, SystemExit) as e:
-            self._failure(entry, "load", "", e)
+            self._failure(entry, "load", step.loading.key, e)
             if empty is not None:
                 empty.append(NoLesson(entry.case_id, str(status_of(e)), message_of(e)))
             return None
@@ -334,7 +339,7 @@ class Workbench:
         """
         if not (strange := strange_modules(self._start, self.living.codes())):
             return
-        engine = [code_of([f"radbench.engine.work.{kind}"]) for kind in KINDS]
+        engine = [code_of(engine_modules(kind)) for kind in KINDS]
         if strange := strange_modules(self._start, [*self.living.codes(), *engine]):
             raise PluginError(
                 f"module '{strange[0]}' was loaded, which no import statement of the plugin leads to, so that the key "
@@ -358,11 +363,6 @@ class Workbench:
             stage=stage,
             traceback=traceback.format_exc(),
         )
-
-
-def salt_of(entry: CaseEntry) -> str:
-    """Return what random states go by: a case and its twin share it, so that whatever draws, draws alike for both."""
-    return entry.twin or entry.case_id
 
 
 def _size(case: Case) -> int:

@@ -7,12 +7,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from radbench.contracts.config import affects
 from radbench.engine.keep.code import Code
 from radbench.engine.keep.store import Store
-from radbench.engine.plan.parts import Asked, Part, construct, rebuilt
+from radbench.engine.plan.keys import MEASUREMENT
+from radbench.engine.plan.learning import IN_DATA
+from radbench.engine.plan.parts import Asked, Part, Unready, rebuilt
 from radbench.engine.plan.steps import Live
+from radbench.engine.work.building import build, keywords_of, prepare
 from radbench.engine.work.enhance import LiveEnhancer
-from radbench.engine.work.seeding import seed_everything
 from radbench.registry.registry import Registry
 
 _MOST = 16
@@ -88,38 +91,33 @@ class Living:
         if inspect.isclass(part.factory):
             built = self._prepared(part, self._built(part, live), live.weights)
             return LiveEnhancer(part.label, built.enhance, {}, getattr(built, "views", None), built)
-        keywords = {k: getattr(part.config, k) for k in type(part.config).model_fields if k not in part.fields}
-        return LiveEnhancer(part.label, part.factory, keywords | self._below(part, live))
+        return LiveEnhancer(part.label, part.factory, keywords_of(part.config, self._below(part, live), part.fields))
 
     def _built(self, part: Part, live: Live) -> Any:
-        below = self._below(part, live)
-        seed_everything(live.seed, "build")
-        return construct(part.factory, part.config, below)
+        return build(part.factory, part.config, self._below(part, live), live.seed)
 
     def _prepared(self, part: Part, built: Any, weights: Mapping[str, str]) -> Any:
-        """Give an object its weights, move it to the device and set evaluation mode."""
-        if part.learns and part.identity in weights:
-            state, _ = self.store.load_weights(weights[part.identity])
-            built.load_state_dict(state)
-        if hasattr(built, "to"):
-            built.to(self.device)
-        if hasattr(built, "eval"):
-            built.eval()
-        return built
+        known = part.learns and part.identity in weights
+        return prepare(built, self.store.load_weights(weights[part.identity])[0] if known else None, self.device)
 
     def _below(self, part: Part, live: Live) -> dict[str, Any]:
         """Return the live parts of a part; a data set's have the measurement's seed."""
 
         def alive(one: Part) -> Any:
-            seed = 0 if part.kind == "dataset" else live.seed
-            below = Live(one.asked, live.weights, seed)
-            return self._built(one, below) if one.kind == "dataset" else self._enhancer(one, below)
+            if one.kind != "dataset":
+                return self._enhancer(one, Live(one.asked, live.weights, live.seed))
+            weights = live.weights
+            if part.kind != "dataset":
+                weights = {n.removeprefix(IN_DATA): key for n, key in weights.items() if n.startswith(IN_DATA)}
+            return self._built(one, Live(one.asked, weights, MEASUREMENT))
 
-        return {
-            name: tuple(alive(one) for one in found) if isinstance(found, tuple) else found and alive(found)
-            for name, found in part.parts.items()
-            if not part.fields[name].learns
-        }
+        def made(name: str, found: Any) -> Any:
+            level = affects(type(part.config), name)
+            if live.levels and level not in live.levels and part.fields[name].kind == "enhancer":
+                return Unready(name, f"while '{part.label}' learns: its field says affects={level!r}")
+            return tuple(alive(one) for one in found) if isinstance(found, tuple) else found and alive(found)
+
+        return {name: made(name, found) for name, found in part.parts.items() if not part.fields[name].learns}
 
     def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
         if key not in self._objects:
@@ -131,4 +129,4 @@ class Living:
 
 
 def _name(live: Live) -> tuple[Any, ...]:
-    return live.asked.identity, live.seed, tuple(sorted(live.weights.items()))
+    return live.asked.identity, live.seed, live.levels, tuple(sorted(live.weights.items()))

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from radbench.contracts.dataset import CaseEntry
 
 
 def seed_everything(seed: int, salt: str) -> None:
@@ -21,3 +25,8 @@ def seed_everything(seed: int, salt: str) -> None:
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(value)
     cv2.setRNGSeed(value & 0x7FFFFFFF)
+
+
+def salt_of(entry: CaseEntry) -> str:
+    """Return what random states go by: a case and its twin share it, so that whatever draws, draws alike for both."""
+    return entry.twin or entry.case_id

@@ -107,6 +107,7 @@ def workbench(setup: WorkerSetup, tell: Callable[..., None]) -> Workbench:
 
 def told_of(error: BaseException) -> tuple[str, dict[str, Any]]:
     """Return the event, and its facts, that tells of what ended a step."""
+    from radbench.engine.keep.pieces import DamagedPieceError
     from radbench.engine.keep.store import StoreError
     from radbench.engine.plan.parts import SourceChangedError
     from radbench.engine.work.failures import message_of, status_of
@@ -117,8 +118,8 @@ def told_of(error: BaseException) -> tuple[str, dict[str, Any]]:
     error.__traceback__ = None
     if isinstance(error, StoreError):
         return "fatal", {"message": str(error), "traceback": text}
-    # Its keys stand for what the plan saw: nothing to remember under them.
-    return "error", {"passing": isinstance(error, SourceChangedError), **facts}
+    # Keys that stand for what the plan saw, and lessons that are made again: nothing to remember.
+    return "error", {"passing": isinstance(error, SourceChangedError | DamagedPieceError), **facts}
 
 
 def _die_with(parent: int) -> None:
