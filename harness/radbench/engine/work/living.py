@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from radbench.engine.keep.code import Code
 from radbench.engine.keep.store import Store
 from radbench.engine.plan.parts import Asked, Part, construct, rebuilt
 from radbench.engine.plan.steps import Live
@@ -42,18 +41,15 @@ class Living:
             self._parts[asked.identity] = rebuilt(self.registry, asked)
         return self._parts[asked.identity]
 
-    def codes(self) -> list[Code]:
-        """Return the code of every part that came to life here."""
-        found: list[Code] = []
+    def below(self, asked: Asked) -> Iterator[Part]:
+        """Yield the part that was asked for and every part below it, the data sets that they learn from among them."""
 
-        def add(part: Part) -> None:
-            found.append(part.code)
+        def each(part: Part) -> Iterator[Part]:
+            yield part
             for _, one in part.named(sources=True):
-                add(one)
+                yield from each(one)
 
-        for part in self._parts.values():
-            add(part)
-        return found
+        yield from each(self.part(asked))
 
     def dataset(self, live: Live) -> Any:
         """Return an open data set."""
