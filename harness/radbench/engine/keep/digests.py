@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,12 @@ def short(full: str) -> str:
 def content_digest(paths: list[Path]) -> str:
     """Return the SHA-256 of what lies at paths of this machine: the bytes of files, and names and bytes below folders.
 
-    What is not there counts as such: whoever needs it finds out.
+    Links to folders are followed, as whoever reads the folder does, unless they lead back to a folder on the way. What
+    is not there counts as such: whoever needs it finds out.
     """
     h = hashlib.sha256()
     for path in paths:
-        below = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        below = sorted(_files_below(path, frozenset())) if path.is_dir() else [path]
         for file in below:
             name = file.relative_to(path).as_posix() if path.is_dir() else path.suffix
             h.update(name.encode("utf-8", "surrogateescape") + b"\0")
@@ -35,3 +37,17 @@ def content_digest(paths: list[Path]) -> str:
                     h.update(hashlib.file_digest(stream, "sha256").digest())
         h.update(b"\1")
     return h.hexdigest()
+
+
+def _files_below(folder: Path, way: frozenset[tuple[int, int]]) -> Iterator[Path]:
+    try:
+        about, paths = folder.stat(), [*folder.iterdir()]
+    except OSError:
+        return
+    if (here := (about.st_dev, about.st_ino)) in way:
+        return
+    for path in paths:
+        if path.is_dir():
+            yield from _files_below(path, way | {here})
+        elif path.is_file():
+            yield path
