@@ -1,10 +1,46 @@
-"""Digests: of what lies at a path."""
+"""Digests: of values, the same in every process, and of what lies at a path."""
 
 import hashlib
 
 import pytest
+from pydantic import BaseModel
 
-from radbench.engine.keep.digests import content_digest
+from radbench.engine.keep.digests import content_digest, digest, in_order
+
+NAMES = ["alpha", "beta", "delta", "epsilon", "eta", "gamma", "iota", "zeta"]
+
+
+class Inner(BaseModel):
+    names: frozenset[str] = frozenset(NAMES)
+
+
+class Outer(BaseModel):
+    inner: Inner = Inner()
+    several: tuple[frozenset[str], ...] = (frozenset(NAMES), frozenset({"a"}))
+    named: dict[str, set[int]] = {"b": {10, 9}}
+    sets: frozenset[frozenset[int]] = frozenset({frozenset({8, 0}), frozenset({10, 9})})
+    ordered: tuple[int, ...] = (3, 1, 2)
+    text: str = "cab"
+    nothing: int | None = None
+
+
+def test_sets_are_sorted_wherever_they_stand_and_nothing_else_is():
+    model = Outer()
+    assert in_order(model, model.model_dump(mode="json")) == {
+        "inner": {"names": NAMES},
+        "several": [NAMES, ["a"]],
+        "named": {"b": [10, 9]},  # by how they are written
+        "sets": [[0, 8], [10, 9]],
+        "ordered": [3, 1, 2],
+        "text": "cab",
+        "nothing": None,
+    }
+
+
+def test_a_value_that_holds_a_set_has_one_digest():
+    # Both meet in one place of the table, so that they come in the order that they went in.
+    assert [*frozenset([0, 8])] != [*frozenset([8, 0])]
+    assert digest({"a": frozenset([0, 8])}) == digest({"a": {8, 0}}) == digest({"a": [0, 8]})
 
 
 @pytest.fixture

@@ -4,15 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
 
 def digest(value: Any) -> str:
-    """Return the SHA-256 of a JSON-able value in canonical form; paths and other objects by their ``str``."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Return the SHA-256 of a JSON-able value in canonical form; sets sorted, paths and other objects by ``str``."""
+    return hashlib.sha256(_canonical(value).encode()).hexdigest()
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    return sorted(value, key=_canonical) if isinstance(value, Set) else str(value)
+
+
+def in_order(value: Any, plain: Any) -> Any:
+    """Return the JSON-able form of a value with its sets sorted: they come in another order in every process.
+
+    Args:
+        value: as Python has it.
+        plain: the same as JSON has it.
+    """
+    if isinstance(value, Set | list | tuple) and isinstance(plain, list) and len(value) == len(plain):
+        found = [in_order(one, below) for one, below in zip(value, plain, strict=True)]
+        return sorted(found, key=_canonical) if isinstance(value, Set) else found
+    if isinstance(value, Mapping) and isinstance(plain, dict) and len(value) == len(plain):
+        return {name: in_order(one, plain[name]) for one, name in zip(value.values(), plain, strict=True)}
+    if isinstance(plain, dict):
+        # A model within the configuration.
+        return {name: in_order(getattr(value, name, below), below) for name, below in plain.items()}
+    return plain
 
 
 def short(full: str) -> str:
