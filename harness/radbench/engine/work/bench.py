@@ -119,7 +119,10 @@ class Workbench:
         assert step.enhancer is not None
         enhancer = self.living.enhancer(step.enhancer)
         batch: list[tuple[CaseEntry, Case]] = []
-        size = 1 if step.singly else max(1, self.living.part(step.enhancer.asked).spec.batch_size)
+        part = self.living.part(step.enhancer.asked)
+        # What draws does so for each case alone: who shares its batch depends on how work is shared out.
+        singly = step.singly or any(one.spec.draws for one in part.all_enhancers())
+        size = 1 if singly else max(1, part.spec.batch_size)
         reset_peak_memory(self.device)
         for entry in step.entries:
             if self.store.has_enhancement(step.key, entry_key(entry)):
