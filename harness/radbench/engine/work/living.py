@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from radbench.contracts.enhancement import Enhancement
 from radbench.engine.keep.store import Store
 from radbench.engine.plan.parts import Asked, Part, construct, rebuilt
 from radbench.engine.plan.steps import Live
@@ -14,7 +15,33 @@ from radbench.engine.work.enhance import LiveEnhancer
 from radbench.engine.work.seeding import seed_everything
 from radbench.registry.registry import Registry
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from radbench.contracts.case import CaseInfo
+
 _MOST = 16
+
+
+class _AnyDevice(LiveEnhancer):
+    """An enhancer on a device that takes tensors of any other and gives its own back there.
+
+    Data sets and lessons work on the processor, whatever their parts live on.
+    """
+
+    def __init__(self, label: str, built: Any, device: str) -> None:
+        super().__init__(label, built.enhance, {}, getattr(built, "views", None), built)
+        self._device = device
+
+    def __call__(self, images: Tensor, cases: Sequence[CaseInfo] | None = None) -> Enhancement:
+        return _moved(super().__call__(images.to(self._device), cases), images)
+
+    def views(self, images: Tensor, poses: Sequence[Any], cases: Sequence[CaseInfo] | None = None) -> Enhancement:
+        return _moved(super().views(images.to(self._device), poses, cases), images)
+
+
+def _moved(found: Enhancement, like: Tensor) -> Enhancement:
+    return Enhancement(found.image.to(like.device), {k: layer.to(like.device) for k, layer in found.layers.items()})
 
 
 class Living:
@@ -83,6 +110,8 @@ class Living:
     def _enhancer(self, part: Part, live: Live) -> LiveEnhancer:
         if inspect.isclass(part.factory):
             built = self._prepared(part, self._built(part, live), live.weights)
+            if hasattr(built, "to"):
+                return _AnyDevice(part.label, built, self.device)
             return LiveEnhancer(part.label, built.enhance, {}, getattr(built, "views", None), built)
         keywords = {k: getattr(part.config, k) for k in type(part.config).model_fields if k not in part.fields}
         return LiveEnhancer(part.label, part.factory, keywords | self._below(part, live))
