@@ -58,12 +58,13 @@ class Images:
         return torch.stack([self._read(case, images.shape) for case in cases]).to(images.device)
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 over the names and contents of the folder's images."""
+        """Return the SHA-256 over the names and contents of the folder's images, and of what they are read with."""
         digest = hashlib.sha256()
         for case_id, path in self.files.items():
-            digest.update(f"{case_id}\0{path.suffix.lower()}\0".encode())
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            for file in (path, *_header_of(path)):
+                digest.update(f"{case_id}\0{file.suffix.lower()}\0".encode())
+                with file.open("rb") as stream:
+                    digest.update(hashlib.file_digest(stream, "sha256").digest())
         return digest.hexdigest()
 
     def _read(self, case: CaseInfo, expected: torch.Size) -> Tensor:
@@ -84,3 +85,9 @@ class Images:
 
     def _examples(self) -> str:
         return f", such as '{next(iter(self.files.values())).name}'" if self.files else ""
+
+
+def _header_of(path: Path) -> list[Path]:
+    """Return the ``.hdr`` beside an ``.img``, where there is one."""
+    header = path.with_suffix(".hdr")
+    return [header] if path.suffix.lower() == ".img" and header.exists() else []

@@ -80,8 +80,9 @@ def go_fixture(tmp_path, toy_plugin):
     """Return a function that runs a request and tells everything about the run."""
 
     def run(enhancers, tasks, out="run", cache="cache", jobs=2, retry_failed=False, dies=None, shuffled=None, **more):
-        registry = load_registry([toy_plugin])
-        plan = make_plan(registry, Request((enhancers,), (tasks,), plugin_files=(str(toy_plugin),), **more))
+        files = [toy_plugin, *more.pop("plugins", ())]
+        registry = load_registry(files)
+        plan = make_plan(registry, Request((enhancers,), (tasks,), plugin_files=tuple(map(str, files)), **more))
         if shuffled is not None:
             plan = type(plan)(plan.request, tuple(random.Random(shuffled).sample(plan.pairs, len(plan.pairs))))
         folder, store, notes = RunFolder(tmp_path / out), Store(tmp_path / cache), Notes()
@@ -90,7 +91,7 @@ def go_fixture(tmp_path, toy_plugin):
             journal_run(folder, plan, "")
             session = Session(plan.pairs, (), folder, store, notes, Nobody(), retry_failed)
             steps = session.prepare(jobs)
-            executor = Inline([toy_plugin], store, dies or (lambda step, case: False))
+            executor = Inline(files, store, dies or (lambda step, case: False))
             outcome = session.run(executor)
         finally:
             folder.close()

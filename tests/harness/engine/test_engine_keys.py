@@ -9,7 +9,7 @@ from radbench.contracts import UsageError
 from radbench.engine.plan.keys import entry_key, forget
 from radbench.engine.plan.learning import training_of
 from radbench.engine.plan.pairs import make_plan, plan_enhancer
-from radbench.engine.plan.parts import SourceChangedError, rebuilt
+from radbench.engine.plan.parts import Resolver, SourceChangedError, rebuilt
 from radbench.engine.plan.request import Request
 from radbench.registry.registry import load_registry
 
@@ -227,3 +227,34 @@ def test_one_enhancer_is_planned_by_itself_and_several_are_refused(toy_plugin):
     assert training_of(plan_enhancer(registry, Request(("toy-learner",), ())), 0, "float32").key
     with pytest.raises(UsageError, match="name one enhancer, not 2"):
         plan_enhancer(registry, Request(("toy-learner,original",), ()))
+
+
+SETS = """
+from radbench import Config, EnhancerSpec, hookimpl, param
+
+@hookimpl
+def radbench_enhancers():
+    return [EnhancerSpec(name="sets", factory="{module}:Sets", summary="")]
+
+class Sets:
+    class Config(Config):
+        numbers: frozenset[int] = param(frozenset(), "", source="assumed")
+        names: frozenset[str] = param(frozenset(), "", source="assumed")
+
+    def __init__(self, config):
+        pass
+
+    def enhance(self, images):
+        return images
+"""
+
+
+def test_a_set_is_the_same_whatever_the_order_of_its_values(sharpen):
+    sharpen.write_text(SETS.replace("{module}", sharpen.stem))
+    parts = [
+        Resolver(load_registry([sharpen]), "quick").part("enhancer", f'sets[numbers={n},names=["d","b","c","a","e"]]')
+        for n in ("[0,8]", "[8,0]")
+    ]
+    assert [p.plain() for p in parts] == [{"numbers": [0, 8], "names": ["a", "b", "c", "d", "e"]}] * 2
+    assert parts[0].identity == parts[1].identity
+    assert [p.asked.values for p in parts] == [p.plain() for p in parts]

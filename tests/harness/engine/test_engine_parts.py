@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from radbench.contracts import ConfigurationError, UsageError
 from radbench.engine.keep.journal import RunFolder
@@ -14,7 +15,7 @@ from radbench.engine.plan.request import Request
 from radbench.engine.run.reporting import Nobody
 from radbench.engine.run.session import Session
 from radbench.leaderboard.view import journal_run, write_leaderboard
-from radbench.registry.registry import load_registry
+from radbench.registry.registry import load_factory, load_registry
 
 from .session_runs import Inline, Notes
 
@@ -191,3 +192,17 @@ def test_a_data_set_may_be_made_by_a_part_that_learns(go):
     run = go("original", dataset="through")
     assert next(s.kind for s in run.steps if s.kind in ("fit", "make")) == "fit"
     assert run.value["original"] == pytest.approx(0.125 + 0.125, abs=1e-6)
+
+
+def test_a_task_whose_poses_nobody_can_tell_apart_does_not_apply(monkeypatch):
+    registry = load_registry([PLUGIN])
+    factory = load_factory(registry.entry("task", "turned"))
+
+    def keys(poses):
+        monkeypatch.setattr(factory, "views", staticmethod(lambda config: poses))
+        return {p.enhancer.name: p for p in make_plan(registry, Request(("turner",), ("turned",))).pairs}["turner"]
+
+    one, other = (keys((torch.tensor([0.1234561 + more]),)).views_key for more in (0.0, 1e-7))
+    assert one != other
+    reason = keys((object(),)).reason
+    assert reason.startswith("task 'turned': a pose holds a value of the type builtins.object")

@@ -1,5 +1,7 @@
 """Session: what is computed and what is not, and that nothing but the request decides a score."""
 
+import sys
+
 import pytest
 
 from .session_runs import ALL, go_fixture  # noqa: F401
@@ -140,3 +142,34 @@ def test_a_task_that_writes_into_its_case_spoils_no_other(go):
     assert both.scores["original toy-odd[how=mutate]"] == both.scores["toy-noisy toy-odd[how=mutate]"]
     apart = go("toy-brighten,toy-noisy", "toy-mean", out="apart", cache="apart")
     assert both.scores["toy-brighten toy-mean"] == apart.scores["toy-brighten toy-mean"]
+
+
+GRAINY = """
+import torch
+from radbench import EnhancerSpec, PartName, hookimpl, part
+
+@hookimpl
+def radbench_enhancers():
+    return [
+        EnhancerSpec(name="grainy", factory="grainy_plugin:grainy", summary="", draws=True, batch_size=4),
+        EnhancerSpec(name="over", factory="grainy_plugin:over", summary="", batch_size=4),
+    ]
+
+def grainy(images):
+    return (images + torch.rand_like(images) * 0.1).clamp(0, 1)
+
+def over(images, of: PartName = part("enhancer", "grainy")):
+    return of(images).image
+"""
+
+
+@pytest.mark.parametrize("enhancer", ["grainy", "over"])
+def test_what_draws_draws_for_each_case_alone_however_work_is_shared_out(go, tmp_path, enhancer):
+    plugin = tmp_path / "grainy_plugin.py"
+    plugin.write_text(GRAINY)
+    few, many = (
+        go(enhancer, "toy-mean", plugins=[plugin], jobs=jobs, out=f"{jobs}", cache=f"{jobs}") for jobs in (1, 6)
+    )
+    assert len(few.steps) < len(many.steps)
+    assert few.scores[f"{enhancer} toy-mean"] == many.scores[f"{enhancer} toy-mean"]
+    sys.modules.pop("grainy_plugin")

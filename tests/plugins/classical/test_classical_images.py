@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -114,3 +115,18 @@ def test_the_fingerprint_follows_contents_and_names_and_nothing_else(tmp_path: P
     (tmp_path / "one" / "notes.txt").write_text("not an image")
     (tmp_path / "one" / "b.png").rename(tmp_path / "one" / "a.png")
     assert load(tmp_path / "one").fingerprint() == first
+
+
+def test_the_fingerprint_follows_the_header_beside_an_img_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.img").write_bytes(bytes(512))
+    bare = load(tmp_path).fingerprint()
+    # As it was before headers counted.
+    contents = hashlib.sha256(bytes(512)).digest()
+    assert bare == hashlib.sha256(b"a\0.img\0" + contents).hexdigest()
+    found = {bare}
+    for header in (b"1" * 348, b"2" * 348):
+        (tmp_path / "a.hdr").write_bytes(header)
+        found.add(load(tmp_path).fingerprint())
+    assert len(found) == 3
+    (tmp_path / "b.hdr").write_bytes(b"of nothing")
+    assert load(tmp_path).fingerprint() in found

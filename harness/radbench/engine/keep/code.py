@@ -22,7 +22,14 @@ from functools import cache
 from pathlib import Path
 
 from radbench.contracts.errors import PluginError
-from radbench.engine.keep.modules import data_of, distributions_of, forget_modules, modules_below, place_of
+from radbench.engine.keep.modules import (
+    data_of,
+    distributions_of,
+    forget_modules,
+    lies_alone,
+    modules_below,
+    place_of,
+)
 from radbench.engine.keep.readings import readings
 from radbench.engine.keep.syntax import Scan
 
@@ -82,22 +89,27 @@ def forget_code() -> None:
     forget_modules()
 
 
-def strange_modules(before: set[str], codes: Iterable[Code]) -> list[str]:
-    """Return the loaded modules that ought to be of some code and are of none.
+def strange_modules(names: Iterable[str], codes: Iterable[Code]) -> list[str]:
+    """Return those of some loaded modules that ought to be of some code and are of none.
 
-    Those are modules of radbench, and of the distributions that any of the codes has modules of, that were loaded since
-    a start.
+    Those are modules of radbench, of the distributions that any of the codes has modules of, and of no distribution.
 
     Args:
-        before: names of the modules that were loaded then.
-        codes: of everything that ran since.
+        names: of the modules.
+        codes: of everything that ran.
     """
     known: frozenset[str] = frozenset().union(*(code.modules for code in codes))
+    unknown = {name for name in names if name not in known and name in sys.modules}
+    if not unknown:
+        return []
     tops = {"radbench", *(_top(name) for name in known)}
-    new = [name for name in [*sys.modules] if name not in before and name not in known]
-    owners = {owner for top in tops for owner in distributions_of(top)} if new else set()
-    ours = {top for top in {_top(name) for name in new} if top in tops or owners & distributions_of(top).keys()}
-    return sorted(name for name in new if _top(name) in ours)
+    owners = {owner for top in tops for owner in distributions_of(top)}
+    ours = {
+        top
+        for top in {_top(name) for name in unknown}
+        if top in tops or owners & distributions_of(top).keys() or lies_alone(top)
+    }
+    return sorted(name for name in unknown if _top(name) in ours)
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,22 @@ def distributions_of(top: str) -> Mapping[str, str]:
     return dict(max(within, key=lambda one: len(one[0]))[1]) if within else {}
 
 
+def lies_alone(top: str) -> bool:
+    """Tell whether a loaded top-level module is Python of no distribution, nor of the standard library."""
+    if top in sys.stdlib_module_names or distributions_of(top):
+        return False
+    # Where it was found when it was loaded: the search may have been another before.
+    loaded = sys.modules.get(top)
+    file, folders = getattr(loaded, "__file__", None), [*(getattr(loaded, "__path__", None) or ())]
+    if not isinstance(file, str):
+        file = str(folders[0]) if folders else ""
+    elif not file.endswith((".py", ".pyc")):
+        return False
+    path = Path(file)
+    installed = {"site-packages", "dist-packages"} & set(path.parts)
+    return bool(file) and (bool(installed) or not path.is_relative_to(Path(os.__file__).parent))
+
+
 @cache
 def _installed() -> Mapping[str, Any]:
     """Return name and version of distributions by top-level module, and of editable ones by their folder."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from radbench.contracts.dataset import CaseEntry
 from radbench.engine.keep.code import code_of, forget_code
 from radbench.engine.keep.digests import digest
+from radbench.engine.plan.poses import exactly
 
 if TYPE_CHECKING:
     from radbench.engine.plan.learning import Source
@@ -84,7 +85,11 @@ def loader_key(dataset: Part, weights: Mapping[str, str]) -> str:
 def enhance_key(
     enhancer: Part, seed: int, weights: Mapping[str, str], loader: str, poses: Sequence[Any] | None = None
 ) -> str:
-    """Return the key of an enhancer's images, or of the views that it renders at poses; a case's own key says which."""
+    """Return the key of an enhancer's images, or of the views that it renders at poses; a case's own key says which.
+
+    Raises:
+        PluginError: a pose holds what nobody can tell from another.
+    """
     return digest(
         {
             "enhance": enhancer.identity,
@@ -92,7 +97,7 @@ def enhance_key(
             "loader": loader,
             "seed": seed if any(one.spec.draws for one in enhancer.all_enhancers()) else None,
             "weights": sorted(weights.items()),
-            "poses": None if poses is None else [repr(pose) for pose in poses],
+            "poses": None if poses is None else [exactly(pose) for pose in poses],
         }
     )
 

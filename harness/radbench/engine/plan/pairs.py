@@ -24,6 +24,7 @@ from radbench.engine.plan.learning import (
     with_before,
 )
 from radbench.engine.plan.parts import Part, Resolver
+from radbench.engine.plan.poses import why_indistinct
 from radbench.engine.plan.request import Request
 from radbench.registry.registry import Registry
 
@@ -325,6 +326,8 @@ def why_not(pair: Pair) -> str:
         return f"enhancer '{e.label}' offers no {lacking}"
     if t.spec.needs_views and not e.spec.renders:
         return f"enhancer '{e.label}' renders no views"
+    if fault := why_indistinct(pair.poses or ()):
+        return f"task '{t.label}': {fault}"
     if not d.opened.split(pair.split):
         return f"data set '{d.label}' has no cases in split '{pair.split}'"
     if not pair.entries:

@@ -31,7 +31,7 @@ from radbench.contracts.errors import (
 )
 from radbench.contracts.variants import Variant, parse_value, parse_variant, quoted
 from radbench.engine.keep.code import Code, code_of
-from radbench.engine.keep.digests import content_digest, digest, listing_digest
+from radbench.engine.keep.digests import content_digest, digest, in_order, listing_digest
 from radbench.engine.work.building import construct
 from radbench.registry.discovery import Plugin, one_line
 from radbench.registry.registry import Registry, load_attribute, load_factory, unusable, validate_config
@@ -200,7 +200,12 @@ class Part:
         model = type(self.config)
         left_out = {*self.fields, *local_fields(model)}
         left_out |= {n for n in model.model_fields if levels and affects(model, n) not in levels}
-        return self.config.model_dump(mode="json", exclude=left_out)
+        return self._dumped(left_out)
+
+    def _dumped(self, left_out: set[str]) -> dict[str, Any]:
+        """Return the fields of its configuration, as JSON has them, the same in every process."""
+        values = self.config.model_dump(mode="json", exclude=left_out)
+        return {n: in_order(getattr(self.config, n), value) for n, value in values.items()}
 
     def digest_of(self, *levels: str) -> str:
         """Return its identity as far as fields of some levels (lesson, weights, use) can change it."""
@@ -277,7 +282,7 @@ class Part:
     @cached_property
     def asked(self) -> Asked:
         """What a worker is told of it."""
-        values = self.config.model_dump(mode="json", exclude=set(self.fields))
+        values = self._dumped(set(self.fields))
         parts = {
             n: tuple(p.asked for p in found) if isinstance(found, tuple) else None if found is None else found.asked
             for n, found in self.parts.items()

@@ -68,4 +68,4 @@ class Cases:
             CaseError: it cannot be used, and why.
             Exception: whatever the data set raises.
         """
-        return self._bench.case(self._loading, entry)
+        return self._bench.look(self._loading, entry)

@@ -8,7 +8,8 @@ import time
 import traceback
 from bdb import BdbQuit
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.enhancement import Enhancement
 from radbench.contracts.errors import CaseError, InvalidOutputError, PluginError
 from radbench.contracts.results import Status, TaskContext
-from radbench.engine.keep.code import code_of, strange_modules
+from radbench.engine.keep.code import code_of
 from radbench.engine.keep.evidence import encoded
 from radbench.engine.keep.pieces import (
     DamagedPieceError,
@@ -29,10 +30,11 @@ from radbench.engine.keep.pieces import (
 )
 from radbench.engine.keep.store import Store, StoreError, UnreadableError
 from radbench.engine.plan.keys import engine_modules, entry_key
-from radbench.engine.plan.parts import SourceChangedError
-from radbench.engine.plan.steps import Loading, Step
+from radbench.engine.plan.parts import Part, SourceChangedError
+from radbench.engine.plan.steps import Live, Loading, Step
 from radbench.engine.work.enhance import LiveEnhancer, enhance
 from radbench.engine.work.failures import message_of, status_of
+from radbench.engine.work.imports import Imports
 from radbench.engine.work.lesson import lessons_of
 from radbench.engine.work.living import Living
 from radbench.engine.work.make import load
@@ -52,18 +54,34 @@ _CASE_BYTES = 512 * 2**20
 
 
 class Workbench:
-    """What a warm worker keeps between steps: living parts, and the cases it saw last."""
+    """What a warm worker keeps between steps: living parts, and the cases it saw last.
 
-    def __init__(self, registry: Registry, store: Store, device: str, threads: int, tell: Tell) -> None:
+    Args:
+        registry: of plugins.
+        store: where results go.
+        device: "cpu" or "cuda:N".
+        threads: that training may use.
+        tell: of events.
+        imports: what plugins asked for when they were loaded.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        store: Store,
+        device: str,
+        threads: int,
+        tell: Tell,
+        imports: Imports | None = None,
+    ) -> None:
         self.store, self.device, self.threads, self.tell = store, device, threads, tell
         self.living = Living(registry, store, device)
         self._cases: OrderedDict[tuple[str, str], Case] = OrderedDict()
         self._bytes = 0
-        self._start = set(sys.modules)
-
-    def disregard(self, modules: Iterable[str]) -> None:
-        """Take modules that somebody else loaded in this process between steps for none of the steps'."""
-        self._start.update(modules)
+        self._imports = imports or Imports()
+        self._parts: tuple[Part, ...] = ()
+        self._before: set[str] = set()
+        self._judged: tuple[set[str], int] | None = None
 
     def do(self, step: Step) -> None:
         """Do a step; what concerns one case is told as that case's failure and the rest goes on.
@@ -71,12 +89,23 @@ class Workbench:
         Raises:
             Exception: what concerns the whole step (a factory that raises, a fit, a full disk).
         """
-        # Whatever the step touches may load what its parts' code reaches, though a part itself may not come to life.
-        for live in (step.loading.dataset if step.loading else None, step.enhancer, step.learner):
-            if live is not None:
-                self.living.part(live.asked)
-        work = {"make": self._make, "enhance": self._enhance, "lesson": self._lesson, "score": self._score}
-        (self._fit if step.kind == "fit" else work[step.kind])(step)
+        with self._watched(step.loading.dataset if step.loading else None, step.enhancer, step.learner):
+            work = {"make": self._make, "enhance": self._enhance, "lesson": self._lesson, "score": self._score}
+            (self._fit if step.kind == "fit" else work[step.kind])(step)
+
+    def look(self, loading: Loading, entry: CaseEntry) -> Case:
+        """Return a case outside of any step; errors are the data set's."""
+        with self._watched(loading.dataset):
+            return self.case(loading, entry)
+
+    @contextmanager
+    def _watched(self, *lives: Live | None) -> Iterator[None]:
+        """Hold what is done in the block against the code of some parts, and of nobody else's."""
+        with self._imports.noted():
+            self._before, self._judged = {*sys.modules}, None
+            # What is touched may load what its code reaches, though a part itself may not come to life.
+            self._parts = tuple(part for live in lives if live is not None for part in self.living.below(live.asked))
+            yield
 
     # make --------------------------------------------------------------------------------------------------
 
@@ -91,7 +120,10 @@ class Workbench:
         assert step.enhancer is not None
         enhancer = self.living.enhancer(step.enhancer)
         batch: list[tuple[CaseEntry, Case]] = []
-        size = 1 if step.singly else max(1, self.living.part(step.enhancer.asked).spec.batch_size)
+        part = self.living.part(step.enhancer.asked)
+        # What draws does so for each case alone: who shares its batch depends on how work is shared out.
+        singly = step.singly or any(one.spec.draws for one in part.all_enhancers())
+        size = 1 if singly else max(1, part.spec.batch_size)
         reset_peak_memory(self.device)
         for entry in step.entries:
             if self.store.has_enhancement(step.key, entry_key(entry)):
@@ -335,16 +367,19 @@ class Workbench:
         """Refuse to keep what code that the key does not stand for may have changed.
 
         Raises:
-            PluginError: a module was loaded that belongs to no part's code.
+            PluginError: a module was loaded or asked for that belongs to the code of none of the parts at work.
         """
-        if not (strange := strange_modules(self._start, self.living.codes())):
+        judged = sys.modules.keys() - self._before, self._imports.count
+        if judged == self._judged:
             return
-        engine = [code_of(engine_modules(kind)) for kind in KINDS]
-        if strange := strange_modules(self._start, [*self.living.codes(), *engine]):
+        codes = [part.code for part in self._parts] + [code_of(engine_modules(kind)) for kind in KINDS]
+        factories = [part.spec.factory.partition(":")[0] for part in self._parts]
+        if strange := self._imports.strange(judged[0], codes, factories):
             raise PluginError(
                 f"module '{strange[0]}' was loaded, which no import statement of the plugin leads to, so that the key "
                 f"of the result would not follow it: name it in the spec, code=('{strange[0]}',)"
             )
+        self._judged = judged
 
     def _failure(self, entry: CaseEntry, stage: str, key: str, error: BaseException) -> None:
         if isinstance(error, StoreError | SourceChangedError | BdbQuit):

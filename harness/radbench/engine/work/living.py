@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from radbench.contracts.config import affects
-from radbench.engine.keep.code import Code
+from radbench.contracts.enhancement import Enhancement
 from radbench.engine.keep.store import Store
 from radbench.engine.plan.keys import MEASUREMENT
 from radbench.engine.plan.learning import IN_DATA
@@ -18,7 +18,33 @@ from radbench.engine.work.building import build, keywords_of, prepare
 from radbench.engine.work.enhance import LiveEnhancer
 from radbench.registry.registry import Registry
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from radbench.contracts.case import CaseInfo
+
 _MOST = 16
+
+
+class _AnyDevice(LiveEnhancer):
+    """An enhancer on a device that takes tensors of any other and gives its own back there.
+
+    Data sets and lessons work on the processor, whatever their parts live on.
+    """
+
+    def __init__(self, label: str, built: Any, device: str) -> None:
+        super().__init__(label, built.enhance, {}, getattr(built, "views", None), built)
+        self._device = device
+
+    def __call__(self, images: Tensor, cases: Sequence[CaseInfo] | None = None) -> Enhancement:
+        return _moved(super().__call__(images.to(self._device), cases), images)
+
+    def views(self, images: Tensor, poses: Sequence[Any], cases: Sequence[CaseInfo] | None = None) -> Enhancement:
+        return _moved(super().views(images.to(self._device), poses, cases), images)
+
+
+def _moved(found: Enhancement, like: Tensor) -> Enhancement:
+    return Enhancement(found.image.to(like.device), {k: layer.to(like.device) for k, layer in found.layers.items()})
 
 
 class Living:
@@ -45,18 +71,15 @@ class Living:
             self._parts[asked.identity] = rebuilt(self.registry, asked)
         return self._parts[asked.identity]
 
-    def codes(self) -> list[Code]:
-        """Return the code of every part that came to life here."""
-        found: list[Code] = []
+    def below(self, asked: Asked) -> Iterator[Part]:
+        """Yield the part that was asked for and every part below it, the data sets that they learn from among them."""
 
-        def add(part: Part) -> None:
-            found.append(part.code)
+        def each(part: Part) -> Iterator[Part]:
+            yield part
             for _, one in part.named(sources=True):
-                add(one)
+                yield from each(one)
 
-        for part in self._parts.values():
-            add(part)
-        return found
+        yield from each(self.part(asked))
 
     def dataset(self, live: Live) -> Any:
         """Return an open data set."""
@@ -90,6 +113,8 @@ class Living:
     def _enhancer(self, part: Part, live: Live) -> LiveEnhancer:
         if inspect.isclass(part.factory):
             built = self._prepared(part, self._built(part, live), live.weights)
+            if hasattr(built, "to"):
+                return _AnyDevice(part.label, built, self.device)
             return LiveEnhancer(part.label, built.enhance, {}, getattr(built, "views", None), built)
         return LiveEnhancer(part.label, part.factory, keywords_of(part.config, self._below(part, live), part.fields))
 

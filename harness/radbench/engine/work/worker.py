@@ -88,6 +88,7 @@ def workbench(setup: WorkerSetup, tell: Callable[..., None]) -> Workbench:
     """
     from radbench.engine.keep.store import Store
     from radbench.engine.work.bench import Workbench
+    from radbench.engine.work.imports import Imports
     from radbench.registry.registry import load_registry
 
     import torch  # isort: skip
@@ -101,8 +102,10 @@ def workbench(setup: WorkerSetup, tell: Callable[..., None]) -> Workbench:
     import cv2
 
     cv2.setNumThreads(1)
-    registry = load_registry(setup.plugin_files)
-    return Workbench(registry, Store(Path(setup.store)), setup.device, setup.threads, tell)
+    imports = Imports()
+    with imports.noted():
+        registry = load_registry(setup.plugin_files)
+    return Workbench(registry, Store(Path(setup.store)), setup.device, setup.threads, tell, imports)
 
 
 def told_of(error: BaseException) -> tuple[str, dict[str, Any]]:

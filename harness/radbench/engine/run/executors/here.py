@@ -29,7 +29,6 @@ class HereExecutor:
         self._settings = ExitStack()
         self._as_in_workers()
         self.bench = workbench(setup, self.tell)
-        self._loaded = set(sys.modules)
 
     def _as_in_workers(self) -> None:
         """Take over the settings of workers until :meth:`close`."""
@@ -54,8 +53,6 @@ class HereExecutor:
     def submit(self, worker: int, step: Step) -> None:
         """See :class:`Executor`."""
         self.step = step
-        # What the rest of the program (a leaderboard in between) loaded is nothing that a plugin hid.
-        self.bench.disregard(sys.modules.keys() - self._loaded)
         try:
             self.bench.do(step)
         except BdbQuit:
@@ -65,8 +62,6 @@ class HereExecutor:
             self.tell(name, **facts)
         else:
             self.tell("done")
-        finally:
-            self._loaded = set(sys.modules)
 
     def tell(self, event: str, **facts: Any) -> None:
         """Take in an event of the step under way; a traceback is printed at once."""
