@@ -231,6 +231,7 @@ class _Observed:
     def __init__(self, name: str, pairs: Sequence[PairResult], cases: Sequence[str]) -> None:
         from radbench.contracts.errors import PluginError
         from radbench.stats.aggregations import gathered
+        from radbench.stats.aggregations.evidence import is_no_answer
 
         by_facet: dict[str, list[dict[str, Any]]] = {}
         for e, pair in enumerate(pairs):
@@ -238,6 +239,8 @@ class _Observed:
                 if name not in evidence:
                     continue
                 found = evidence[name]
+                if not isinstance(found, Mapping) and is_no_answer(found):
+                    continue
                 for facet, one in (found if isinstance(found, Mapping) else {"": found}).items():
                     by_facet.setdefault(facet, [{} for _ in pairs])[e][case] = one
         self.problem = ""

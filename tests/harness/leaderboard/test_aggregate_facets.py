@@ -141,6 +141,23 @@ def test_without_a_rule_facets_have_no_whole_unless_the_task_gives_one() -> None
     assert one(frame, "original")["value"] == pytest.approx(0.2)
 
 
+def test_a_bare_nan_takes_its_case_out_and_nothing_else() -> None:
+    whole, holed = cad("original"), cad("he")
+    holed.evidence["c03"]["findings"] = math.nan  # type: ignore[index]
+    frame = rows(whole, holed, cad("wls"))
+    assert one(frame, "wls", metric="auroc")["value"] == one(rows(cad("wls")), "wls", metric="auroc")["value"]
+    known = np.arange(N) != 3
+    for facet in FINDINGS:
+        row = one(frame, "he", metric="auroc", facet=facet)
+        assert row["value"] == pytest.approx(roc_auc_score(LABELS[facet][known], SCORES["he"][facet][known]))
+        assert row["n_cases"] == N - 1
+        assert row["error"].startswith(f"1 of {N} cases failed")
+    # It names no facet, so there is none of the whole where no metric makes one of the facets.
+    apart = cad("original", "")
+    apart.evidence["c03"]["findings"] = math.nan  # type: ignore[index]
+    assert set(rows(apart)["facet"]) == set(FINDINGS)
+
+
 def test_a_facet_that_an_enhancer_does_not_give_is_said_and_leaves_its_whole_unranked() -> None:
     frame = rows(cad("original"), cad("he", findings=["mass"]), cad("wls"))
     assert one(frame, "he", metric="ap", facet="nodule")["error"] == "it gives nothing for 'nodule'"
