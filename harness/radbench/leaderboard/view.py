@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import json
 import subprocess
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -14,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import radbench
 from radbench.contracts.errors import RadbenchError, UsageError
-from radbench.contracts.evidence import Prediction
 from radbench.contracts.results import Status
 from radbench.contracts.specs import MetricSpec
+from radbench.engine.keep.cells import evidence_of, groups_of
 from radbench.engine.keep.digests import short
-from radbench.engine.keep.evidence import decoded
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.sealed import StoreError
 from radbench.engine.plan.pairs import Pair, Plan
@@ -170,7 +168,7 @@ def _result(
         failures={r["case_id"]: r["message"] for r in rows if r["status"] != "ok"},
         evidence={r["case_id"]: evidence_of(r, observed, features.get(r["case_id"], {})) for r in good},
         patients={r["case_id"]: r["patient_id"] for r in good},
-        groups={r["case_id"]: _groups(r) for r in good},
+        groups={r["case_id"]: groups_of(r) for r in good},
         expected_cases=end["expected_cases"],
         lacking=end.get("lacking", ""),
         fit_seconds=end.get("fit_seconds"),
@@ -185,36 +183,6 @@ def _result(
         task_pretrained=facts["task_pretrained"] if end.get("task_pretrained") is None else end["task_pretrained"],
         created_utc=created,
     )
-
-
-def evidence_of(row: Mapping[str, str], observations: set[str], features: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a case's evidence from its line of the per-case file, and the features that were kept beside it."""
-    found: dict[str, Any] = decoded(features)
-    for column, text in row.items():
-        plain, _, kind = column.rpartition(":") if column.endswith((":label", ":score")) else (column, "", "")
-        name, has_facet, facet = plain.partition("/")
-        if name not in observations or text in (None, ""):
-            continue
-        value: Any
-        if kind == "label":
-            value = Prediction(_numbers(text), _numbers(row[f"{plain}:score"]))
-        elif kind == "score":
-            continue
-        else:
-            value = float(text)
-        if has_facet:
-            found.setdefault(name, {})[facet] = value
-        else:
-            found[name] = value
-    return found
-
-
-def _numbers(text: str) -> Any:
-    return json.loads(text) if text.startswith("[") else float(text)
-
-
-def _groups(row: Mapping[str, str]) -> dict[str, str]:
-    return {name.partition(":")[2]: value for name, value in row.items() if name.startswith("group:") and value}
 
 
 def write_leaderboard(folder: RunFolder) -> pd.DataFrame:
