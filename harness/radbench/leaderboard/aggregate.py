@@ -10,7 +10,8 @@ enhancers with each of their seeds, all compared on the same resamples:
 - ``ci_*``: 95 % patient-clustered bootstrap; widened to hold the value where a skewed bootstrap would leave it out.
 - ``delta``: paired difference to the reference on the cases that both scored, enhancer minus reference, whichever
   direction is better; empty for the reference itself and where it was not scored. The reference is the task's baseline
-  with the same seed, else the one that no seed changes.
+  with the same seed, else the one that no seed changes; what no seed changes is compared with the baseline's only seed,
+  and with none of several: one would have to be picked.
 - ``p_value``: Wilcoxon signed-rank over patients for numbers, centred paired bootstrap else; ``p_test`` says which.
 - ``p_adjusted``: Holm over the printed table: all entries and metrics of one group and facet.
 - ``rank``: only among *complete* rows. A row is complete when every case that any enhancer scored was scored by its
@@ -181,6 +182,8 @@ class _Table:
         if pair.enhancer == pair.baseline:
             return None
         seeds = {p.seed: i for i, p in enumerate(self.scored) if p.enhancer == pair.baseline}
+        if pair.seed is None and len(seeds) == 1:
+            return next(iter(seeds.values()))
         return seeds.get(pair.seed, seeds.get(None))
 
     def _row(

@@ -111,7 +111,7 @@ _AGAINST = (
     _number("rank_high", "worst place within it", low=1),
     _text(
         "reference",
-        "enhancer that delta is taken to, of the same seed or of none; empty where there is no delta",
+        "enhancer that delta is taken to: of the same seed, of none, or of its only one; empty where there is no delta",
         since=2,
     ),
     _number("effect_size", "standardised delta; not computed yet, always empty", since=2),

@@ -53,7 +53,7 @@ def _facts(pair: Pair, plan: Plan) -> dict[str, Any]:
         "precision": pair.precision,
         "pretrained": str(getattr(enhancer.config, "pretrained", "")).lower(),
         "task_pretrained": str(getattr(task.config, "pretrained", "")).lower(),
-        "baseline": next((p.enhancer.label for p in plan.pairs if p.enhancer.name == spec.baseline), spec.baseline),
+        "baseline": pair.baseline,
         "limit": pair.limit,
         "truth": ", ".join(truth),
         "given": "; ".join(filter(None, [", ".join(spec.given), pair.told])),

@@ -246,6 +246,17 @@ def test_differences_are_taken_to_the_enhancer_that_the_task_names() -> None:
     assert set(without["reference"]) == {""}
 
 
+def test_what_no_seed_changes_is_compared_with_the_only_seed_of_its_reference() -> None:
+    plain = dice("original", noise(1), baseline="unet")
+    first, second = (dice("unet", noise(2 + seed, 0.1), seed=seed, baseline="unet") for seed in (0, 1))
+    row = one(rows(plain, first), "original")
+    assert row["delta"] == pytest.approx((noise(1) - noise(2, 0.1)).mean())
+    assert (row["reference"], row["p_value"]) == ("unet", wilcoxon(noise(1) - noise(2, 0.1)))
+    several = rows(plain, first, second)
+    assert several["delta"].isna().all()
+    assert set(several["reference"]) == {""}
+
+
 def test_what_stands_on_weights_that_lack_lessons_is_neither_tested_nor_ranked() -> None:
     lacking = dice("unet", noise(2, 0.3), lacking="3 of 50 cases gave no lesson")
     row = one(frame := rows(dice("original", noise(1)), lacking, dice("he", noise(3))), "unet")
