@@ -142,7 +142,7 @@ _TOOK = (
 )
 
 _WAS = (
-    _text("dataset_fingerprint", "SHA-256 over the data set's manifest"),
+    _text("dataset_fingerprint", "SHA-256 over the data set's manifest and how its cases are loaded: code and parts"),
     _text("enhancer_digest", "identity of the enhancer: name, configuration, parts and code"),
     _text("task_digest", "identity of the task: name, configuration, parts and code"),
     _text("enhancer_plugin", "distribution and version that offered the enhancer"),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from radbench.contracts import NotComparableError
 from radbench.engine.plan.pairs import Plan, make_plan
 from radbench.engine.plan.request import Request
 from radbench.engine.run.reporting import Silent
 from radbench.engine.run.running import Options
+from radbench.leaderboard.publish import publish
 from radbench.leaderboard.running import run_plan
 from radbench.registry.registry import Registry, load_registry
 
@@ -57,3 +61,42 @@ def test_a_baseline_that_is_spelt_otherwise_is_the_reference_of_the_rows(tmp_pat
     rows = run("original", "to-plus", tmp_path / "run").set_index("enhancer")
     assert rows.loc["original", "reference"] == "plus[amount=0.2]"
     assert rows.loc["original", "delta"] == pytest.approx(-0.2, abs=1e-6)
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Iterator[Path]:
+    """A copy of the plugin that may be edited."""
+    file = tmp_path / "edited_board_plugin.py"
+    file.write_text(PLUGIN.read_text().replace("board_plugin:", f"{file.stem}:"))
+    yield file
+    sys.modules.pop(file.stem, None)
+
+
+def fingerprint(file: Path, dataset: str = "films", **more: Any) -> str:
+    (found,) = {pair.fingerprint for pair in planned("plus", "grey", file, dataset=dataset, **more)[1].pairs}
+    return found
+
+
+def test_the_fingerprint_tells_how_the_cases_are_loaded_too(edited: Path) -> None:
+    before, through = fingerprint(edited), fingerprint(edited, "shown")
+    assert before != through
+    assert len(before) == 64
+    source = edited.read_text()
+    edited.write_text(f"# A remark.\n{source}")
+    assert fingerprint(edited) == before
+    edited.write_text(source.replace("BRIGHTNESS = 1.0", "BRIGHTNESS = 0.5"))
+    assert fingerprint(edited) != before
+    assert fingerprint(edited, limit=2) != fingerprint(edited)
+
+
+def test_rows_of_a_changed_loader_are_no_table_with_those_before(edited: Path, tmp_path: Path) -> None:
+    publish(run("plus", "grey", tmp_path / "one", file=edited), tmp_path / "boards")
+    edited.write_text(edited.read_text().replace("BRIGHTNESS = 1.0", "BRIGHTNESS = 0.5"))
+    with pytest.raises(NotComparableError, match=r"'grey/films/test/quick' .* has another data set fingerprint"):
+        publish(run("plus[amount=0.3]", "grey", tmp_path / "two", file=edited), tmp_path / "boards")
+
+
+def test_a_data_set_whose_parts_learn_is_another_under_another_precision() -> None:
+    shown = "shown[by=learnt]"
+    assert fingerprint(PLUGIN, shown) != fingerprint(PLUGIN, shown, precision="mixed")
+    assert fingerprint(PLUGIN) == fingerprint(PLUGIN, precision="mixed")

@@ -80,11 +80,12 @@ class Pair:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the manifest's lines that count: of the cases that are scored and, where the task learns, of
-        those that it learns from."""
+        """SHA-256 over the manifest's lines that count (of the cases that are scored and, where the task learns, of
+        those that it learns from) and how they are loaded: code, parts and their weights."""
+        counts = list(self.shown)
         if self.task.learns and not self.task.sources:
-            return fingerprint([e for e in self.dataset.opened.manifest if e.split != self.split] + [*self.shown])
-        return fingerprint(self.shown)
+            counts += [e for e in self.dataset.opened.manifest if e.split != self.split]
+        return digest([fingerprint(counts), self.loader])
 
     @cached_property
     def cases_digest(self) -> str:
