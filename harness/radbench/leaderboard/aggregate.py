@@ -36,6 +36,7 @@ from radbench.leaderboard.columns import (
     COLUMNS,
     COMPARABLE_KEY,
     FAMILY,
+    IDENTIFYING,
     OVER_FACETS,
     SCHEMA_VERSION,
     STATISTICS,
@@ -102,7 +103,7 @@ def _refuse_clashes(pairs: Sequence[PairResult]) -> None:
     for pair in pairs:
         labels = (pair.task, pair.dataset, pair.split, pair.enhancer, pair.profile)
         other = seen.setdefault(labels, pair)
-        for name in (*must_agree, "enhancer_digest"):
+        for name in (*must_agree, *IDENTIFYING):
             ours, theirs = str(getattr(pair, name)), str(getattr(other, name))
             if ours != theirs and (pair.scored and other.scored):
                 raise NotComparableError(

@@ -132,7 +132,7 @@ _TOOK = (
     _number("peak_memory_mb", "greatest memory of the worker, MiB", low=0),
     _number("parameters", "learnt parameters of the enhancer", low=0),
     _text("device", "where it ran"),
-    _text("precision", "float32, mixed, ..."),
+    _text("precision", "of what was learnt, by whatever the row stands on: float32, mixed"),
     _text(
         "pretrained",
         "pretrained weights the enhancer used: their name, 'false' for none, empty where there is no such choice",
@@ -183,3 +183,6 @@ COMPARABLE_KEY = (
 )
 """Rows that share it were scored on the same cases by the same task; only such rows are compared and ranked together.
 The seed is none of it: a table compares an enhancer with each of its seeds."""
+
+IDENTIFYING = ("enhancer_digest", "precision")
+"""What rows of one enhancer label in a table have in common: two identities, and two precisions, are never mixed."""

@@ -1,11 +1,11 @@
 """Publishing: a run's rows are merged into ``leaderboards/<task>.csv``, under a lock and in one step.
 
 One file per task, all its variants together. A row replaces the one with its key (task, data set, split, enhancer,
-profile, seed, group, facet, metric). Two things are refused: one enhancer's label with two identities in a table, and
-a table that was scored on other cases or data, by another identity of the task, or in an older schema version. With
-``replace`` the run takes the place of what it clashes with, of the label or of the whole table; with ``separate`` a
-table that is not comparable goes into ``<task>@<data fingerprint>-<task digest>-<cases digest>.csv`` (the first eight
-digits of each).
+profile, seed, group, facet, metric). Two things are refused: one enhancer's label with two identities, or learnt in two
+precisions, in a table; and a table that was scored on other cases or data, by another identity of the task, or in an
+older schema version. With ``replace`` the run takes the place of what it clashes with, of the label or of the whole
+table; with ``separate`` a table that is not comparable goes into ``<task>@<data fingerprint>-<task digest>-<cases
+digest>.csv`` (the first eight digits of each).
 
 Columns that depend on which enhancers were compared cannot all be merged:
 
@@ -18,6 +18,7 @@ Columns that depend on which enhancers were compared cannot all be merged:
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterable
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING
 
 from radbench.contracts import NotComparableError, Status, UsageError
 from radbench.contracts.atomic import remove_stale
-from radbench.leaderboard.columns import ALL, BASELINE, COLUMNS, COMPARABLE_KEY, SCHEMA_VERSION, TABLE_KEY
+from radbench.leaderboard.columns import ALL, BASELINE, COLUMNS, COMPARABLE_KEY, IDENTIFYING, SCHEMA_VERSION, TABLE_KEY
 from radbench.leaderboard.comparing import facet_order, tables_of
 from radbench.leaderboard.ranking import by_value
 from radbench.leaderboard.schema import read_leaderboard, row_keys, validate, write_csv
@@ -42,6 +43,11 @@ _BASE_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 # What a method was told on top of the task's own is its row's affair: such rows stand in a table of their own.
 _MUST_AGREE = tuple(name for name in COMPARABLE_KEY[len(TABLE_KEY) :] if name not in ("schema_version", "given"))
+_IDENTIFYING = {
+    "enhancer_digest": ("identity", "digest", "its parts or code have changed"),
+    "precision": ("precision", "precision", "what is learnt in one is not what is learnt in another"),
+}
+"""By column: what rows of one label have in common, the same in short, and why they may not."""
 _SPOKEN = {"dataset_fingerprint": "data set fingerprint", "task_digest": "task digest", "cases_digest": "cases digest"}
 
 
@@ -107,13 +113,13 @@ def publish(
         run: a run's folder, a leaderboard CSV, or rows.
         into: the folder of the published files; made where it is missing.
         separate: put what is not comparable into a file of its own instead of refusing.
-        replace: drop what was published under the same label with another identity, or is not comparable.
+        replace: drop what was published under the same label with another identity or precision, or is not comparable.
         include_failed: publish failed rows too. They never replace scored ones.
         timeout: seconds to wait for another publisher.
 
     Raises:
         NotComparableError: rows of the same table were scored on other cases or by another identity of the task, or
-            rows of one label by another identity of the enhancer.
+            rows of one label by another identity of the enhancer, or in another precision.
         SchemaError: the run's or a published leaderboard is not valid.
         UsageError: the folder cannot be written, another publisher holds it for too long, or both ``separate`` and
             ``replace`` are asked for.
@@ -283,24 +289,27 @@ def _without_other_identities(before: DataFrame, table: DataFrame, replace: bool
     """Return the published rows whose enhancers are those that the run knows by the same label.
 
     Raises:
-        NotComparableError: there are others, and they are not to be replaced.
+        NotComparableError: there are others, and they are not to be replaced; or the run itself holds two of a label.
     """
     notes = []
     scored = table[table["status"] == Status.OK]
-    for enhancer in dict.fromkeys(scored["enhancer"]):
-        ours = set(scored.loc[scored["enhancer"] == enhancer, "enhancer_digest"])
+    for enhancer, name in itertools.product(dict.fromkeys(scored["enhancer"]), IDENTIFYING):
+        ours = set(scored.loc[scored["enhancer"] == enhancer, name])
         published = before[(before["enhancer"] == enhancer) & (before["status"] == Status.OK)]
-        theirs = set(published["enhancer_digest"]) - ours
+        theirs = set(published[name]) - ours
+        if len(ours) > 1:
+            raise NotComparableError(f"the run's rows of '{enhancer}' differ in {name}: publish them apart")
         if not theirs:
             continue
+        what, short, why = _IDENTIFYING[name]
         if not replace:
             raise NotComparableError(
-                f"'{enhancer}' in '{_label(table)}' was published with another identity (digest {_short(theirs)} "
-                f"there, {_short(ours)} in the run): its parts or code have changed; nothing was published. Replace "
-                "all its rows with replace=True ('--replace')"
+                f"'{enhancer}' in '{_label(table)}' was published with another {what} ({short} {_short(theirs)} there, "
+                f"{_short(ours)} in the run): {why}; nothing was published. Replace all its rows with replace=True "
+                "('--replace')"
             )
         before = before[before["enhancer"] != enhancer]
-        notes.append(f"all rows of '{enhancer}' were replaced: digest {_short(theirs)} gave way to {_short(ours)}")
+        notes.append(f"all rows of '{enhancer}' were replaced: {short} {_short(theirs)} gave way to {_short(ours)}")
     return before, notes
 
 

@@ -50,7 +50,8 @@ def _facts(pair: Pair, plan: Plan) -> dict[str, Any]:
         "seed": pair.seed,
         "reason": pair.reason,
         "metrics": [vars(m) for m in spec.metrics],
-        "precision": pair.precision,
+        # Of trainings: where nothing learns, all is float32.
+        "precision": pair.precision if pair.trainings else "float32",
         "pretrained": str(getattr(enhancer.config, "pretrained", "")).lower(),
         "task_pretrained": str(getattr(task.config, "pretrained", "")).lower(),
         "baseline": pair.baseline,

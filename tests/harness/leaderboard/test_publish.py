@@ -117,6 +117,30 @@ def test_replacing_an_identity_drops_all_rows_of_its_label_in_the_table_and_no_o
     assert any("all rows of 'clahe' were replaced: digest 0ld gave way to newnew" in note for note in report.notes)
 
 
+def test_what_was_learnt_in_two_precisions_is_never_mixed_under_one_label(tmp_path: Path) -> None:
+    original = pair("original", seed=None, precision="float32")
+    publish(board(original, *(pair("unet", 0.05, seed=s, precision="float32") for s in (0, 1))), tmp_path)
+    before = (tmp_path / "grabcut.csv").read_bytes()
+    run = board(original, pair("unet", 0.2, seed=0, precision="mixed"))
+    with pytest.raises(NotComparableError, match=r"'unet' .*precision float32 there, mixed in the run.*--replace"):
+        publish(run, tmp_path)
+    assert (tmp_path / "grabcut.csv").read_bytes() == before
+    report = publish(run, tmp_path, replace=True)
+    merged = read_leaderboard(tmp_path / "grabcut.csv")
+    assert_frame_equal(merged, run, check_exact=True)
+    assert any("all rows of 'unet' were replaced: precision float32 gave way to mixed" in n for n in report.notes)
+
+
+def test_a_run_that_mixes_precisions_under_one_label_is_refused(tmp_path: Path) -> None:
+    pairs = [pair("unet", 0.05, seed=seed, precision=p) for seed, p in enumerate(("float32", "mixed"))]
+    with pytest.raises(NotComparableError, match="was scored twice with another precision"):
+        board(*pairs)
+    rows = pd.concat([board(one) for one in pairs], ignore_index=True)
+    with pytest.raises(NotComparableError, match="rows of 'unet' differ in precision"):
+        publish(rows, tmp_path)
+    assert not list(tmp_path.glob("*.csv"))
+
+
 @pytest.mark.parametrize("change", [{"task_digest": "00ff"}, {"cases_digest": "77"}, {"limit": 4}, {"truth": "other"}])
 def test_replacing_what_does_not_compare_leaves_one_comparable_table(tmp_path: Path, change: dict[str, Any]) -> None:
     publish(RUN, tmp_path)

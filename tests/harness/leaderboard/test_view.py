@@ -100,3 +100,19 @@ def test_a_data_set_whose_parts_learn_is_another_under_another_precision() -> No
     shown = "shown[by=learnt]"
     assert fingerprint(PLUGIN, shown) != fingerprint(PLUGIN, shown, precision="mixed")
     assert fingerprint(PLUGIN) == fingerprint(PLUGIN, precision="mixed")
+
+
+def test_precision_is_said_of_what_learns_and_keeps_nothing_else_apart(tmp_path: Path) -> None:
+    boards = tmp_path / "boards"
+    for task, others in (("grey", "plus"), ("taught", "original")):
+        rows = run("learnt", task, tmp_path / task, precision="mixed")
+        expected = {"original": "float32" if task == "grey" else "mixed", "learnt": "mixed"}
+        assert rows.set_index("enhancer")["precision"].to_dict() == expected
+        publish(rows, boards)
+        again = run(others, task, tmp_path / f"{task} again")
+        assert set(again["precision"]) == {"float32"}
+        if task == "grey":
+            publish(again, boards)
+        else:
+            with pytest.raises(NotComparableError, match="precision mixed there, float32 in the run"):
+                publish(again, boards)
