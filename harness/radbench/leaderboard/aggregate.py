@@ -16,9 +16,10 @@ enhancers with each of their seeds, all compared on the same resamples:
 - ``p_adjusted``: Holm over the printed table: all entries and metrics of one group and facet.
 - ``rank``: only among *complete* rows. A row is complete when every case that any enhancer scored was scored by its
   own enhancer too: nobody climbs by failing on hard cases. An incomplete row keeps its value, has no rank, and its
-  ``error`` says ``k of n cases failed`` and which. What stands on weights that lacked lessons has neither test
-  nor rank.
+  ``error`` says ``k of n cases failed`` and why, never which. What stands on weights that lacked lessons has neither
+  test nor rank.
 
+Messages name no path, file, case or patient (:mod:`radbench.leaderboard.privacy`).
 Non-finite scores count as "no answer". A failed pair keeps one row per metric, in group ``all``.
 """
 
@@ -44,6 +45,7 @@ from radbench.leaderboard.columns import (
 )
 from radbench.leaderboard.comparing import facet_order, joined
 from radbench.leaderboard.pairs import PairResult
+from radbench.leaderboard.privacy import published
 from radbench.leaderboard.schema import validate
 
 if TYPE_CHECKING:
@@ -52,9 +54,6 @@ if TYPE_CHECKING:
     from radbench.leaderboard.statistics import Column, Comparison, Facet
 
 __all__ = ["PairResult", "leaderboard_rows"]
-
-MOST_NAMED = 10
-"""Case ids spelt out in an error; a count stands for the rest."""
 
 NOTHING = "no case has a finite score"
 
@@ -81,7 +80,7 @@ def leaderboard_rows(pairs: Iterable[PairResult], replicates: int = 5000, bootst
     """
     import pandas as pd
 
-    pairs = list(pairs)
+    pairs = [published(pair) for pair in pairs]
     _refuse_clashes(pairs)
     keys = joined([_key(p) for p in pairs], [p.scored for p in pairs])
     tables: dict[tuple[str, ...], list[PairResult]] = defaultdict(list)
@@ -202,7 +201,7 @@ class _Table:
         if missing or failed:
             # Cases that every enhancer failed on are missing too, but leave the row complete.
             n = max(column.n_reference + len(failed), pair.expected_cases if group == WHOLE else 0)
-            error = f"{len(missing | failed)} of {n} cases failed: {_named(missing | failed, pair.failures)}"
+            error = _failed(missing | failed, n, pair.failures)
             error += "" if column.complete else f"; {column.problem}"
         elif group == WHOLE:
             error = error or pair.error
@@ -271,11 +270,11 @@ class _Observed:
 
 def _failed_rows(pair: PairResult) -> list[dict[str, Any]]:
     status, error = pair.status, pair.error
-    if status == Status.OK:
-        # Nothing was scored at all: that is no success, whatever the pair thinks.
-        status = Status.ERROR
+    if not error and (pair.failures or status == Status.OK):
         n = max(pair.expected_cases, len(pair.failures))
-        error = error or f"{n} of {n} cases failed: {_named(set(pair.failures), pair.failures)}"
+        error = _failed(set(pair.failures), n, pair.failures, n)
+    # Nothing was scored at all: that is no success, whatever the pair thinks.
+    status = Status.ERROR if status == Status.OK else status
     error = _clean(error or f"ended as '{status}' without a message")
     nothing: dict[str, Any] = dict.fromkeys(STATISTICS, math.nan) | {"n_cases": 0, "n_patients": 0, "n_positive": None}
     ending = {"group": ALL, "p_test": "", "family": "", "status": str(status), "error": error}
@@ -310,15 +309,11 @@ def _is_in(group: tuple[str, str], strata: Mapping[str, str]) -> bool:
     return group == WHOLE or strata.get(name) == value
 
 
-def _named(cases: set[str], failures: Mapping[str, str]) -> str:
-    ordered = sorted(cases)
-    text = ", ".join(ordered[:MOST_NAMED])
-    if len(ordered) > MOST_NAMED:
-        text += f" and {len(ordered) - MOST_NAMED} more"
-    reasons = list(dict.fromkeys(failures[case] for case in ordered if failures.get(case)))
-    if reasons:
-        text += f" ({reasons[0]}{'; other reasons too' if len(reasons) > 1 else ''})"
-    return text
+def _failed(cases: set[str], n: int, failures: Mapping[str, str], at_least: int = 0) -> str:
+    """Return how many of n cases failed, and the first reason; never which."""
+    reasons = list(dict.fromkeys(failures[case] for case in sorted(cases) if failures.get(case)))
+    why = f": {reasons[0]}{'; other reasons too' if len(reasons) > 1 else ''}" if reasons else ""
+    return f"{max(len(cases), at_least)} of {n} cases failed{why}"
 
 
 def _clean(text: str) -> str:

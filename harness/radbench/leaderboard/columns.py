@@ -123,7 +123,9 @@ _AGAINST = (
 
 _ENDED = (
     _text("status", "how the pair ended", nullable=False, values=tuple(Status)),
-    _text("error", "one sentence: why it failed, or which cases are missing from value"),
+    _text(
+        "error", "one sentence: why it failed, or how many cases are missing from value; it names no case, file or path"
+    ),
 )
 
 _TOOK = (

@@ -44,6 +44,7 @@ from radbench.leaderboard.clashes import (
 )
 from radbench.leaderboard.columns import ALL, BASELINE, COLUMNS, TABLE_KEY
 from radbench.leaderboard.comparing import facet_order, tables_of
+from radbench.leaderboard.privacy import without_paths
 from radbench.leaderboard.ranking import by_value
 from radbench.leaderboard.schema import read_leaderboard, row_keys, validate, write_csv
 
@@ -142,11 +143,13 @@ def publish(
     rows = read_leaderboard(run) if isinstance(run, (str, Path)) else validate(run)
     good = rows if include_failed else rows[rows["status"] == Status.OK]
     skipped = len(rows) - len(good)
+    # What an earlier radbench aggregated may say where something lay.
+    good = good.assign(error=good["error"].map(without_paths)).reset_index(drop=True)
     folder = Path(into)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder / LOCK, timeout=timeout):
-            return _publish(good.reset_index(drop=True), folder, separate, replace, supersede, skipped)
+            return _publish(good, folder, separate, replace, supersede, skipped)
     except filelock.Timeout as error:
         raise UsageError(
             f"another 'bench publish' has held {folder / LOCK} for {timeout:g} s: try again when it is done"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import datetime
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import radbench
+from radbench.contracts.config import local_paths
 from radbench.contracts.errors import RadbenchError, UsageError
 from radbench.contracts.results import Status
 from radbench.contracts.specs import MetricSpec
@@ -56,6 +57,7 @@ def _facts(pair: Pair, plan: Plan) -> dict[str, Any]:
         "task_pretrained": str(getattr(task.config, "pretrained", "")).lower(),
         "baseline": pair.baseline,
         "limit": pair.limit,
+        "local": sorted({text for part in (enhancer, task, dataset) for text in _local(part)}),
         "truth": ", ".join(truth),
         "given": "; ".join(filter(None, [", ".join(spec.given), pair.told])),
         "cases_digest": "" if pair.reason else short(pair.cases_digest),
@@ -69,6 +71,14 @@ def _facts(pair: Pair, plan: Plan) -> dict[str, Any]:
         "task_plugin": f"{task.plugin.distribution} {task.plugin.version}".strip(),
         "radbench_version": radbench.__version__,
     }
+
+
+def _local(part: Part) -> Iterator[str]:
+    """Yield the paths of this machine that a part and the parts below it name, as typed and in full."""
+    for path in local_paths(part.config):
+        yield from (str(path), str(path.absolute()), str(path.resolve()))
+    for _, one in part.named(sources=True):
+        yield from _local(one)
 
 
 def _numerics(parts: Iterable[Part]) -> str:
@@ -140,8 +150,10 @@ def _result(
     created: str,
 ) -> PairResult:
     metrics = tuple(MetricSpec(**{**m, "parameters": tuple(map(tuple, m["parameters"]))}) for m in facts["metrics"])
+    rows = list(rows)
     good = [r for r in rows if r["status"] == "ok"] if end["status"] == "ok" else []
     observed = {m.observation for m in metrics}
+    failures = {r["case_id"]: r["message"] for r in rows if r["status"] != "ok"}
 
     def measured(name: str) -> list[float]:
         return [float(r[name]) for r in good if r.get(name)]
@@ -164,14 +176,16 @@ def _result(
     return PairResult(
         **{name: facts[name] for name in same},
         status=end["status"],
-        error=end["error"],
+        # What is said of single cases follows from their failures.
+        error=end["error"] if end.get("broken", True) or not failures else "",
         metrics=metrics,
-        failures={r["case_id"]: r["message"] for r in rows if r["status"] != "ok"},
+        failures=failures,
         evidence={r["case_id"]: evidence_of(r, observed, features.get(r["case_id"], {})) for r in good},
-        patients={r["case_id"]: r["patient_id"] for r in good},
+        patients={r["case_id"]: r["patient_id"] for r in rows},
+        private=(*facts.get("local", ()), *end.get("names", ())),
         groups={r["case_id"]: groups_of(r) for r in good},
         expected_cases=end["expected_cases"],
-        lacking=end.get("lacking", ""),
+        lacking=_lacking(end),
         fit_seconds=end.get("fit_seconds"),
         task_fit_seconds=end.get("task_fit_seconds"),
         # The median: the first case pays for imports and warming up.
@@ -184,6 +198,15 @@ def _result(
         task_pretrained=facts["task_pretrained"] if end.get("task_pretrained") is None else end["task_pretrained"],
         created_utc=created,
     )
+
+
+def _lacking(end: Mapping[str, Any]) -> str:
+    """Return what weights had not learnt, in a sentence that names no case."""
+    lacks = end.get("lacks")
+    if not lacks:
+        return str(end.get("lacking", ""))
+    count = f"{lacks['cases']} case{'s' * (lacks['cases'] != 1)}"
+    return f"{count} that {lacks['learner']} learns from failed: {lacks['message']}"
 
 
 def write_leaderboard(folder: RunFolder) -> pd.DataFrame:

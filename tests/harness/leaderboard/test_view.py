@@ -20,6 +20,7 @@ from radbench.leaderboard.running import run_plan
 from radbench.registry.registry import Registry, load_registry
 
 PLUGIN = Path(__file__).with_name("board_plugin.py")
+LINE = next(n for n, line in enumerate(PLUGIN.read_text().splitlines(), 1) if "raise OSError" in line)
 
 
 def planned(enhancers: str, task: str, file: Path = PLUGIN, **more: Any) -> tuple[Registry, Plan]:
@@ -116,3 +117,33 @@ def test_precision_is_said_of_what_learns_and_keeps_nothing_else_apart(tmp_path:
         else:
             with pytest.raises(NotComparableError, match="precision mixed there, float32 in the run"):
                 publish(again, boards)
+
+
+def test_rows_keep_private_what_the_journal_says(tmp_path: Path) -> None:
+    films = tmp_path / "Doe Jane"
+    films.mkdir()
+    for name, grey in {"doe1": "0.2", "doe2": "none", "1": "0.4", "tdoe3": "0.4", "tdoe4": "none"}.items():
+        (films / f"{name}.txt").write_text(grey)
+    dataset = f"films[root={films}]"
+    rows = run(f"learnt[trained_on={dataset}]", "grey", tmp_path / "one", dataset=dataset)
+    failed = run("plus", "picky", tmp_path / "two", dataset=dataset)
+    errors = {e.partition("[")[0]: error for e, error in zip(rows["enhancer"], rows["error"], strict=True)}
+    unreadable = "case '…': cannot read …: no number"
+    assert errors["original"] == f"1 of 3 cases failed: {unreadable}"
+    learner = rows.set_index("metric")["enhancer"].iloc[-1]
+    assert errors["learnt"] == f"1 case that {learner} learns from failed: {unreadable}; {errors['original']}"
+    assert set(failed["status"]) == {"error"}
+    assert set(failed["error"]) == {
+        f"3 of 3 cases failed: FileNotFoundError: [Errno 2] No such file or directory: '…' (board_plugin.py:{LINE})"
+        "; other reasons too"
+    }
+    publish(failed, tmp_path / "boards", include_failed=True)
+    publish(rows, tmp_path / "boards")
+    written = [(tmp_path / run / "leaderboard.csv").read_text() for run in ("one", "two")]
+    written += [file.read_text() for file in (tmp_path / "boards").glob("*.csv")]
+    assert len(written) == 4
+    for text in written:
+        assert not any(name in text for name in ("doe", "Doe", "patient of", "anna", ".txt", str(tmp_path)))
+    kept = [(tmp_path / run / "journal.jsonl").read_text() for run in ("one", "two")]
+    assert f"cannot read {films}/tdoe4.txt" in kept[0]
+    assert "/home/anna m/1/mask.png" in kept[1]

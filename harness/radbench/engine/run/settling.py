@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.results import Status
 from radbench.engine.keep.cells import GROUP, MEASURES, cells_of
 from radbench.engine.keep.journal import RunFolder
@@ -13,6 +14,7 @@ from radbench.engine.keep.store import Store, StoreError
 from radbench.engine.plan.keys import entry_key
 from radbench.engine.plan.learning import Training
 from radbench.engine.plan.pairs import Pair
+from radbench.engine.plan.parts import Part
 from radbench.engine.run.ledger import Ledger
 
 _UNSCORED = "the task gave neither a score nor a failure"
@@ -46,13 +48,16 @@ def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple
     status, error = _verdict(pair, rows, failures, breakage)
     folder.write_cases(pair.name, rows, features)
     unloadable = sum(f["stage"] == "load" for f in failures)
+    weights = _of_weights(pair, store)
     folder.record(
         "pair",
         pair=pair.name,
         status=str(status),
         error=error,
+        broken=breakage is not None,
+        names=_named(pair, {error, weights["lacking"], *(f["message"] for f in failures)} - {""}),
         expected_cases=len(pair.entries) - unloadable,
-        **_of_weights(pair, store),
+        **weights,
     )
     return status, len(failures) > unloadable
 
@@ -73,6 +78,7 @@ def _of_weights(pair: Pair, store: Store) -> dict[str, Any]:
         "task_fit_seconds": task.get("fit_seconds"),
         "task_pretrained": task.get("facts", {}).get("pretrained"),
         "lacking": _lacking(lacked),
+        "lacks": {"cases": len(lacked), **{n: lacked[0][n] for n in ("learner", "message")}} if lacked else None,
     }
 
 
@@ -87,8 +93,24 @@ def _lacking(lacked: Sequence[Mapping[str, Any]]) -> str:
     if not lacked:
         return ""
     named = ", ".join(sorted({one["case_id"] for one in lacked})[:5]) + (", …" if len(lacked) > 5 else "")
-    first = lacked[0]
-    return f"{len(lacked)} cases that {first['learner']} learns from failed ({named}): {first['message']}"
+    first, count = lacked[0], f"{len(lacked)} case{'s' * (len(lacked) != 1)}"
+    return f"{count} that {first['learner']} learns from failed ({named}): {first['message']}"
+
+
+def _named(pair: Pair, texts: Collection[str]) -> list[str]:
+    """Return the ids of cases and patients that messages name: none of them is published."""
+    if not texts:
+        return []
+    entries = [e for part in (pair.enhancer, pair.task, pair.dataset) for e in _below(part)]
+    ids = {name for e in entries for name in (e.case_id, e.patient_id) if name}
+    return sorted(name for name in ids if any(name in text for text in texts))
+
+
+def _below(part: Part) -> Iterator[CaseEntry]:
+    if part.kind == "dataset":
+        yield from part.opened.manifest
+    for _, one in part.named(sources=True):
+        yield from _below(one)
 
 
 def _verdict(
