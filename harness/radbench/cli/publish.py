@@ -19,13 +19,24 @@ def publish(
         bool,
         typer.Option(
             "--replace",
-            help="Replace what is published under the same label with another identity, or was not comparable.",
+            help="Replace what is published under the same label with another identity or precision, and tables of the "
+            "same labels that are not comparable or of an older schema version; nothing else goes.",
         ),
     ] = False,
+    supersede: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--supersede",
+            metavar="LABEL",
+            help="Drop the rows of an older schema version of this data set, as they name it, for the run's task, "
+            "split and profile; repeat it for several.",
+        ),
+    ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Publish the rows of failed pairs, too.")] = False,
 ) -> None:
-    """Merge a run into leaderboards/<task>.csv; nothing published is lost unless --replace says so."""
+    """Merge a run into leaderboards/<task>.csv; nothing published is lost unless --replace or --supersede says so."""
     from radbench.leaderboard.publish import publish as merge
 
     source = run / "leaderboard.csv" if run.is_dir() else run
-    typer.echo(str(merge(source, into, separate=separate, replace=replace, include_failed=failed)))
+    report = merge(source, into, separate=separate, replace=replace, supersede=supersede or (), include_failed=failed)
+    typer.echo(str(report))

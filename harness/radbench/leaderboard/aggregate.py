@@ -10,14 +10,16 @@ enhancers with each of their seeds, all compared on the same resamples:
 - ``ci_*``: 95 % patient-clustered bootstrap; widened to hold the value where a skewed bootstrap would leave it out.
 - ``delta``: paired difference to the reference on the cases that both scored, enhancer minus reference, whichever
   direction is better; empty for the reference itself and where it was not scored. The reference is the task's baseline
-  with the same seed, else the one that no seed changes.
+  with the same seed, else the one that no seed changes; what no seed changes is compared with the baseline's only seed,
+  and with none of several: one would have to be picked.
 - ``p_value``: Wilcoxon signed-rank over patients for numbers, centred paired bootstrap else; ``p_test`` says which.
 - ``p_adjusted``: Holm over the printed table: all entries and metrics of one group and facet.
 - ``rank``: only among *complete* rows. A row is complete when every case that any enhancer scored was scored by its
   own enhancer too: nobody climbs by failing on hard cases. An incomplete row keeps its value, has no rank, and its
-  ``error`` says ``k of n cases failed`` and which. What stands on weights that lacked lessons has neither test
-  nor rank.
+  ``error`` says ``k of n cases failed`` and why, never which. What stands on weights that lacked lessons has neither
+  test nor rank.
 
+Messages name no path, file, case or patient (:mod:`radbench.leaderboard.privacy`).
 Non-finite scores count as "no answer". A failed pair keeps one row per metric, in group ``all``.
 """
 
@@ -35,6 +37,7 @@ from radbench.leaderboard.columns import (
     COLUMNS,
     COMPARABLE_KEY,
     FAMILY,
+    IDENTIFYING,
     OVER_FACETS,
     SCHEMA_VERSION,
     STATISTICS,
@@ -42,6 +45,7 @@ from radbench.leaderboard.columns import (
 )
 from radbench.leaderboard.comparing import facet_order, joined
 from radbench.leaderboard.pairs import PairResult
+from radbench.leaderboard.privacy import published
 from radbench.leaderboard.schema import validate
 
 if TYPE_CHECKING:
@@ -50,9 +54,6 @@ if TYPE_CHECKING:
     from radbench.leaderboard.statistics import Column, Comparison, Facet
 
 __all__ = ["PairResult", "leaderboard_rows"]
-
-MOST_NAMED = 10
-"""Case ids spelt out in an error; a count stands for the rest."""
 
 NOTHING = "no case has a finite score"
 
@@ -79,7 +80,7 @@ def leaderboard_rows(pairs: Iterable[PairResult], replicates: int = 5000, bootst
     """
     import pandas as pd
 
-    pairs = list(pairs)
+    pairs = [published(pair) for pair in pairs]
     _refuse_clashes(pairs)
     keys = joined([_key(p) for p in pairs], [p.scored for p in pairs])
     tables: dict[tuple[str, ...], list[PairResult]] = defaultdict(list)
@@ -101,7 +102,7 @@ def _refuse_clashes(pairs: Sequence[PairResult]) -> None:
     for pair in pairs:
         labels = (pair.task, pair.dataset, pair.split, pair.enhancer, pair.profile)
         other = seen.setdefault(labels, pair)
-        for name in (*must_agree, "enhancer_digest"):
+        for name in (*must_agree, *IDENTIFYING):
             ours, theirs = str(getattr(pair, name)), str(getattr(other, name))
             if ours != theirs and (pair.scored and other.scored):
                 raise NotComparableError(
@@ -181,6 +182,8 @@ class _Table:
         if pair.enhancer == pair.baseline:
             return None
         seeds = {p.seed: i for i, p in enumerate(self.scored) if p.enhancer == pair.baseline}
+        if pair.seed is None and len(seeds) == 1:
+            return next(iter(seeds.values()))
         return seeds.get(pair.seed, seeds.get(None))
 
     def _row(
@@ -198,7 +201,7 @@ class _Table:
         if missing or failed:
             # Cases that every enhancer failed on are missing too, but leave the row complete.
             n = max(column.n_reference + len(failed), pair.expected_cases if group == WHOLE else 0)
-            error = f"{len(missing | failed)} of {n} cases failed: {_named(missing | failed, pair.failures)}"
+            error = _failed(missing | failed, n, pair.failures)
             error += "" if column.complete else f"; {column.problem}"
         elif group == WHOLE:
             error = error or pair.error
@@ -231,6 +234,7 @@ class _Observed:
     def __init__(self, name: str, pairs: Sequence[PairResult], cases: Sequence[str]) -> None:
         from radbench.contracts.errors import PluginError
         from radbench.stats.aggregations import gathered
+        from radbench.stats.aggregations.evidence import is_no_answer
 
         by_facet: dict[str, list[dict[str, Any]]] = {}
         for e, pair in enumerate(pairs):
@@ -238,6 +242,8 @@ class _Observed:
                 if name not in evidence:
                     continue
                 found = evidence[name]
+                if not isinstance(found, Mapping) and is_no_answer(found):
+                    continue
                 for facet, one in (found if isinstance(found, Mapping) else {"": found}).items():
                     by_facet.setdefault(facet, [{} for _ in pairs])[e][case] = one
         self.problem = ""
@@ -264,11 +270,11 @@ class _Observed:
 
 def _failed_rows(pair: PairResult) -> list[dict[str, Any]]:
     status, error = pair.status, pair.error
-    if status == Status.OK:
-        # Nothing was scored at all: that is no success, whatever the pair thinks.
-        status = Status.ERROR
+    if not error and (pair.failures or status == Status.OK):
         n = max(pair.expected_cases, len(pair.failures))
-        error = error or f"{n} of {n} cases failed: {_named(set(pair.failures), pair.failures)}"
+        error = _failed(set(pair.failures), n, pair.failures, n)
+    # Nothing was scored at all: that is no success, whatever the pair thinks.
+    status = Status.ERROR if status == Status.OK else status
     error = _clean(error or f"ended as '{status}' without a message")
     nothing: dict[str, Any] = dict.fromkeys(STATISTICS, math.nan) | {"n_cases": 0, "n_patients": 0, "n_positive": None}
     ending = {"group": ALL, "p_test": "", "family": "", "status": str(status), "error": error}
@@ -303,15 +309,11 @@ def _is_in(group: tuple[str, str], strata: Mapping[str, str]) -> bool:
     return group == WHOLE or strata.get(name) == value
 
 
-def _named(cases: set[str], failures: Mapping[str, str]) -> str:
-    ordered = sorted(cases)
-    text = ", ".join(ordered[:MOST_NAMED])
-    if len(ordered) > MOST_NAMED:
-        text += f" and {len(ordered) - MOST_NAMED} more"
-    reasons = list(dict.fromkeys(failures[case] for case in ordered if failures.get(case)))
-    if reasons:
-        text += f" ({reasons[0]}{'; other reasons too' if len(reasons) > 1 else ''})"
-    return text
+def _failed(cases: set[str], n: int, failures: Mapping[str, str], at_least: int = 0) -> str:
+    """Return how many of n cases failed, and the first reason; never which."""
+    reasons = list(dict.fromkeys(failures[case] for case in sorted(cases) if failures.get(case)))
+    why = f": {reasons[0]}{'; other reasons too' if len(reasons) > 1 else ''}" if reasons else ""
+    return f"{max(len(cases), at_least)} of {n} cases failed{why}"
 
 
 def _clean(text: str) -> str:

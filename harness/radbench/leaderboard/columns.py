@@ -111,7 +111,7 @@ _AGAINST = (
     _number("rank_high", "worst place within it", low=1),
     _text(
         "reference",
-        "enhancer that delta is taken to, of the same seed or of none; empty where there is no delta",
+        "enhancer that delta is taken to: of the same seed, of none, or of its only one; empty where there is no delta",
         since=2,
     ),
     _number("effect_size", "standardised delta; not computed yet, always empty", since=2),
@@ -123,7 +123,9 @@ _AGAINST = (
 
 _ENDED = (
     _text("status", "how the pair ended", nullable=False, values=tuple(Status)),
-    _text("error", "one sentence: why it failed, or which cases are missing from value"),
+    _text(
+        "error", "one sentence: why it failed, or how many cases are missing from value; it names no case, file or path"
+    ),
 )
 
 _TOOK = (
@@ -132,7 +134,7 @@ _TOOK = (
     _number("peak_memory_mb", "greatest memory of the worker, MiB", low=0),
     _number("parameters", "learnt parameters of the enhancer", low=0),
     _text("device", "where it ran"),
-    _text("precision", "float32, mixed, ..."),
+    _text("precision", "of what was learnt, by whatever the row stands on: float32, mixed"),
     _text(
         "pretrained",
         "pretrained weights the enhancer used: their name, 'false' for none, empty where there is no such choice",
@@ -142,7 +144,7 @@ _TOOK = (
 )
 
 _WAS = (
-    _text("dataset_fingerprint", "SHA-256 over the data set's manifest"),
+    _text("dataset_fingerprint", "SHA-256 over the data set's manifest and how its cases are loaded: code and parts"),
     _text("enhancer_digest", "identity of the enhancer: name, configuration, parts and code"),
     _text("task_digest", "identity of the task: name, configuration, parts and code"),
     _text("enhancer_plugin", "distribution and version that offered the enhancer"),
@@ -183,3 +185,6 @@ COMPARABLE_KEY = (
 )
 """Rows that share it were scored on the same cases by the same task; only such rows are compared and ranked together.
 The seed is none of it: a table compares an enhancer with each of its seeds."""
+
+IDENTIFYING = ("enhancer_digest", "precision")
+"""What rows of one enhancer label in a table have in common: two identities, and two precisions, are never mixed."""

@@ -23,6 +23,7 @@ class PairResult:
         evidence: per case id, what the task observed.
         failures: per case id that failed, the sentence why.
         patients: patient id per case id; a case that is not listed is its own patient.
+        private: what no row may name beside these cases and patients: paths, what was learnt from.
         groups: strata per case id, by name; "" is in none.
         expected_cases: cases that the pair should have scored.
         lacking: what weights that it stands on had not learnt, in a sentence; then there is no test and no rank.
@@ -45,6 +46,7 @@ class PairResult:
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
     patients: Mapping[str, str] = field(default_factory=dict)
+    private: tuple[str, ...] = ()
     groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     expected_cases: int = 0
     lacking: str = ""

@@ -1,11 +1,15 @@
 """Publishing: a run's rows are merged into ``leaderboards/<task>.csv``, under a lock and in one step.
 
 One file per task, all its variants together. A row replaces the one with its key (task, data set, split, enhancer,
-profile, seed, group, facet, metric). Two things are refused: one enhancer's label with two identities in a table, and
-a table that was scored on other cases or data, by another identity of the task, or in an older schema version. With
-``replace`` the run takes the place of what it clashes with, of the label or of the whole table; with ``separate`` a
-table that is not comparable goes into ``<task>@<data fingerprint>-<task digest>-<cases digest>.csv`` (the first eight
-digits of each).
+profile, seed, group, facet, metric). Two things are refused: one enhancer's label with two identities, or learnt in two
+precisions, in a table; and a table that was scored on other cases or data, by another identity of the task, or in an
+older schema version. With ``replace`` the run takes the place of what it clashes with, of the label or of the whole
+table; with ``separate`` a table that is not comparable goes into ``<task>@<data fingerprint>-<task digest>-<cases
+digest>.csv`` (the first eight digits of each).
+
+A file may hold tables of an older schema version beside new ones. They stay until the run holds a table of the same
+labels and replaces it, or until ``supersede`` names their data set: labels were written otherwise then, and which of
+them was the run's data set no row can tell.
 
 Columns that depend on which enhancers were compared cannot all be merged:
 
@@ -20,15 +24,27 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radbench.contracts import NotComparableError, Status, UsageError
 from radbench.contracts.atomic import remove_stale
-from radbench.leaderboard.columns import ALL, BASELINE, COLUMNS, COMPARABLE_KEY, SCHEMA_VERSION, TABLE_KEY
+from radbench.leaderboard.clashes import (
+    clash_of,
+    is_old,
+    label_of,
+    left_over,
+    named_in,
+    older_rows,
+    same_table,
+    values_of,
+    without_other_identities,
+)
+from radbench.leaderboard.columns import ALL, BASELINE, COLUMNS, TABLE_KEY
 from radbench.leaderboard.comparing import facet_order, tables_of
+from radbench.leaderboard.privacy import without_paths
 from radbench.leaderboard.ranking import by_value
 from radbench.leaderboard.schema import read_leaderboard, row_keys, validate, write_csv
 
@@ -39,10 +55,6 @@ FOLDER = Path("leaderboards")
 LOCK = ".publish.lock"
 
 _BASE_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
-
-# What a method was told on top of the task's own is its row's affair: such rows stand in a table of their own.
-_MUST_AGREE = tuple(name for name in COMPARABLE_KEY[len(TABLE_KEY) :] if name not in ("schema_version", "given"))
-_SPOKEN = {"dataset_fingerprint": "data set fingerprint", "task_digest": "task digest", "cases_digest": "cases digest"}
 
 
 @dataclass(frozen=True)
@@ -98,6 +110,7 @@ def publish(
     *,
     separate: bool = False,
     replace: bool = False,
+    supersede: Sequence[str] = (),
     include_failed: bool = False,
     timeout: float = 60.0,
 ) -> PublishReport:
@@ -107,30 +120,36 @@ def publish(
         run: a run's folder, a leaderboard CSV, or rows.
         into: the folder of the published files; made where it is missing.
         separate: put what is not comparable into a file of its own instead of refusing.
-        replace: drop what was published under the same label with another identity, or is not comparable.
+        replace: drop what was published under the same label with another identity or precision, or is not comparable.
+        supersede: labels of data sets as an older schema version wrote them: their rows of that version are dropped
+            where the run holds a table of the same task, split and profile.
         include_failed: publish failed rows too. They never replace scored ones.
         timeout: seconds to wait for another publisher.
 
     Raises:
         NotComparableError: rows of the same table were scored on other cases or by another identity of the task, or
-            rows of one label by another identity of the enhancer.
+            rows of one label by another identity of the enhancer, or in another precision.
         SchemaError: the run's or a published leaderboard is not valid.
-        UsageError: the folder cannot be written, another publisher holds it for too long, or both ``separate`` and
-            ``replace`` are asked for.
+        UsageError: the folder cannot be written, another publisher holds it for too long, there is nothing to
+            supersede under a label, or ``separate`` is asked for together with ``replace`` or ``supersede``.
     """
     import filelock
 
-    if separate and replace:
+    if separate and (replace or supersede):
         raise UsageError("either separate ('--separate') or replace ('--replace'): what clashes cannot be both")
+    if isinstance(supersede, str):
+        supersede = (supersede,)
 
     rows = read_leaderboard(run) if isinstance(run, (str, Path)) else validate(run)
     good = rows if include_failed else rows[rows["status"] == Status.OK]
     skipped = len(rows) - len(good)
+    # What an earlier radbench aggregated may say where something lay.
+    good = good.assign(error=good["error"].map(without_paths)).reset_index(drop=True)
     folder = Path(into)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder / LOCK, timeout=timeout):
-            return _publish(good.reset_index(drop=True), folder, separate, replace, skipped)
+            return _publish(good, folder, separate, replace, supersede, skipped)
     except filelock.Timeout as error:
         raise UsageError(
             f"another 'bench publish' has held {folder / LOCK} for {timeout:g} s: try again when it is done"
@@ -139,24 +158,35 @@ def publish(
         raise UsageError(f"cannot publish into {folder}: {error.strerror or error}") from error
 
 
-def _publish(rows: DataFrame, folder: Path, separate: bool, replace: bool, skipped: int) -> PublishReport:
+def _publish(
+    rows: DataFrame, folder: Path, separate: bool, replace: bool, supersede: Sequence[str], skipped: int
+) -> PublishReport:
     published: dict[Path, DataFrame] = {}
     now: dict[Path, DataFrame] = {}
     notes: list[str] = []
+    superseded: set[str] = set()
     for _, table in rows.groupby(list(TABLE_KEY), sort=False):
         path = _file(folder, str(table["task"].iloc[0]))
         old = now.get(path, _published(published, path))
-        clash, clashing = _clash(old, table, path)
+        gone = older_rows(old, table)
+        gone = gone[gone["dataset"].isin(supersede)]
+        if not gone.empty:
+            old = old.drop(gone.index)
+            superseded |= set(gone["dataset"])
+            notes.append(
+                f"{path}: {len(gone)} rows of an older schema version of {named_in(gone, 'dataset')} were dropped"
+            )
+        clash, clashing = clash_of(old, table, path)
         if clash and separate:
             path = _file(folder, str(table["task"].iloc[0]), table)
             old = now.get(path, _published(published, path))
-            again, _ = _clash(old, table, path)
+            again, _ = clash_of(old, table, path)
             if again:
                 raise NotComparableError(again)
             notes.append(f"not comparable, so put into {path}: {clash}")
         elif clash and replace:
             old = old.drop(clashing.index)
-            notes.append(f"{clash}: {len(clashing)} rows of {_enhancers(clashing)} were dropped")
+            notes.append(f"{clash}: {len(clashing)} rows of {named_in(clashing, 'enhancer')} were dropped")
         elif clash:
             raise NotComparableError(
                 f"{clash}; nothing was published. Keep both with separate=True ('--separate'), or let the run take the "
@@ -164,6 +194,13 @@ def _publish(rows: DataFrame, folder: Path, separate: bool, replace: bool, skipp
             )
         now[path], said = _merge(old, table, replace)
         notes += [f"{path}: {note}" for note in said]
+        notes += left_over(now[path], table, path)
+    if missing := [label for label in supersede if label not in superseded]:
+        there = sorted({label for frame in published.values() for label in frame["dataset"][is_old(frame)]})
+        raise UsageError(
+            f"there is nothing to supersede under data set '{missing[0]}' where this run is published; of an older "
+            f"schema version there is {', '.join(there) or 'nothing'}"
+        )
     merged = {path: (validate(f, str(path)), _difference(path, published[path], f)) for path, f in now.items()}
     for path, (frame, _) in merged.items():
         remove_stale(path)
@@ -177,7 +214,7 @@ def _file(folder: Path, task: str, apart: DataFrame | None = None) -> Path:
         raise UsageError(f"task '{task}' names no file: lower-case letters, digits, '-', '_' and '.' expected")
     if apart is None:
         return folder / f"{base}.csv"
-    digests = [next(iter(_values(apart, n)), "") for n in ("dataset_fingerprint", "task_digest", "cases_digest")]
+    digests = [next(iter(values_of(apart, n)), "") for n in ("dataset_fingerprint", "task_digest", "cases_digest")]
     tag = "-".join(filter(None, (re.sub(r"\W", "", digest)[:8] for digest in digests)))
     return folder / f"{base}@{tag}.csv"
 
@@ -190,55 +227,6 @@ def _published(known: dict[Path, DataFrame], path: Path) -> DataFrame:
     return known[path]
 
 
-def _same_table(rows: DataFrame, table: DataFrame) -> DataFrame:
-    same = rows
-    for name in TABLE_KEY:
-        same = same[same[name] == table[name].iloc[0]]
-    return same
-
-
-def _clash(old: DataFrame, table: DataFrame, path: Path) -> tuple[str, DataFrame]:
-    """Say why published rows do not compare with the run's, and which they are."""
-    ours = int(table["schema_version"].iloc[0])
-    others = old[old["schema_version"] != ours]
-    if not others.empty:
-        if ours < SCHEMA_VERSION:
-            raise NotComparableError(
-                f"'{_label(table)}' was scored by an older radbench (schema version {ours}), and {path} holds newer "
-                "rows: score it again with 'bench run'"
-            )
-        return f"{path} holds rows of schema version {int(others['schema_version'].iloc[0])}", others
-    same = _same_table(old, table)
-    for name in _MUST_AGREE:
-        mine, theirs = _values(table, name), _values(same, name)
-        if len(mine) > 1:
-            raise NotComparableError(f"the run's rows of '{_label(table)}' differ in {name}: publish them apart")
-        if theirs - mine:
-            return (
-                f"'{_label(table)}' in {path} has another {_SPOKEN.get(name, name)} "
-                f"({_short(theirs - mine)} there, {_short(mine)} in the run)"
-            ), same
-    return "", same
-
-
-def _values(rows: DataFrame, name: str) -> set[str]:
-    """Return what scored rows hold, or all where none was scored: what could not be scored may not know its cases."""
-    scored = rows[rows["status"] == Status.OK]
-    return {str(value) for value in (rows if scored.empty else scored)[name]}
-
-
-def _short(digests: Iterable[str]) -> str:
-    return ", ".join(sorted(d[:12] or "none" for d in digests))
-
-
-def _label(table: DataFrame) -> str:
-    return "/".join(str(table[name].iloc[0]) for name in TABLE_KEY)
-
-
-def _enhancers(rows: DataFrame) -> str:
-    return ", ".join(sorted(set(rows["enhancer"])))
-
-
 def _entries(rows: DataFrame) -> list[tuple[str, str]]:
     return list(zip(rows["enhancer"], rows["seed"].map(str), strict=True))
 
@@ -247,9 +235,9 @@ def _merge(old: DataFrame, table: DataFrame, replace: bool) -> tuple[DataFrame, 
     """Merge one run's rows of one table into a file's rows."""
     import pandas as pd
 
-    before = _same_table(old, table)
+    before = same_table(old, table)
     others = old.drop(before.index)
-    before, notes = _without_other_identities(before, table, replace)
+    before, notes = without_other_identities(before, table, replace)
     scored_before = set(_entries(before[before["status"] == Status.OK]))
     # A failure of today is no reason to forget a score of yesterday; whatever is new replaces an old failure.
     table = _without_failed(table, scored_before)
@@ -265,7 +253,7 @@ def _merge(old: DataFrame, table: DataFrame, replace: bool) -> tuple[DataFrame, 
             _compare_anew(joined, rows)
     if mixed:
         notes.append(
-            f"'{_label(joined)}' now holds rows of several runs: p_adjusted and rank were computed anew, "
+            f"'{label_of(joined)}' now holds rows of several runs: p_adjusted and rank were computed anew, "
             "rank_low and rank_high emptied"
         )
     notes += _doubts(before, table)
@@ -277,31 +265,6 @@ def _without_failed(rows: DataFrame, entries: set[tuple[str, str]]) -> DataFrame
     """Return the rows but for failed ones of these entries."""
     good = rows["status"] == Status.OK
     return rows.loc[[ok or entry not in entries for ok, entry in zip(good, _entries(rows), strict=True)]]
-
-
-def _without_other_identities(before: DataFrame, table: DataFrame, replace: bool) -> tuple[DataFrame, list[str]]:
-    """Return the published rows whose enhancers are those that the run knows by the same label.
-
-    Raises:
-        NotComparableError: there are others, and they are not to be replaced.
-    """
-    notes = []
-    scored = table[table["status"] == Status.OK]
-    for enhancer in dict.fromkeys(scored["enhancer"]):
-        ours = set(scored.loc[scored["enhancer"] == enhancer, "enhancer_digest"])
-        published = before[(before["enhancer"] == enhancer) & (before["status"] == Status.OK)]
-        theirs = set(published["enhancer_digest"]) - ours
-        if not theirs:
-            continue
-        if not replace:
-            raise NotComparableError(
-                f"'{enhancer}' in '{_label(table)}' was published with another identity (digest {_short(theirs)} "
-                f"there, {_short(ours)} in the run): its parts or code have changed; nothing was published. Replace "
-                "all its rows with replace=True ('--replace')"
-            )
-        before = before[before["enhancer"] != enhancer]
-        notes.append(f"all rows of '{enhancer}' were replaced: digest {_short(theirs)} gave way to {_short(ours)}")
-    return before, notes
 
 
 def _compare_anew(joined: DataFrame, rows: DataFrame) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from radbench.contracts import MetricSpec
 from radbench.contracts.errors import PluginError
 from radbench.leaderboard.columns import STATISTICS
+from radbench.leaderboard.privacy import without_paths
 from radbench.stats import holm, ranks_from_replicates
 from radbench.stats.aggregations import (
     Aggregation,
@@ -116,10 +117,10 @@ def metric_columns(
                 column.problem = "" if offered else f"it gives nothing for '{settled[0].name}'"
             _fill(columns, how, settled[0].evidence, comparison, metric)
     except PluginError as e:
-        return [_without_value(column, str(e)) for column in columns]
+        return [_without_value(column, without_paths(str(e))) for column in columns]
     except Exception as e:
         what = f"aggregation '{metric.aggregation}' raised {type(e).__name__}: {' '.join(str(e).split())}"
-        return [_without_value(column, what) for column in columns]
+        return [_without_value(column, without_paths(what)) for column in columns]
     return columns
 
 

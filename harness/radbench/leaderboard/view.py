@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import radbench
+from radbench.contracts.config import local_paths
 from radbench.contracts.errors import RadbenchError, UsageError
-from radbench.contracts.evidence import Prediction
 from radbench.contracts.results import Status
 from radbench.contracts.specs import MetricSpec
+from radbench.engine.keep.cells import evidence_of, groups_of
 from radbench.engine.keep.digests import short
-from radbench.engine.keep.evidence import decoded
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.sealed import StoreError
 from radbench.engine.plan.pairs import Pair, Plan
@@ -52,11 +51,13 @@ def _facts(pair: Pair, plan: Plan) -> dict[str, Any]:
         "seed": pair.seed,
         "reason": pair.reason,
         "metrics": [vars(m) for m in spec.metrics],
-        "precision": pair.precision,
+        # Of trainings: where nothing learns, all is float32.
+        "precision": pair.precision if pair.trainings else "float32",
         "pretrained": str(getattr(enhancer.config, "pretrained", "")).lower(),
         "task_pretrained": str(getattr(task.config, "pretrained", "")).lower(),
-        "baseline": next((p.enhancer.label for p in plan.pairs if p.enhancer.name == spec.baseline), spec.baseline),
+        "baseline": pair.baseline,
         "limit": pair.limit,
+        "local": sorted({text for part in (enhancer, task, dataset) for text in _local(part)}),
         "truth": ", ".join(truth),
         "given": "; ".join(filter(None, [", ".join(spec.given), pair.told])),
         "cases_digest": "" if pair.reason else short(pair.cases_digest),
@@ -70,6 +71,14 @@ def _facts(pair: Pair, plan: Plan) -> dict[str, Any]:
         "task_plugin": f"{task.plugin.distribution} {task.plugin.version}".strip(),
         "radbench_version": radbench.__version__,
     }
+
+
+def _local(part: Part) -> Iterator[str]:
+    """Yield the paths of this machine that a part and the parts below it name, as typed and in full."""
+    for path in local_paths(part.config):
+        yield from (str(path), str(path.absolute()), str(path.resolve()))
+    for _, one in part.named(sources=True):
+        yield from _local(one)
 
 
 def _numerics(parts: Iterable[Part]) -> str:
@@ -141,8 +150,10 @@ def _result(
     created: str,
 ) -> PairResult:
     metrics = tuple(MetricSpec(**{**m, "parameters": tuple(map(tuple, m["parameters"]))}) for m in facts["metrics"])
+    rows = list(rows)
     good = [r for r in rows if r["status"] == "ok"] if end["status"] == "ok" else []
     observed = {m.observation for m in metrics}
+    failures = {r["case_id"]: r["message"] for r in rows if r["status"] != "ok"}
 
     def measured(name: str) -> list[float]:
         return [float(r[name]) for r in good if r.get(name)]
@@ -165,14 +176,16 @@ def _result(
     return PairResult(
         **{name: facts[name] for name in same},
         status=end["status"],
-        error=end["error"],
+        # What is said of single cases follows from their failures.
+        error=end["error"] if end.get("broken", True) or not failures else "",
         metrics=metrics,
-        failures={r["case_id"]: r["message"] for r in rows if r["status"] != "ok"},
+        failures=failures,
         evidence={r["case_id"]: evidence_of(r, observed, features.get(r["case_id"], {})) for r in good},
-        patients={r["case_id"]: r["patient_id"] for r in good},
-        groups={r["case_id"]: _groups(r) for r in good},
+        patients={r["case_id"]: r["patient_id"] for r in rows},
+        private=(*facts.get("local", ()), *end.get("names", ())),
+        groups={r["case_id"]: groups_of(r) for r in good},
         expected_cases=end["expected_cases"],
-        lacking=end.get("lacking", ""),
+        lacking=_lacking(end),
         fit_seconds=end.get("fit_seconds"),
         task_fit_seconds=end.get("task_fit_seconds"),
         # The median: the first case pays for imports and warming up.
@@ -187,34 +200,13 @@ def _result(
     )
 
 
-def evidence_of(row: Mapping[str, str], observations: set[str], features: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a case's evidence from its line of the per-case file, and the features that were kept beside it."""
-    found: dict[str, Any] = decoded(features)
-    for column, text in row.items():
-        plain, _, kind = column.rpartition(":") if column.endswith((":label", ":score")) else (column, "", "")
-        name, has_facet, facet = plain.partition("/")
-        if name not in observations or text in (None, ""):
-            continue
-        value: Any
-        if kind == "label":
-            value = Prediction(_numbers(text), _numbers(row[f"{plain}:score"]))
-        elif kind == "score":
-            continue
-        else:
-            value = float(text)
-        if has_facet:
-            found.setdefault(name, {})[facet] = value
-        else:
-            found[name] = value
-    return found
-
-
-def _numbers(text: str) -> Any:
-    return json.loads(text) if text.startswith("[") else float(text)
-
-
-def _groups(row: Mapping[str, str]) -> dict[str, str]:
-    return {name.partition(":")[2]: value for name, value in row.items() if name.startswith("group:") and value}
+def _lacking(end: Mapping[str, Any]) -> str:
+    """Return what weights had not learnt, in a sentence that names no case."""
+    lacks = end.get("lacks")
+    if not lacks:
+        return str(end.get("lacking", ""))
+    count = f"{lacks['cases']} case{'s' * (lacks['cases'] != 1)}"
+    return f"{count} that {lacks['learner']} learns from failed: {lacks['message']}"
 
 
 def write_leaderboard(folder: RunFolder) -> pd.DataFrame:

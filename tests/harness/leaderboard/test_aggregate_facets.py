@@ -141,6 +141,23 @@ def test_without_a_rule_facets_have_no_whole_unless_the_task_gives_one() -> None
     assert one(frame, "original")["value"] == pytest.approx(0.2)
 
 
+def test_a_bare_nan_takes_its_case_out_and_nothing_else() -> None:
+    whole, holed = cad("original"), cad("he")
+    holed.evidence["c03"]["findings"] = math.nan  # type: ignore[index]
+    frame = rows(whole, holed, cad("wls"))
+    assert one(frame, "wls", metric="auroc")["value"] == one(rows(cad("wls")), "wls", metric="auroc")["value"]
+    known = np.arange(N) != 3
+    for facet in FINDINGS:
+        row = one(frame, "he", metric="auroc", facet=facet)
+        assert row["value"] == pytest.approx(roc_auc_score(LABELS[facet][known], SCORES["he"][facet][known]))
+        assert row["n_cases"] == N - 1
+        assert row["error"].startswith(f"1 of {N} cases failed")
+    # It names no facet, so there is none of the whole where no metric makes one of the facets.
+    apart = cad("original", "")
+    apart.evidence["c03"]["findings"] = math.nan  # type: ignore[index]
+    assert set(rows(apart)["facet"]) == set(FINDINGS)
+
+
 def test_a_facet_that_an_enhancer_does_not_give_is_said_and_leaves_its_whole_unranked() -> None:
     frame = rows(cad("original"), cad("he", findings=["mass"]), cad("wls"))
     assert one(frame, "he", metric="ap", facet="nodule")["error"] == "it gives nothing for 'nodule'"
@@ -181,7 +198,7 @@ def test_an_enhancer_that_skips_a_place_is_not_ranked() -> None:
         return pair(enhancer, {**evidence, "c5": {"auroc": Prediction([0, 1], [hole, 0.5])}}, spec)
 
     row = one(rows(places("original", 0.3), places("he", math.nan)), "he")
-    assert (row["n_cases"], row["error"]) == (6, "1 of 6 cases failed: c5")
+    assert (row["n_cases"], row["error"]) == (6, "1 of 6 cases failed")
     assert math.isnan(row["rank"])
 
 
@@ -227,6 +244,17 @@ def test_differences_are_taken_to_the_enhancer_that_the_task_names() -> None:
     without = rows(pairs[0], pairs[2])
     assert without["delta"].isna().all()
     assert set(without["reference"]) == {""}
+
+
+def test_what_no_seed_changes_is_compared_with_the_only_seed_of_its_reference() -> None:
+    plain = dice("original", noise(1), baseline="unet")
+    first, second = (dice("unet", noise(2 + seed, 0.1), seed=seed, baseline="unet") for seed in (0, 1))
+    row = one(rows(plain, first), "original")
+    assert row["delta"] == pytest.approx((noise(1) - noise(2, 0.1)).mean())
+    assert (row["reference"], row["p_value"]) == ("unet", wilcoxon(noise(1) - noise(2, 0.1)))
+    several = rows(plain, first, second)
+    assert several["delta"].isna().all()
+    assert set(several["reference"]) == {""}
 
 
 def test_what_stands_on_weights_that_lack_lessons_is_neither_tested_nor_ranked() -> None:

@@ -128,7 +128,7 @@ def test_the_notes_say_what_the_table_is_made_of() -> None:
     for said in ("Profile quick, seed 0, data a1b2c3d4, task 9f8e7d6c", "given: recist", "Wilcoxon", "Holm", "95 %"):
         assert said in notes
     assert table.remarks == (
-        "sharpest_100%: 1 of 60 cases failed: c07 (it returned NaN)",
+        "sharpest_100%: 1 of 60 cases failed: it returned NaN",
         "he: crashed: died (signal 9) at 50 % of_it",
     )
 

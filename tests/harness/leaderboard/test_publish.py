@@ -117,6 +117,30 @@ def test_replacing_an_identity_drops_all_rows_of_its_label_in_the_table_and_no_o
     assert any("all rows of 'clahe' were replaced: digest 0ld gave way to newnew" in note for note in report.notes)
 
 
+def test_what_was_learnt_in_two_precisions_is_never_mixed_under_one_label(tmp_path: Path) -> None:
+    original = pair("original", seed=None, precision="float32")
+    publish(board(original, *(pair("unet", 0.05, seed=s, precision="float32") for s in (0, 1))), tmp_path)
+    before = (tmp_path / "grabcut.csv").read_bytes()
+    run = board(original, pair("unet", 0.2, seed=0, precision="mixed"))
+    with pytest.raises(NotComparableError, match=r"'unet' .*precision float32 there, mixed in the run.*--replace"):
+        publish(run, tmp_path)
+    assert (tmp_path / "grabcut.csv").read_bytes() == before
+    report = publish(run, tmp_path, replace=True)
+    merged = read_leaderboard(tmp_path / "grabcut.csv")
+    assert_frame_equal(merged, run, check_exact=True)
+    assert any("all rows of 'unet' were replaced: precision float32 gave way to mixed" in n for n in report.notes)
+
+
+def test_a_run_that_mixes_precisions_under_one_label_is_refused(tmp_path: Path) -> None:
+    pairs = [pair("unet", 0.05, seed=seed, precision=p) for seed, p in enumerate(("float32", "mixed"))]
+    with pytest.raises(NotComparableError, match="was scored twice with another precision"):
+        board(*pairs)
+    rows = pd.concat([board(one) for one in pairs], ignore_index=True)
+    with pytest.raises(NotComparableError, match="rows of 'unet' differ in precision"):
+        publish(rows, tmp_path)
+    assert not list(tmp_path.glob("*.csv"))
+
+
 @pytest.mark.parametrize("change", [{"task_digest": "00ff"}, {"cases_digest": "77"}, {"limit": 4}, {"truth": "other"}])
 def test_replacing_what_does_not_compare_leaves_one_comparable_table(tmp_path: Path, change: dict[str, Any]) -> None:
     publish(RUN, tmp_path)
@@ -144,18 +168,67 @@ def test_to_replace_and_to_keep_apart_at_once_is_refused(tmp_path: Path) -> None
         publish(RUN, tmp_path, separate=True, replace=True)
 
 
-def test_a_file_of_version_1_takes_new_rows_only_by_starting_anew(tmp_path: Path) -> None:
-    old = RUN.assign(schema_version=1, cases_digest="")
-    publish(old, tmp_path)
-    with pytest.raises(NotComparableError, match="holds rows of schema version 1"):
-        publish(board(pair("original")), tmp_path)
-    assert_frame_equal(read_leaderboard(tmp_path / "grabcut.csv"), old, check_exact=True)
-    run = board(pair("original", profile="paper"))
-    report = publish(run, tmp_path, replace=True)
-    assert_frame_equal(read_leaderboard(tmp_path / "grabcut.csv"), run, check_exact=True)
-    assert any(f"schema version 1: {len(old)} rows of clahe, original, wls were dropped" in n for n in report.notes)
+def old(dataset: str = "phantom-lesions", **changes: Any) -> pd.DataFrame:
+    """Rows as version 1 published them."""
+    rows = board(*(pair(e, dataset=dataset, **changes) for e in ("original", "clahe")))
+    return rows.assign(schema_version=1, cases_digest="")
+
+
+def test_a_table_of_version_1_gives_way_to_the_run_s_and_no_other_does(tmp_path: Path) -> None:
+    others = [old("folder[root=../a]"), old(profile="paper"), old(task="grabcut[input=stacked]")]
+    write_csv(pd.concat([old(), old(seed=1), *others], ignore_index=True), tmp_path / "grabcut.csv")
+    before = (tmp_path / "grabcut.csv").read_bytes()
+    with pytest.raises(NotComparableError, match="holds rows of schema version 1 of 'grabcut/phantom-lesions/"):
+        publish(RUN, tmp_path)
+    assert (tmp_path / "grabcut.csv").read_bytes() == before
+    report = publish(RUN, tmp_path, replace=True)
+    merged = read_leaderboard(tmp_path / "grabcut.csv")
+    assert_frame_equal(merged[merged["schema_version"] == 2].reset_index(drop=True), RUN, check_exact=True)
+    stayed = merged[merged["schema_version"] == 1]
+    for rows in others:
+        labels = rows[["task", "dataset", "profile"]].iloc[0]
+        same = stayed[(stayed[labels.index] == labels).all(axis=1)]
+        assert_frame_equal(same.reset_index(drop=True), rows, check_exact=True)
+    assert len(stayed) == sum(map(len, others))
+    assert any(f"{2 * len(old())} rows of clahe, original were dropped" in note for note in report.notes)
+
+
+def test_new_rows_stand_beside_tables_of_version_1_and_the_other_way_round(tmp_path: Path) -> None:
+    publish(old("folder"), tmp_path / "new last")
+    report = publish(RUN, tmp_path / "new last")
+    assert (report.files[0].added, report.files[0].unchanged) == (len(RUN), len(old()))
+    publish(RUN, tmp_path / "old last")
+    publish(old("folder"), tmp_path / "old last")
+    files = [tmp_path / name / "grabcut.csv" for name in ("new last", "old last")]
+    assert files[0].read_bytes() == files[1].read_bytes()
     with pytest.raises(NotComparableError, match="older radbench"):
-        publish(old, tmp_path, replace=True)
+        publish(old(), tmp_path / "old last", replace=True)
+
+
+def test_a_table_that_version_1_labelled_otherwise_goes_when_it_is_named(tmp_path: Path) -> None:
+    named = ["lidc[root=lidcroot,split=[0,0,1]]", "lidc[root=other]"]
+    kept = [old(named[0], profile="paper"), old("folder")]
+    write_csv(pd.concat([*map(old, named), *kept], ignore_index=True), tmp_path / "grabcut.csv")
+    run = board(pair("original", dataset="lidc[root=@3fa2c1d0,split=[0,0,1]]"))
+    report = publish(run, tmp_path / "copy")
+    assert not report.notes
+    with pytest.raises(
+        UsageError, match=r"nothing to supersede under data set 'lidc'.*there is folder, lidc\[root=lidc"
+    ):
+        publish(run, tmp_path, supersede=[named[0], "lidc"])
+    assert len(read_leaderboard(tmp_path / "grabcut.csv")) == 4 * len(old())
+    report = publish(run, tmp_path, supersede=[named[0]])
+    merged = read_leaderboard(tmp_path / "grabcut.csv")
+    assert_frame_equal(merged[merged["schema_version"] == 2].reset_index(drop=True), run, check_exact=True)
+    stayed = merged[merged["schema_version"] == 1]
+    assert {*zip(stayed["dataset"], stayed["profile"], strict=True)} == {
+        *((named[0], "paper"), ("folder", "quick"), (named[1], "quick")),
+    }
+    dropped, left = report.notes
+    assert dropped.endswith(f"{len(old())} rows of an older schema version of {named[0]} were dropped")
+    assert f"keeps rows of an older schema version of {named[1]}: " in left
+    with pytest.raises(UsageError, match=r"--separate.*--replace"):
+        publish(run, tmp_path, separate=True, supersede=[named[1]])
 
 
 def test_what_depends_on_the_company_is_computed_anew_or_emptied(tmp_path: Path) -> None:

@@ -88,6 +88,16 @@ def test_features_of_a_case_are_an_answer_only_where_all_are_finite():
     assert one.only(np.array([True, True, True, False])).values.shape == (2, 3)
 
 
+@pytest.mark.parametrize(
+    "answer", [Prediction(1.0, 0.5), Features(np.ones((2, 3)), np.ones((1, 3)))], ids=["predictions", "features"]
+)
+def test_a_bare_number_that_is_not_finite_is_no_answer_beside_any_kind(answer):
+    ours, theirs = gathered([[answer, math.nan, answer], [math.inf, answer, None]])
+    assert type(ours) is type(theirs) is type(gathered([[answer]])[0])
+    assert ours.answered.tolist() == [True, False, True]
+    assert theirs.answered.tolist() == [False, True, False]
+
+
 def test_mixed_evidence_and_uneven_predictions_are_refused():
     with pytest.raises(PluginError, match="as features and as numbers"):
         gathered([[1.0, Features(np.ones((1, 1)), np.ones((1, 1)))]])

@@ -42,6 +42,7 @@ class Pair:
         precision: of trainings.
         reason: why it does not apply, "" where it does.
         told: what the enhancer knows of the patients that it is scored on, where that was insisted on; else "".
+        baseline: label of the enhancer that differences are taken to.
     """
 
     enhancer: Part
@@ -52,6 +53,7 @@ class Pair:
     precision: str = "float32"
     reason: str = ""
     told: str = ""
+    baseline: str = BASELINE
 
     @property
     def name(self) -> str:
@@ -82,11 +84,12 @@ class Pair:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the manifest's lines that count: of the cases that are scored and, where the task learns, of
-        those that it learns from."""
+        """SHA-256 over the manifest's lines that count (of the cases that are scored and, where the task learns, of
+        those that it learns from) and how they are loaded: code, parts and their weights."""
+        counts = list(self.shown)
         if self.task.learns and not self.task.sources:
-            return fingerprint([e for e in self.dataset.opened.manifest if e.split != self.split] + [*self.shown])
-        return fingerprint(self.shown)
+            counts += [e for e in self.dataset.opened.manifest if e.split != self.split]
+        return digest([fingerprint(counts), self.loader])
 
     @cached_property
     def cases_digest(self) -> str:
@@ -213,22 +216,30 @@ def make_plan(registry: Registry, request: Request) -> Plan:
         label = request.dataset or task.spec.default_dataset
         if not label:
             raise UsageError(f"task '{task.label}' has no data set of its own: name one with --dataset")
-        beside = [resolver.part("enhancer", task.spec.baseline)]
+        baseline = resolver.part("enhancer", task.spec.baseline)
         # One that learns takes minutes or hours: it is there when it is asked for.
-        beside = [one for one in beside if not any(below.learns for below in one.all_enhancers())]
+        beside = [] if any(below.learns for below in baseline.all_enhancers()) else [baseline]
+        reference = reference_of(baseline, [*beside, *enhancers])
         for dataset in unique(resolver.part("dataset", parse_variant(v)) for v in split_list(label)):
             datasets.append(dataset)
-            pairs += _pairs(unique([*beside, *enhancers]), task, dataset, request)
+            pairs += _pairs(unique([*beside, *enhancers]), task, dataset, request, reference)
     check_overrides(datasets, request.overrides.get("dataset", {}), "dataset")
     return Plan(request, tuple(pairs))
 
 
-def _pairs(enhancers: Sequence[Part], task: Part, dataset: Part, request: Request) -> Iterable[Pair]:
+def reference_of(baseline: Part, enhancers: Iterable[Part]) -> str:
+    """Return the label that differences are taken to: the baseline's, or that of its only variant among enhancers."""
+    variants = {e.label for e in enhancers if e.name == baseline.name}
+    return variants.pop() if len(variants) == 1 else baseline.label
+
+
+def _pairs(enhancers: Sequence[Part], task: Part, dataset: Part, request: Request, reference: str) -> Iterable[Pair]:
     done: set[tuple[str, int | None]] = set()
     for seed in dict.fromkeys(request.seeds):
         for enhancer in enhancers:
             moves = enhancer.seeded or (task.learns and task.spec.training == "method")
-            pair = Pair(enhancer, task, dataset, seed if moves else None, request.limit, request.precision)
+            of = seed if moves else None
+            pair = Pair(enhancer, task, dataset, of, request.limit, request.precision, baseline=reference)
             if (enhancer.identity, pair.seed) in done:
                 continue
             done.add((enhancer.identity, pair.seed))

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from radbench.contracts.evidence import Features, Prediction
+from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.results import Status
-from radbench.engine.keep.evidence import decoded
+from radbench.engine.keep.cells import GROUP, MEASURES, cells_of
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.store import Store, StoreError
 from radbench.engine.plan.keys import entry_key
 from radbench.engine.plan.learning import Training
 from radbench.engine.plan.pairs import Pair
+from radbench.engine.plan.parts import Part
 from radbench.engine.run.ledger import Ledger
-
-MEASURES = ("enhance_ms", "peak_memory_mb", "parameters", "device")
-"""What making an enhancement took, beside the scores in the per-case files."""
 
 _UNSCORED = "the task gave neither a score nor a failure"
 _LOST = "its score was kept and is gone or damaged: give the same command again"
@@ -39,7 +36,7 @@ def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple
     for entry in pair.entries:
         key = entry_key(entry)
         row = {"case_id": entry.case_id, "patient_id": entry.patient_id}
-        row |= {f"group:{name}": value for name, value in sorted(entry.groups.items())}
+        row |= {f"{GROUP}:{name}": value for name, value in sorted(entry.groups.items())}
         if key in records:
             cells, vectors = cells_of(records[key]["evidence"])
             measured = {k: records[key][k] for k in MEASURES if records[key].get(k) is not None}
@@ -51,13 +48,16 @@ def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple
     status, error = _verdict(pair, rows, failures, breakage)
     folder.write_cases(pair.name, rows, features)
     unloadable = sum(f["stage"] == "load" for f in failures)
+    weights = _of_weights(pair, store)
     folder.record(
         "pair",
         pair=pair.name,
         status=str(status),
         error=error,
+        broken=breakage is not None,
+        names=_named(pair, {error, weights["lacking"], *(f["message"] for f in failures)} - {""}),
         expected_cases=len(pair.entries) - unloadable,
-        **_of_weights(pair, store),
+        **weights,
     )
     return status, len(failures) > unloadable
 
@@ -65,30 +65,6 @@ def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple
 def _unscored(pair: Pair, ledger: Ledger, entry: str) -> dict[str, Any]:
     lost = entry in ledger.scored.get(pair.score_key, ())
     return {"status": str(Status.ERROR), "stage": "score", "message": _LOST if lost else _UNSCORED}
-
-
-def cells_of(evidence: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a case's evidence as columns of the per-case file, and what does not fit into columns (features).
-
-    An observation is a column of its name, with a facet ``NAME/FACET``; a prediction two, ``:label`` and ``:score``.
-    """
-    cells: dict[str, Any] = {}
-    vectors: dict[str, Any] = {}
-    for name, observed in decoded(evidence).items():
-        by_facet = observed if isinstance(observed, Mapping) else {None: observed}
-        for facet, value in by_facet.items():
-            column = name if facet is None else f"{name}/{facet}"
-            if isinstance(value, Prediction):
-                cells |= {f"{column}:label": _cell(value.label), f"{column}:score": _cell(value.score)}
-            elif isinstance(value, Features):
-                vectors[name] = evidence[name]
-            else:
-                cells[column] = value
-    return cells, vectors
-
-
-def _cell(value: Any) -> Any:
-    return json.dumps(list(value)) if isinstance(value, Sequence) else value
 
 
 def _of_weights(pair: Pair, store: Store) -> dict[str, Any]:
@@ -102,6 +78,7 @@ def _of_weights(pair: Pair, store: Store) -> dict[str, Any]:
         "task_fit_seconds": task.get("fit_seconds"),
         "task_pretrained": task.get("facts", {}).get("pretrained"),
         "lacking": _lacking(lacked),
+        "lacks": {"cases": len(lacked), **{n: lacked[0][n] for n in ("learner", "message")}} if lacked else None,
     }
 
 
@@ -116,8 +93,24 @@ def _lacking(lacked: Sequence[Mapping[str, Any]]) -> str:
     if not lacked:
         return ""
     named = ", ".join(sorted({one["case_id"] for one in lacked})[:5]) + (", …" if len(lacked) > 5 else "")
-    first = lacked[0]
-    return f"{len(lacked)} cases that {first['learner']} learns from failed ({named}): {first['message']}"
+    first, count = lacked[0], f"{len(lacked)} case{'s' * (len(lacked) != 1)}"
+    return f"{count} that {first['learner']} learns from failed ({named}): {first['message']}"
+
+
+def _named(pair: Pair, texts: Collection[str]) -> list[str]:
+    """Return the ids of cases and patients that messages name: none of them is published."""
+    if not texts:
+        return []
+    entries = [e for part in (pair.enhancer, pair.task, pair.dataset) for e in _below(part)]
+    ids = {name for e in entries for name in (e.case_id, e.patient_id) if name}
+    return sorted(name for name in ids if any(name in text for text in texts))
+
+
+def _below(part: Part) -> Iterator[CaseEntry]:
+    if part.kind == "dataset":
+        yield from part.opened.manifest
+    for _, one in part.named(sources=True):
+        yield from _below(one)
 
 
 def _verdict(

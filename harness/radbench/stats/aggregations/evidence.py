@@ -127,7 +127,8 @@ Evidence = Numbers | Predictions | FeatureSets
 def gathered(observed: Sequence[Sequence[Observed | None]]) -> list[Evidence]:
     """Turn what enhancers observed of the same cases into arrays.
 
-    What is not finite is no answer: a number, the label or score of a place, any feature of a case.
+    What is not finite is no answer: a number (of whatever kind the others are), the label or score of a place, any
+    feature of a case.
 
     Args:
         observed: ``[E][N]``, per enhancer and case; None where nothing was observed.
@@ -138,6 +139,7 @@ def gathered(observed: Sequence[Sequence[Observed | None]]) -> list[Evidence]:
     Raises:
         PluginError: observations of several kinds, or a prediction whose labels and scores differ in number.
     """
+    observed = [[None if is_no_answer(one) else one for one in mine] for mine in observed]
     kinds = {_kind(one) for mine in observed for one in mine if one is not None}
     if len(kinds) > 1:
         raise PluginError(f"it was observed as {' and as '.join(sorted(kinds))}: a task gives one kind of evidence")
@@ -146,7 +148,12 @@ def gathered(observed: Sequence[Sequence[Observed | None]]) -> list[Evidence]:
     if kinds == {"features"}:
         return [_features(mine) for mine in observed]
     numbers = [[math.nan if one is None else float(one) for one in mine] for mine in observed]  # type: ignore[arg-type]
-    return [Numbers(np.where(np.isfinite(mine), mine, np.nan)) for mine in np.array(numbers, dtype=np.float64)]
+    return [Numbers(mine) for mine in np.array(numbers, dtype=np.float64)]
+
+
+def is_no_answer(one: Observed | None) -> bool:
+    """Tell whether nothing was observed, or a bare number that is not finite: no answer, whatever others observed."""
+    return one is None or (_kind(one) == "numbers" and not math.isfinite(one))  # type: ignore[arg-type]
 
 
 def _kind(one: Observed) -> str:

@@ -1,0 +1,56 @@
+"""Messages as they are published: paths, files and people go, what helps stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from radbench.leaderboard.privacy import without_names, without_paths
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/data/x.png is cut short", "… is cut short"),
+        ("cannot read /data/Jane Doe/scan 1/x.png: no mask", "cannot read …: no mask"),
+        ("cannot read /data/Jane Doe.nii.gz, give an image", "cannot read …, give an image"),
+        ("open(~/films/a) and ../films/b and ./c", "open(…) and …"),
+        (r"no file C:\films\Jane Doe\1.dcm", "no file …"),
+        (r"no file \\server\films", "no file …"),
+        ("file:///data/x is gone", "… is gone"),
+        ("'jane doe/1' is empty; it's \"b/c\"", "'…' is empty; it's \"…\""),
+        ("doe_jane.DCM lacks the DICM mark", "… lacks the DICM mark"),
+        ("films/jane/7 twice", "… twice"),
+        ("series 1.2.840.113619.2.55.3 of 2", "series … of 2"),
+        ("files (/a/b, /a/c) differ", "files differ"),
+        # What is no path.
+        ("and/or, 3 / 4, n/a, float32/float64", "and/or, 3 / 4, n/a, float32/float64"),
+        ("get them from https://example.org/net.pt first", "get them from https://example.org/net.pt first"),
+        ("torch 2.5.1 needs [1,H,W] in [0.5, 1.0], got 1e-3.", "torch 2.5.1 needs [1,H,W] in [0.5, 1.0], got 1e-3."),
+        ("task 'lung-unet[trained_on=lidc]' has no lung_mask", "task 'lung-unet[trained_on=lidc]' has no lung_mask"),
+        ("ValueError: not this one (plugin.py:8)", "ValueError: not this one (plugin.py:8)"),
+        ("", ""),
+    ],
+)
+def test_what_looks_like_a_path_goes_and_no_more(text: str, expected: str) -> None:
+    assert without_paths(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "private", "expected"),
+    [
+        ("case jane_1 failed; jane_12 did not", ("jane_1",), "case … failed; jane_12 did not"),
+        ("jane_1 of jane", ("jane", "jane_1"), "… of …"),
+        ("left_jane_1.x", ("jane_1",), "left_….x"),
+        ("3 of 20 slices, case '3', film 2024", ("3", "2024"), "3 of 20 slices, case '…', film …"),
+        ("a (b, c): d", ("b", "c"), "a: d"),
+        ("a.b and axb", ("a.b",), "… and axb"),
+        ("'dice' of 'jane' in 'lung_mask'", (), "'dice' of '…' in '…'"),
+        ("nothing. of it", ("", "."), "nothing. of it"),
+    ],
+)
+def test_private_names_and_quoted_texts_go_whole(text: str, private: tuple[str, ...], expected: str) -> None:
+    assert without_names(text, private, ("dice",)) == expected
+
+
+def test_a_case_that_is_called_what_is_public_is_private() -> None:
+    assert without_names("'dice' is broken", ("dice",), ("dice",)) == "'…' is broken"
