@@ -3,42 +3,55 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pytest
 
 from radbench_phantom.thorax.labels import DEVICES, FINDINGS, Anatomy
-from radbench_phantom.thorax.patient import PREVALENCE, ThoraxConfig, thorax_patient
+from radbench_phantom.thorax.patient import PREVALENCE, ThoraxConfig, Volume, thorax_patient
 
 SIDE = (72, 72, 72)
+HEALTHY = ThoraxConfig(prevalence={}, devices=0.0, contrast=0.0)
 
 
 def only(name: str, **fields) -> ThoraxConfig:
     return ThoraxConfig(prevalence={name: 1.0}, devices=0.0, contrast=0.0, **fields)
 
 
+@lru_cache
+def with_finding(name: str | None, upright: bool = ThoraxConfig.upright) -> Volume:
+    """Return the same patient's volume with one finding, or with none."""
+    config = replace(HEALTHY, prevalence={name: 1.0} if name else {}, upright=upright)
+    return thorax_patient(5, 2, config).render(SIDE, noise=False)
+
+
+@lru_cache
+def wearing(*devices: str) -> Volume:
+    bare = thorax_patient(5, 2, ThoraxConfig(prevalence={}, devices=0.0))
+    return replace(bare, devices=devices).render(SIDE, noise=False)
+
+
 @pytest.mark.parametrize("name", FINDINGS)
 def test_a_finding_asked_for_is_there_with_its_mask(name):
-    volume = thorax_patient(5, 2, only(name)).render(SIDE, noise=False)
+    volume = with_finding(name)
     assert [k for k, there in volume.findings.items() if there] == [name]
     assert volume.finding_masks[name].any()
 
 
 @pytest.mark.parametrize("name", [n for n in FINDINGS if n != "cardiomegaly"])
 def test_a_finding_changes_the_image_where_its_mask_says(name):
-    healthy = thorax_patient(5, 2, ThoraxConfig(prevalence={}, devices=0.0, contrast=0.0)).render(SIDE, noise=False)
-    sick = thorax_patient(5, 2, only(name)).render(SIDE, noise=False)
+    healthy, sick = with_finding(None), with_finding(name)
     mask = sick.finding_masks[name]
     changed = (sick.hu - healthy.hu).abs()
     assert float(changed[mask].mean()) > 10 * float(changed[~mask].mean())
 
 
 def test_cardiomegaly_widens_the_heart():
-    def width(config):
-        labels = thorax_patient(5, 2, config).render(SIDE, noise=False).labels.numpy()
-        return np.ptp(np.nonzero(labels == Anatomy.HEART)[2])
+    def width(volume):
+        return np.ptp(np.nonzero(volume.labels.numpy() == Anatomy.HEART)[2])
 
-    assert width(only("cardiomegaly")) > 1.08 * width(ThoraxConfig(prevalence={}, devices=0.0, contrast=0.0))
+    assert width(with_finding("cardiomegaly")) > 1.08 * width(with_finding(None))
 
 
 def test_findings_do_not_depend_on_build_age_devices_or_contrast():
@@ -86,7 +99,7 @@ def test_nodules_carry_ratings_like_lidcs():
 def test_fluid_sinks_and_air_rises(upright):
     axis, sign = (0, 1) if upright else (1, -1)
     for name, way in (("effusion", -1), ("pneumothorax", 1)):
-        volume = thorax_patient(5, 2, only(name, upright=upright)).render(SIDE, noise=False)
+        volume = with_finding(name, upright)
         there = np.nonzero(volume.finding_masks[name].numpy())[axis].mean()
         lungs = np.nonzero(volume.lung_mask.numpy())[axis].mean()
         assert sign * way * (there - lungs) > 0
@@ -94,12 +107,11 @@ def test_fluid_sinks_and_air_rises(upright):
 
 @pytest.mark.parametrize("name", DEVICES)
 def test_devices_are_dense_and_told_in_the_facts(name):
-    bare = thorax_patient(5, 2, ThoraxConfig(prevalence={}, devices=0.0))
-    wearing = replace(bare, devices=(name,)).render(SIDE, noise=False)
-    assert wearing.facts["devices"] == [name]
-    added = (wearing.hu - bare.render(SIDE, noise=False).hu).clamp(min=0)
+    worn = wearing(name)
+    assert worn.facts["devices"] == [name]
+    added = (worn.hu - wearing().hu).clamp(min=0)
     # As much more than the body as 100 mm^3 of bone.
-    assert float(added.sum()) * float(np.prod(wearing.spacing_mm)) > 100 * 1000
+    assert float(added.sum()) * float(np.prod(worn.spacing_mm)) > 100 * 1000
     assert float(added.max()) > 250
 
 
@@ -114,7 +126,7 @@ def test_each_device_has_its_own_share_and_none_goes_with_another():
 def test_a_pacemakers_can_stops_the_beam_and_keeps_its_size_on_any_grid():
     bare = thorax_patient(5, 2, ThoraxConfig(prevalence={}, devices=0.0, upright=True))
     mass = []
-    for side in (72, 120):
+    for side in (64, 96):
         plain, worn = (replace(bare, devices=d).render((side,) * 3, noise=False) for d in ((), ("pacemaker",)))
         path = (worn.hu - plain.hu).sum(1) * plain.spacing_mm[1] / 1000
         # Along the beam the can is worth as much as 8 cm of water, over more than 6 cm^2.
