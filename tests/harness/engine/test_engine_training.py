@@ -307,7 +307,7 @@ def test_a_second_process_waits_for_the_first_that_trains_the_same(tmp_path):
 # a kill --------------------------------------------------------------------------------------------------------
 
 
-TRAIN = ("train", "pupil[epochs=20,delay=0.15]", "--jobs", "1")
+TRAIN = ("train", "pupil[epochs=60,delay=0.1]", "--jobs", "1")
 
 
 def bench(cache, words=TRAIN, *, wait_for=None):
