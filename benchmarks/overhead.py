@@ -31,7 +31,7 @@ def plain_loop(cases: int) -> None:
 
     from radbench.contracts import Sample, TaskContext
     from radbench.engine.keep.store import Store
-    from radbench.engine.plan.parts import Resolver
+    from radbench.engine.plan.resolver import Resolver
     from radbench.engine.plan.steps import Live
     from radbench.engine.work.living import Living
     from radbench.registry.registry import load_registry

@@ -14,8 +14,9 @@ from radbench.contracts.enhancement import Enhancement
 from radbench.contracts.errors import RadbenchError, UsageError
 from radbench.contracts.folders import cache_folder
 from radbench.engine.keep.store import Store
+from radbench.engine.plan.applicability import why_no_part
 from radbench.engine.plan.learning import trainings_of, weights_of
-from radbench.engine.plan.pairs import make_plan, once, plan_enhancer, plan_trainings, why_no_part
+from radbench.engine.plan.pairs import make_plan, once, plan_enhancer, plan_trainings
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.request import Request
 from radbench.engine.plan.steps import Live

@@ -46,7 +46,7 @@ def info(
 
 
 def _describe(registry: Registry, kind: str, variant: Variant, profile: str) -> dict[str, Any]:
-    from radbench.engine.plan.parts import Resolver, model_of
+    from radbench.engine.plan.resolver import Resolver, model_of
     from radbench.registry.registry import load_factory
 
     entry = registry.entry(kind, variant.name)

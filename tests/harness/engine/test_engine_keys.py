@@ -9,8 +9,8 @@ from radbench.contracts import UsageError
 from radbench.engine.plan.keys import entry_key, forget
 from radbench.engine.plan.learning import training_of
 from radbench.engine.plan.pairs import make_plan, plan_enhancer
-from radbench.engine.plan.parts import Resolver, SourceChangedError, rebuilt
 from radbench.engine.plan.request import Request
+from radbench.engine.plan.resolver import Resolver, SourceChangedError, rebuilt
 from radbench.registry.registry import load_registry
 
 COUNT = itertools.count()

@@ -7,8 +7,8 @@ import pytest
 import radbench
 from radbench.engine.plan.learning import training_of
 from radbench.engine.plan.pairs import make_plan
-from radbench.engine.plan.parts import Resolver
 from radbench.engine.plan.request import Request
+from radbench.engine.plan.resolver import Resolver
 from radbench.registry.registry import load_registry
 
 PLUGIN = str(Path(__file__).parent / "linked_plugin.py")

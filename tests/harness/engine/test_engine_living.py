@@ -8,7 +8,7 @@ import torch
 from radbench.contracts.case import Case
 from radbench.contracts.results import Sample
 from radbench.engine.keep.store import Store
-from radbench.engine.plan.parts import Resolver
+from radbench.engine.plan.resolver import Resolver
 from radbench.engine.plan.steps import Live
 from radbench.engine.work.living import Living
 from radbench.registry.registry import load_registry

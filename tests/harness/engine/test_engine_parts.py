@@ -10,8 +10,8 @@ from radbench.contracts import ConfigurationError, UsageError
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.store import Store
 from radbench.engine.plan.pairs import make_plan
-from radbench.engine.plan.parts import Resolver
 from radbench.engine.plan.request import Request
+from radbench.engine.plan.resolver import Resolver
 from radbench.engine.run.reporting import Nobody
 from radbench.engine.run.session import Session
 from radbench.leaderboard.view import journal_run, write_leaderboard

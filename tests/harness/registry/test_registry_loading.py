@@ -8,7 +8,7 @@ import pytest
 
 from radbench.contracts import ConfigurationError, DuplicateNameError, PluginError, UnknownNameError, UsageError
 from radbench.engine.plan.pairs import check_overrides
-from radbench.engine.plan.parts import Resolver
+from radbench.engine.plan.resolver import Resolver
 from radbench.registry.registry import load_registry
 
 COUNT = itertools.count()

@@ -1,12 +1,10 @@
-"""Parts: what was asked for by name becomes a configured plugin, with its own parts, its label and its identity."""
+"""Parts: configured plugins, with their own parts, their labels and their identities."""
 
 from __future__ import annotations
 
-import contextlib
-import inspect
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ from radbench.contracts.config import (
     Derived,
     PartField,
     affects,
-    config_of,
     is_local,
     local_fields,
     local_paths,
@@ -24,22 +21,17 @@ from radbench.contracts.config import (
 )
 from radbench.contracts.dataset import CaseEntry, check_manifest, fingerprint
 from radbench.contracts.errors import (
-    ConfigurationError,
     PluginError,
     RadbenchError,
-    UsageError,
 )
-from radbench.contracts.variants import Variant, parse_value, parse_variant, quoted
+from radbench.contracts.variants import quoted
 from radbench.engine.keep.code import Code, code_of
 from radbench.engine.keep.digests import content_digest, digest, in_order, listing_digest
 from radbench.engine.work.building import construct
 from radbench.registry.discovery import Plugin, one_line
-from radbench.registry.registry import Registry, load_attribute, load_factory, unusable, validate_config
 
 _INSTANT = ("name", "summary", "reference", "licence", "citation", "spec_for")
 """What of a spec changes no result, or stands in the identity already."""
-
-_DEEPEST = 32
 
 
 @dataclass(frozen=True)
@@ -238,7 +230,7 @@ class Part:
     def label(self) -> str:
         """The name and the fewest fields that give this configuration under the profile."""
         model = type(self.config)
-        texts = {n: _label_of(found) for n, found in self.parts.items()}
+        texts = {n: label_of(found) for n, found in self.parts.items()}
         chosen = {
             n
             for n in self.parts
@@ -362,161 +354,6 @@ class Opened:
         return self.by_split.get(name, ())
 
 
-class Resolver:
-    """Turns names and variants into parts.
-
-    Args:
-        registry: what plugins offer.
-        profile: whose presets apply.
-        overrides: fields set for all parts of a kind that were asked for by name; they do not reach into parts.
-    """
-
-    def __init__(
-        self, registry: Registry, profile: str, overrides: Mapping[str, Mapping[str, str]] | None = None
-    ) -> None:
-        if profile not in ("quick", "paper"):
-            raise UsageError(f"profile '{profile}' must be quick or paper")
-        self.registry, self.profile, self.overrides = registry, profile, overrides or {}
-        self._known: dict[tuple[str, str, bool], Part] = {}
-        self._path: list[str] = []
-
-    def part(self, kind: str, variant: str | Variant, *, inner: bool = False) -> Part:
-        """Look a variant up, import its factory, validate its configuration, and resolve the parts that it names.
-
-        Args:
-            kind: "enhancer", "task" or "dataset".
-            variant: ``name`` or ``name[field=value,...]``.
-            inner: whether it is a part of another, which overrides do not reach.
-
-        Raises:
-            UsageError: nothing has that name, a field is unknown, a value is refused, or parts name each other in a
-                circle.
-            PluginError: the factory cannot be imported or does not keep its contract.
-        """
-        variant = parse_variant(variant) if isinstance(variant, str) else variant
-        key = (kind, variant.label, inner)
-        if key not in self._known:
-            self._known[key] = self._resolved(kind, variant, inner)
-        return self._known[key]
-
-    def _resolved(self, kind: str, variant: Variant, inner: bool) -> Part:
-        entry = self.registry.entry(kind, variant.name)
-        factory = load_factory(entry)
-        model = model_of(entry, factory)
-        owner = f"{kind} '{variant.name}'"
-        preset = dict(model.presets.get(self.profile, {}))
-        fields = with_location(kind, variant, model).fields
-        values = {k: v for k, v in self.overrides.get(kind, {}).items() if k in model.model_fields and not inner}
-        values |= dict(fields)
-        typed = {k: v if _names_parts(model, k) else parse_value(v) for k, v in values.items()}
-        config = validate_config(model, preset | typed, owner)
-        return self._with_parts(kind, entry, factory, config, preset, _defaults(model, preset, config, owner))
-
-    def _with_parts(
-        self,
-        kind: str,
-        entry: Any,
-        factory: Any,
-        config: Config,
-        preset: Mapping[str, Any],
-        defaults: Mapping[str, Any],
-    ) -> Part:
-        model = type(config)
-        here = str(entry.spec.name)
-        if len(self._path) >= _DEEPEST:
-            circle = " -> ".join([*self._path[-4:], here])
-            raise ConfigurationError(f"the parts of '{self._path[0]}' name each other without end: … {circle}")
-        self._path.append(here)
-        try:
-            parts, default_labels, throughs = {}, {}, {}
-            for name, about in model.model_fields.items():
-                declared = part_of(about)
-                if declared is None:
-                    continue
-                parts[name] = self._named(declared, getattr(config, name), config, entry, factory)
-                if declared.through is not None and declared.through not in model.model_fields:
-                    throughs[declared.through] = self.part("enhancer", declared.through, inner=True)
-                default = defaults.get(name)
-                if default == getattr(config, name):
-                    default_labels[name] = _label_of(parts[name])
-                else:
-                    # A default that another field's value has made impossible is no default.
-                    with contextlib.suppress(UsageError, PluginError):
-                        default_labels[name] = _label_of(self._named(declared, default, config, entry, factory))
-        finally:
-            self._path.pop()
-        spec = _spec_under(entry, config, parts)
-        plain = {k: v for k, v in defaults.items() if k not in parts}
-        part = Part(kind, spec, entry.plugin, factory, config, parts, preset, plain, default_labels, throughs)
-        _check_learner(part)
-        return part
-
-    def _named(self, declared: PartField, value: Any, config: Config, entry: Any, factory: Any) -> Any:
-        if isinstance(value, Derived):
-            try:
-                value = value.function(config)
-            except Exception as e:
-                raise unusable(entry, f"the default of a part cannot be worked out: {one_line(e)}") from e
-        if value is None:
-            return None
-        if isinstance(value, Config):
-            if type(value) is not type(config):
-                raise unusable(entry, f"the default of a part gave a {type(value).__name__}, not its own configuration")
-            preset = dict(type(value).presets.get(self.profile, {}))
-            defaults = _defaults(type(value), preset, value, type(value).__name__)
-            return self._with_parts(declared.kind, entry, factory, value, preset, defaults)
-        if isinstance(value, tuple | list):
-            return tuple(self._named(declared, one, config, entry, factory) for one in value)
-        return self.part(declared.kind, str(value), inner=True)
-
-
-def model_of(entry: Any, factory: Any) -> type[Config]:
-    """Return a factory's configuration model.
-
-    Raises:
-        PluginError: it cannot be read.
-    """
-    try:
-        return config_of(factory)
-    except PluginError as e:
-        raise unusable(entry, str(e)) from e
-    except Exception as e:
-        raise unusable(entry, f"its fields cannot be read: {one_line(e)}") from e
-
-
-def rebuilt(registry: Registry, asked: Asked) -> Part:
-    """Return the part that a plan asked for, in another process; its parts as told.
-
-    Raises:
-        SourceChangedError: its code is no longer the one that the plan's keys stand for.
-    """
-    entry = registry.entry(asked.kind, asked.name)
-    factory = load_factory(entry)
-    model = model_of(entry, factory)
-    parts = {
-        n: tuple(rebuilt(registry, one) for one in found)
-        if isinstance(found, tuple)
-        else None
-        if found is None
-        else rebuilt(registry, found)
-        for n, found in asked.parts.items()
-    }
-    named = {n: [one.name for one in p] if isinstance(p, tuple) else p and p.name for n, p in parts.items()}
-    config = validate_config(model, {**asked.values, **named}, f"{asked.kind} '{asked.name}'")
-    part = Part(asked.kind, _spec_under(entry, config, parts), entry.plugin, factory, config, parts)
-    # What the plan worked out stands: neither folders are read again nor manifests made for it.
-    part.__dict__.update(identity=asked.identity, label=asked.label)
-    if part.code.digest != asked.code:
-        raise SourceChangedError(
-            f"the source of {asked.kind} '{asked.label}' was changed during the run: give the command again"
-        )
-    return part
-
-
-class SourceChangedError(RadbenchError):
-    """A plugin was edited between planning and working: what it would give belongs under another key."""
-
-
 class plugin_errors:  # noqa: N801  (used like a function)
     """Turns what a plugin raises into one sentence that names it; radbench's own errors pass."""
 
@@ -533,28 +370,8 @@ class plugin_errors:  # noqa: N801  (used like a function)
         raise PluginError(f"{name} '{self.part.name}': {self.what}: {one_line(error)}") from error
 
 
-def with_location(kind: str, variant: Variant, model: type[Config]) -> Variant:
-    """Add the root that ``bench data add`` keeps for a data set, where the variant names none."""
-    if kind != "dataset" or "root" not in model.model_fields or any(name == "root" for name, _ in variant.fields):
-        return variant
-    from radbench.engine.keep.locations import location_of
-
-    root = location_of(variant.name)
-    return variant if root is None else Variant(variant.name, (("root", str(root)), *variant.fields))
-
-
-def _names_parts(model: type[Config], name: str) -> bool:
-    return name in model.model_fields and part_of(model.model_fields[name]) is not None
-
-
-def _defaults(model: type[Config], preset: Mapping[str, Any], config: Config, owner: str) -> dict[str, Any]:
-    """Return what the fields hold when nothing is set; fields that must be given have no such value."""
-    required = {n: getattr(config, n) for n, f in model.model_fields.items() if f.is_required() and n not in preset}
-    plain = validate_config(model, {**preset, **required}, owner)
-    return {n: getattr(plain, n) for n in model.model_fields if n not in required}
-
-
-def _label_of(found: Any) -> str:
+def label_of(found: Any) -> str:
+    """Return the label of a part, of a list of them, or of none, as it stands in its owner's."""
     if found is None:
         return "none"
     return f"[{','.join(one.label for one in found)}]" if isinstance(found, tuple) else str(found.label)
@@ -574,39 +391,6 @@ def _typed(value: Any) -> str:
         plain = sorted(value) if isinstance(value, set | frozenset) else value
         return json.dumps(plain, separators=(",", ":"), default=str)
     return str(value)
-
-
-def _spec_under(entry: Any, config: Config, parts: Mapping[str, Any]) -> Any:
-    spec = entry.spec
-    if not spec.spec_for:
-        return spec
-    below = {n: tuple(p.spec for p in f) if isinstance(f, tuple) else f and f.spec for n, f in parts.items()}
-    try:
-        found = load_attribute(spec.spec_for)(spec, config, below)
-    except RadbenchError:
-        raise
-    except Exception as e:
-        raise unusable(entry, f"spec_for '{spec.spec_for}' failed: {one_line(e)}") from e
-    if type(found) is not type(spec):
-        raise unusable(entry, f"spec_for '{spec.spec_for}' gave {type(found).__name__}, not {type(spec).__name__}")
-    return replace(found, name=spec.name)
-
-
-def _check_learner(part: Part) -> None:
-    if part.kind == "dataset":
-        return
-    fits = inspect.isclass(part.factory) and hasattr(part.factory, "fit")
-    if part.learns and not fits:
-        raise PluginError(f"{part.kind} '{part.name}' says learns=True, but its factory is no class with fit()")
-    if fits and not part.learns:
-        raise PluginError(f"{part.kind} '{part.name}' has fit(), but its spec does not say learns=True")
-    if not part.learns:
-        return
-    wanted = ["fit", "state_dict", "load_state_dict"]
-    wanted += ["lesson"] if part.kind == "task" or part.sources else []
-    for name in wanted:
-        if not hasattr(part.factory, name):
-            raise PluginError(f"{part.kind} '{part.name}' learns but offers no {name}()")
 
 
 def _unready(found: Any) -> Any:

@@ -30,7 +30,8 @@ from radbench.engine.keep.pieces import (
 )
 from radbench.engine.keep.store import Store, StoreError, UnreadableError
 from radbench.engine.plan.keys import engine_modules, entry_key
-from radbench.engine.plan.parts import Part, SourceChangedError
+from radbench.engine.plan.parts import Part
+from radbench.engine.plan.resolver import SourceChangedError
 from radbench.engine.plan.steps import Live, Loading, Step
 from radbench.engine.work.enhance import LiveEnhancer, enhance
 from radbench.engine.work.failures import message_of, status_of

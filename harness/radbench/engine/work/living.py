@@ -12,7 +12,8 @@ from radbench.contracts.enhancement import Enhancement
 from radbench.engine.keep.store import Store
 from radbench.engine.plan.keys import MEASUREMENT
 from radbench.engine.plan.learning import IN_DATA
-from radbench.engine.plan.parts import Asked, Part, Unready, rebuilt
+from radbench.engine.plan.parts import Asked, Part, Unready
+from radbench.engine.plan.resolver import rebuilt
 from radbench.engine.plan.steps import Live
 from radbench.engine.work.building import build, keywords_of, prepare
 from radbench.engine.work.enhance import LiveEnhancer

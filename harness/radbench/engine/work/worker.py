@@ -112,7 +112,7 @@ def told_of(error: BaseException) -> tuple[str, dict[str, Any]]:
     """Return the event, and its facts, that tells of what ended a step."""
     from radbench.engine.keep.pieces import DamagedPieceError
     from radbench.engine.keep.store import StoreError
-    from radbench.engine.plan.parts import SourceChangedError
+    from radbench.engine.plan.resolver import SourceChangedError
     from radbench.engine.work.failures import message_of, status_of
 
     text = "".join(traceback.format_exception(error))

@@ -1,0 +1,67 @@
+"""Applicability: why an enhancer, a task and a data set do not go together, in a sentence of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from radbench.engine.plan.parts import Part
+from radbench.engine.plan.poses import why_indistinct
+
+if TYPE_CHECKING:
+    from radbench.engine.plan.pairs import Pair
+
+
+def why_not(pair: Pair) -> str:
+    """Return why an enhancer, a task and a data set do not go together, or ""."""
+    e, t, d = pair.enhancer, pair.task, pair.dataset
+    dataset = d.opened.dataset
+    if lacking := _without(t.spec.needs_targets, dataset.targets):
+        return f"data set '{d.label}' has no {lacking}"
+    for owner, other in ((t.spec, "task"), (e.spec, "enhancer")):
+        if "any" not in (owner.modality, dataset.modality) and owner.modality != dataset.modality:
+            return f"{other} '{owner.name}' is for {owner.modality}, data set '{d.label}' is {dataset.modality}"
+    if lacking := _without(t.spec.needs_layers, e.spec.layers):
+        return f"enhancer '{e.label}' offers no {lacking}"
+    if t.spec.needs_views and not e.spec.renders:
+        return f"enhancer '{e.label}' renders no views"
+    if fault := why_indistinct(pair.poses or ()):
+        return f"task '{t.label}': {fault}"
+    if not d.opened.split(pair.split):
+        return f"data set '{d.label}' has no cases in split '{pair.split}'"
+    if not pair.entries:
+        return f"data set '{d.label}' has no twins in split '{pair.split}'"
+    if t.learns and not t.sources and not d.opened.split("train"):
+        return f"task '{t.label}' learns from '{d.label}', which has no split 'train'"
+    return why_no_part(e) or why_no_part(t) or why_no_part(d)
+
+
+def why_no_part(part: Part) -> str:
+    """Return what a part, or one that it names, lacks, or ""."""
+    for name, one in part.named(sources=True):
+        field = part.fields[name]
+        needed = field.needed(part.config)
+        offered = one.opened.dataset.targets if one.kind == "dataset" else one.spec.layers
+        if lacking := _without(needed, offered):
+            verb = "learns from" if field.learns else "is made of"
+            return f"{part.kind} '{part.label}' {verb} '{one.label}', which has no {lacking}"
+        if field.learns and not one.opened.split("train"):
+            return f"{part.kind} '{part.label}' learns from '{one.label}', which has no split 'train'"
+        if reason := why_no_part(one):
+            return reason
+    return ""
+
+
+def learnt_from_scored(pair: Pair) -> str:
+    """Return which of the patients that are scored something learnt from, or ""."""
+    patients = {e.patient_id for e in pair.shown}
+    for training in pair.trainings:
+        learnt_from = {patient for collection, patient in training.patients if collection in pair.dataset.collections}
+        if seen := patients & learnt_from:
+            what = f"{len(seen)} of the {len(patients)} patients of '{pair.dataset.label}' that it would be scored on"
+            return f"{training.learner.kind} '{training.learner.label}' learnt from {what}"
+    return ""
+
+
+def _without(needed: Iterable[str], offered: Iterable[str]) -> str:
+    return ", ".join(name for name in needed if name not in offered)
