@@ -1,0 +1,115 @@
+"""The house stands as it is drawn: floors, doors between rooms, and what is not imported before it is needed."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HARNESS = ROOT / "harness" / "radbench"
+FLOORS = {
+    "contracts": 1,
+    "on_demand": 1,
+    "version": 1,
+    "imaging": 2,
+    "metrics": 2,
+    "stats": 2,
+    "xray": 2,
+    "learn": 2,
+    "registry": 3,
+    "engine": 4,
+    "leaderboard": 5,
+    "report": 5,
+    "api": 6,
+    "cli": 6,
+}
+HEAVY = {"torch", "torchvision", "timm", "piq", "pandas", "sklearn", "scipy", "skimage", "cv2", "matplotlib", "nibabel"}
+LIGHT_ROOMS = ("contracts", "registry", "engine", "cli", "leaderboard")
+"""Rooms that listing, planning and help go through; the toolkit, which may import torch, is entered when it is used."""
+
+
+def rel(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+MODULES = {".".join(p.relative_to(ROOT / "harness").with_suffix("").parts): p for p in sorted(HARNESS.rglob("*.py"))}
+
+
+def imports(tree, *, at_top):
+    """Yield the modules that a file imports, without those for type checkers alone."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+        elif not (at_top and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)):
+            yield from imports(node, at_top=at_top)
+
+
+def floor(module):
+    parts = module.split(".")
+    return FLOORS[parts[1]] if parts[1:] and parts[1] != "__init__" else 6
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_from_its_own_floor_and_those_below(module):
+    found = {m for m in imports(ast.parse(MODULES[module].read_text()), at_top=False) if m.startswith("radbench.")}
+    assert [m for m in sorted(found) if floor(m) > floor(module)] == []
+
+
+@pytest.mark.parametrize(
+    "file", sorted([*(ROOT / "plugins").rglob("*.py"), *(ROOT / "datasets").rglob("*.py")]), ids=str
+)
+def test_a_plugin_stands_on_contracts_and_toolkit_alone(file):
+    own = next(p for p in file.relative_to(ROOT).parts if p.startswith("radbench_"))
+    for module in imports(ast.parse(file.read_text()), at_top=False):
+        top, _, rest = module.partition(".")
+        if top == "radbench" and rest:
+            assert floor(module) <= 2 or rest == "registry.hookspecs", module
+        if top.startswith("radbench_"):
+            assert top == own
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.split(".")[1:2] and m.split(".")[1] in LIGHT_ROOMS])
+def test_no_heavy_library_is_imported_before_it_is_used(module):
+    found = {m.partition(".")[0] for m in imports(ast.parse(MODULES[module].read_text()), at_top=True)}
+    assert found & HEAVY == set()
+
+
+def lazy_rooms():
+    for module, path in MODULES.items():
+        if path.name == "__init__.py" and "on_demand(" in path.read_text():
+            yield module.removesuffix(".__init__"), path
+
+
+@pytest.mark.parametrize(("package", "path"), [*lazy_rooms()], ids=lambda value: str(value).rpartition("/")[2])
+def test_what_a_package_offers_on_demand_type_checkers_see_too(package, path):
+    offered = set(importlib.import_module(package).__all__)
+    seen = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            seen = {alias.asname or alias.name for one in node.body for alias in one.names}
+    assert offered - seen <= {"__version__"}
+    assert seen <= offered
+    for name in offered:
+        assert getattr(importlib.import_module(package), name) is not None
+
+
+def test_listing_and_help_import_nothing_heavy():
+    program = (
+        "import sys; from radbench.cli import main\ntry: main()\nexcept SystemExit: pass\nprint(sorted(sys.modules))"
+    )
+    for words in (["--help"], ["list"], ["run", "--help"]):
+        done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
+        loaded = set(ast.literal_eval(done.stdout.strip().splitlines()[-1]))
+        assert loaded & HEAVY == set(), words
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_grows_too_large_to_read(module):
+    assert len(MODULES[module].read_text().splitlines()) <= 430
