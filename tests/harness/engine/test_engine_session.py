@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+import safetensors.torch
 
 from .session_runs import ALL, go_fixture  # noqa: F401
 
@@ -56,6 +57,28 @@ def test_a_limit_is_grown_without_doing_the_first_cases_again(go):
     whole = go("toy-brighten", "toy-mean")
     assert {e.case_id for s in whole.steps for e in s.entries} == {"test4", "test5"}
     assert len(whole.scores["toy-brighten toy-mean"]) == 6
+
+
+def layers_kept(run):
+    """Return by image file the names of the layers in it."""
+    return [set(safetensors.torch.load(f.read_bytes()[40:])) - {"image"} for f in run.store.root.rglob("*.image")]
+
+
+def test_only_the_layers_that_a_task_looks_at_are_kept_and_more_are_made_when_they_are_wanted(go):
+    first = go("toy-layered", "toy-mean")
+    assert layers_kept(first) == [set()] * 12
+    second = go("toy-layered", "toy-denoised", out="second")
+    assert {s.label for s in second.steps if s.kind == "enhance"} == {"enhance with toy-layered"}
+    assert sorted(map(len, layers_kept(second))) == [0] * 6 + [1] * 6  # the baseline has no layer
+    third = go("toy-layered", "toy-mean,toy-denoised", out="third")
+    assert third.outcome.computed == 0
+    assert third.scores["toy-layered toy-denoised"] == second.scores["toy-layered toy-denoised"]
+
+
+def test_both_tasks_of_a_run_share_one_enhancement_with_the_layers_of_both(go):
+    run = go("toy-layered", "toy-mean,toy-denoised")
+    assert sum(len(s.entries) for s in run.steps if s.label == "enhance with toy-layered") == 6
+    assert len(list(run.store.root.rglob("*.image"))) == 12
 
 
 def test_weights_are_fitted_once_and_reused(go):

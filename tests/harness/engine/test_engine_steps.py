@@ -81,7 +81,7 @@ def test_what_is_scored_is_not_done_again(pairs):
 
 
 def test_what_is_enhanced_and_learnt_is_only_scored(pairs):
-    known = Known(enhanced=lambda key, entry: True, fitted=lambda key: True)
+    known = Known(enhanced=lambda key, entry, layers: True, fitted=lambda key: True)
     assert {s.kind for s in break_into_steps(pairs, known, 2)} == {"score"}
 
 

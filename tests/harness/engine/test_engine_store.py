@@ -14,7 +14,7 @@ from radbench.contracts import Case, Enhancement, Features, LookedUp, Prediction
 from radbench.engine.keep.evidence import decoded, encoded
 from radbench.engine.keep.journal import RunFolder, newest_run, safe_name
 from radbench.engine.keep.locations import add_location, location_of, locations, locations_file
-from radbench.engine.keep.sealed import StoreError, UnreadableError, write_atomically
+from radbench.engine.keep.sealed import GoneError, StoreError, UnreadableError, write_atomically
 from radbench.engine.keep.store import Store
 from radbench.xray import Pose
 
@@ -44,6 +44,21 @@ def test_an_enhancement_comes_back_bit_for_bit_with_its_measures(store):
     assert torch.equal(found.image, kept.image)
     assert torch.equal(found.layers["denoised"], kept.layers["denoised"])
     assert measures == {"enhance_ms": 1.25, "parameters": None}
+
+
+def test_only_the_layers_that_were_asked_for_are_kept_and_more_replace_fewer(store):
+    image = torch.rand(1, 4, 4)
+    whole = Enhancement(image, {"lung_mask": image > 0.5, "lung_image": image})
+    store.save_enhancement("k", "e", whole, {}, ["lung_mask"])
+    assert set(store.load_enhancement("k", "e")[0].layers) == {"lung_mask"}
+    assert not store.has_enhancement("k", "e", ["lung_image"])
+    with pytest.raises(GoneError):
+        store.load_enhancement("k", "e", ["lung_image"])
+    store.save_enhancement("k", "e", whole, {}, ["lung_mask", "lung_image"])
+    assert store.has_enhancement("k", "e", ["lung_image"])
+    assert len(list(store.root.rglob("*.image"))) == 1
+    assert "e" in store.enhancements_under("k", ["lung_mask"])
+    assert "e" not in store.enhancements_under("k", ["bone_image"])
 
 
 @pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:5], lambda b: b[:-3], lambda b: b"x" * len(b)])

@@ -87,6 +87,14 @@ def radbench_tasks():
             default_dataset="toy",
         ),
         TaskSpec(
+            name="toy-denoised",
+            factory="toy_plugin:Denoised",
+            summary="looks at a layer",
+            metrics=(mean,),
+            needs_layers=("denoised",),
+            default_dataset="toy",
+        ),
+        TaskSpec(
             name="toy-lung", factory="toy_plugin:Mean", summary="needs", metrics=(mean,), needs_targets=("lung_mask",)
         ),
     ]
@@ -155,6 +163,11 @@ class Mean:
 
     def score(self, sample, context):
         return {"mean": float(sample.image.mean()) * self.config.scale}
+
+
+class Denoised(Mean):
+    def score(self, sample, context):
+        return {"mean": float(sample.layers["denoised"].mean()) * self.config.scale}
 
 
 class Auroc(Mean):

@@ -26,6 +26,10 @@ class UnreadableError(StoreError):
     """Something that was kept is gone or damaged; it can be made again."""
 
 
+class GoneError(UnreadableError):
+    """Something is kept no more, or never was."""
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that it is there whole or not at all.
 
@@ -69,6 +73,8 @@ def read_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _sealed(path: Path) -> bytes:
     try:
         data = path.read_bytes()
+    except FileNotFoundError as e:
+        raise GoneError(f"'{path}' is not there") from e
     except OSError as e:
         raise UnreadableError(f"'{path}' cannot be read: {e.strerror or e}") from e
     body = data[_HEAD:]

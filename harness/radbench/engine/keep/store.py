@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from radbench.contracts.case import ON_DEMAND, Case, LookedUp
 from radbench.engine.keep.lines import append_line, read_lines
 from radbench.engine.keep.sealed import (
+    GoneError,
     StoreError,
     UnreadableError,
     read_sealed,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from radbench.contracts.enhancement import Enhancement
 
 _LAYER = "layer."
+_NO_LAYERS = "image"
 
 
 class Store:
@@ -130,45 +132,83 @@ class Store:
 
     # enhancements ------------------------------------------------------------------------------------------
 
-    def _enhancement(self, key: str, entry: str) -> Path:
-        return self.root / "enhancements" / key[:32] / f"{entry[:32]}.image"
+    def _enhancements(self, key: str) -> Path:
+        return self.root / "enhancements" / key[:32]
 
-    def has_enhancement(self, key: str, entry: str) -> bool:
-        """Tell whether the enhancement of a case is there."""
-        return self._enhancement(key, entry).is_file()
+    def _enhancement(self, key: str, entry: str, layers: Iterable[str]) -> Path:
+        return self._enhancements(key) / ("+".join(sorted(layers)) or _NO_LAYERS) / f"{entry[:32]}.image"
 
-    def enhancements_under(self, key: str) -> Listing:
-        """Return the enhancements of which cases are there now."""
-        return Listing(self._enhancement(key, "").parent)
+    def _with_layers(self, key: str, layers: Collection[str] = ()) -> Iterator[tuple[frozenset[str], Path]]:
+        """Yield the folders that keep at least these layers, by what they keep."""
+        try:
+            names = sorted(os.listdir(self._enhancements(key)))  # noqa: PTH208
+        except OSError:
+            return
+        for name in names:
+            kept = frozenset(name.split("+")) - {_NO_LAYERS}
+            if kept >= {*layers}:
+                yield kept, self._enhancements(key) / name
 
-    def save_enhancement(self, key: str, entry: str, enhancement: Enhancement, measures: Mapping[str, Any]) -> None:
+    def has_enhancement(self, key: str, entry: str, layers: Collection[str] = ()) -> bool:
+        """Tell whether the enhancement of a case is there, with these layers."""
+        return any((folder / f"{entry[:32]}.image").is_file() for _, folder in self._with_layers(key, layers))
+
+    def enhancements_under(self, key: str, layers: Collection[str] = ()) -> Listing:
+        """Return the enhancements of which cases are there now, with these layers."""
+        return Listing(*(folder for _, folder in self._with_layers(key, layers)))
+
+    def save_enhancement(
+        self,
+        key: str,
+        entry: str,
+        enhancement: Enhancement,
+        measures: Mapping[str, Any],
+        layers: Collection[str] | None = None,
+    ) -> None:
         """Keep the enhancement of one case (every tensor without its batch) and what making it took.
+
+        Args:
+            key, entry: which.
+            enhancement: its layers beyond those that are asked for are left out.
+            measures: what making it took.
+            layers: that were asked for, where the enhancer has them; all where None.
 
         Raises:
             StoreError: it cannot be written.
         """
-        tensors = {"image": enhancement.image, **{f"{_LAYER}{k}": v for k, v in enhancement.layers.items()}}
-        write_sealed(self._enhancement(key, entry), tensors, measures)
+        asked = frozenset(enhancement.layers if layers is None else layers)
+        found = {f"{_LAYER}{k}": v for k, v in enhancement.layers.items() if k in asked}
+        write_sealed(self._enhancement(key, entry, asked), {"image": enhancement.image, **found}, measures)
+        for kept, folder in self._with_layers(key):
+            if kept < asked:
+                _discard(folder / f"{entry[:32]}.image")
 
-    def load_enhancement(self, key: str, entry: str) -> tuple[Enhancement, dict[str, Any]]:
-        """Return the enhancement of one case, and what making it took.
+    def load_enhancement(
+        self, key: str, entry: str, layers: Collection[str] = ()
+    ) -> tuple[Enhancement, dict[str, Any]]:
+        """Return the enhancement of one case with at least these layers, and what making it took.
 
         Raises:
-            UnreadableError: it is not there, or damaged.
+            GoneError: it is not there.
+            UnreadableError: it is damaged.
         """
         from radbench.contracts.enhancement import Enhancement
 
-        tensors, measures = read_sealed(self._enhancement(key, entry))
-        layers = {name.removeprefix(_LAYER): t for name, t in tensors.items() if name != "image"}
-        return Enhancement(tensors["image"], layers), measures
+        for _, folder in self._with_layers(key, layers):
+            if (file := folder / f"{entry[:32]}.image").is_file():
+                tensors, measures = read_sealed(file)
+                found = {name.removeprefix(_LAYER): t for name, t in tensors.items() if name != "image"}
+                return Enhancement(tensors["image"], found), measures
+        raise GoneError(f"'{self._enhancement(key, entry, layers)}' is not there")
 
     def discard_enhancement(self, key: str, entry: str) -> None:
         """Take away an enhancement that cannot be read, so that it is made anew."""
-        _discard(self._enhancement(key, entry))
+        for _, folder in self._with_layers(key):
+            _discard(folder / f"{entry[:32]}.image")
 
     def discard_enhancements(self, key: str) -> None:
         """Take away all enhancements under a key."""
-        shutil.rmtree(self._enhancement(key, "").parent, ignore_errors=True)
+        shutil.rmtree(self._enhancements(key), ignore_errors=True)
 
     # lessons -----------------------------------------------------------------------------------------------
 
@@ -331,13 +371,13 @@ class Store:
 
 
 class Listing:
-    """What a folder of the store held when it was read: one question to the disk for any number of cases."""
+    """What some folders of the store held when they were read: one question to the disk for any number of cases."""
 
-    def __init__(self, folder: Path) -> None:
-        try:
-            self._names = {name.partition(".")[0] for name in os.listdir(folder)}  # noqa: PTH208
-        except OSError:
-            self._names = set()
+    def __init__(self, *folders: Path) -> None:
+        self._names: set[str] = set()
+        for folder in folders:
+            with contextlib.suppress(OSError):
+                self._names |= {name.partition(".")[0] for name in os.listdir(folder)}  # noqa: PTH208
 
     def __contains__(self, entry: str) -> bool:
         return entry[:32] in self._names

@@ -8,7 +8,15 @@ from typing import Any
 
 from radbench.contracts.dataset import CaseEntry
 from radbench.engine.plan.keys import FIT, LESSON, MEASUREMENT, enhance_key, entry_key
-from radbench.engine.plan.learning import Source, Training, loader_of, trainings_of, trainings_of_parts, weights_of
+from radbench.engine.plan.learning import (
+    Source,
+    Training,
+    loader_of,
+    trainings_of,
+    trainings_of_parts,
+    weights_of,
+    with_before,
+)
 from radbench.engine.plan.pairs import Pair
 from radbench.engine.plan.parts import Asked, Part
 
@@ -67,7 +75,7 @@ class Step:
         learner: what gives lessons, is fitted, or scores.
         source: of a lesson, the field that names its source where there are several.
         pieces: of a fit, the keys of its lessons by source and split.
-        layers: of a score or lesson, those that it is shown.
+        layers: of a score or lesson, those that it is shown; of an enhancement, those that are kept.
         twins: of a score, the twin of each case by case id.
         waits_for: numbers of the steps that must have ended before.
         skipped: of a lesson, by entry key, (status, message) of cases that are known to fail.
@@ -121,13 +129,14 @@ class Known:
     """What need not be done again, by questions with yes or no for an answer.
 
     Attributes:
-        made, enhanced, scored: (key, entry key).
+        made, scored: (key, entry key).
+        enhanced: (key, entry key, the layers that are needed).
         piece, fitted: key.
         failed: (key, entry key); gives (status, message) or None.
     """
 
     made: Callable[[str, str], bool] = lambda key, entry: False
-    enhanced: Callable[[str, str], bool] = lambda key, entry: False
+    enhanced: Callable[[str, str, frozenset[str]], bool] = lambda key, entry, layers: False
     scored: Callable[[str, str], bool] = lambda key, entry: False
     piece: Callable[[str], bool] = lambda key: False
     fitted: Callable[[str], bool] = lambda key: False
@@ -150,7 +159,9 @@ def break_into_steps(
         trainings: weights that are wanted whether or not a pair needs them.
         cases: cases of data sets that are wanted in the same way.
     """
+    pairs, trainings = [*pairs], [*trainings]
     breaker = _Breaker(known, chunk_size)
+    breaker.look_ahead(pairs, trainings)
     for dataset, entries in cases:
         breaker.cases_of(dataset, tuple(entries))
     for training in trainings:
@@ -174,6 +185,22 @@ class _Breaker:
         self.keyed: dict[str, int] = {}
         self.chunks: dict[tuple[str, str], int] = {}
         self.loadings: dict[tuple[str, str], Loading] = {}
+        self.layers: dict[str, frozenset[str]] = {}
+
+    def look_ahead(self, pairs: Iterable[Pair], trainings: Iterable[Training]) -> None:
+        """Find out which layers of which images anybody will look at: those are kept."""
+
+        def show(key: str, enhancer: Part, layers: Iterable[str]) -> None:
+            self.layers[key] = self.layers.get(key, frozenset()) | ({*layers} & {*enhancer.spec.layers})
+
+        for pair in pairs:
+            show(pair.enhance_key, pair.enhancer, _looked_at(pair.task))
+            if pair.views_key:
+                show(pair.views_key, pair.enhancer, pair.enhancer.spec.layers)
+        for training in (*with_before(trainings), *(t for pair in pairs for t in pair.trainings)):
+            for source in training.sources:
+                if source.through is not None:
+                    show(source.samples, source.through, _shown_to(training.learner, source.through))
 
     # what is asked for -------------------------------------------------------------------------------------
 
@@ -219,7 +246,7 @@ class _Breaker:
                 views=pair.views_key,
                 poses=pair.poses,
                 learner=Live(pair.task.asked, weights, pair.task_seed),
-                layers=(*spec.needs_layers, *spec.wants_layers),
+                layers=_looked_at(pair.task),
                 twins=twins,
                 waits_for=before,
             )
@@ -266,10 +293,6 @@ class _Breaker:
         if source.through is not None:
             enhancer = Live(source.through.asked, source.weights, source.seed)
             before |= self.enhanced(source.dataset, loading, source.through, enhancer, entries, source.precision, chunk)
-        spec = training.learner.spec
-        layers = (*spec.needs_layers, *spec.wants_layers) if training.learner.kind == "task" else ()
-        if source.through is not None and training.learner.kind == "enhancer":
-            layers = tuple(source.through.spec.layers)
         before |= self._fits(trainings_of_parts(training.learner, training.seed, training.precision, LESSON))
         self.keyed[piece] = self._add(
             kind="lesson",
@@ -284,7 +307,7 @@ class _Breaker:
             images=images,
             learner=Live(training.learner.asked, source.parts_weights, training.seed, LESSON),
             source=source.field,
-            layers=layers,
+            layers=() if source.through is None else _shown_to(training.learner, source.through),
             waits_for=before,
             skipped=skipped,
         )
@@ -341,11 +364,12 @@ class _Breaker:
     ) -> frozenset[int]:
         """Add the enhancement of cases; return the numbers of the steps to wait for."""
         key = enhance_key(enhancer, live.seed, live.weights, loading.key, poses)
+        layers = self.layers.get(key, frozenset())
         wanted = tuple(
             e
             for e in entries
             if (key, entry_key(e)) not in self.cases
-            and not self.known.enhanced(key, entry_key(e))
+            and not self.known.enhanced(key, entry_key(e), layers)
             and not self._failed(e, loading.key, key)
         )
         if wanted:
@@ -361,6 +385,7 @@ class _Breaker:
                 entries=wanted,
                 enhancer=live,
                 poses=poses,
+                layers=tuple(sorted(layers)),
                 waits_for=before | self._fits(trainings_of(enhancer, live.seed, precision)),
             )
             self.cases |= {(key, entry_key(e)): number for e in wanted}
@@ -391,6 +416,15 @@ class _Breaker:
     def _add(self, **facts: Any) -> int:
         self.steps.append(Step(number=len(self.steps), **facts))
         return len(self.steps) - 1
+
+
+def _looked_at(task: Part) -> tuple[str, ...]:
+    return (*task.spec.needs_layers, *task.spec.wants_layers)
+
+
+def _shown_to(learner: Part, through: Part) -> tuple[str, ...]:
+    """Return the layers of the enhancer that samples have passed that a learner is shown."""
+    return _looked_at(learner) if learner.kind == "task" else tuple(through.spec.layers)
 
 
 def _sources(training: Training) -> str:

@@ -127,7 +127,7 @@ class Session:
         made, enhanced = cache(self.store.cases_under), cache(self.store.enhancements_under)
         return Known(
             made=lambda key, entry: entry in made(key),
-            enhanced=lambda key, entry: entry in enhanced(key),
+            enhanced=lambda key, entry, layers: entry in enhanced(key, layers),
             scored=lambda key, entry: entry in scored.get(key, ()),
             piece=self.store.has_piece,
             fitted=lambda key: whole[key],

@@ -28,6 +28,7 @@ from radbench.engine.keep.pieces import (
     TrainAndValidation,
     write_piece,
 )
+from radbench.engine.keep.sealed import GoneError
 from radbench.engine.keep.store import Store, StoreError, UnreadableError
 from radbench.engine.plan.keys import engine_modules, entry_key
 from radbench.engine.plan.parts import Part
@@ -127,7 +128,7 @@ class Workbench:
         size = 1 if singly else max(1, part.spec.batch_size)
         reset_peak_memory(self.device)
         for entry in step.entries:
-            if self.store.has_enhancement(step.key, entry_key(entry)):
+            if self.store.has_enhancement(step.key, entry_key(entry), step.layers):
                 self.tell("enhanced", entry=entry_key(entry))
                 continue
             case = self._loaded(step, entry)
@@ -184,15 +185,23 @@ class Workbench:
         self._check_code()
         for i, (entry, _) in enumerate(batch):
             single = Enhancement(result.image[i], {name: layer[i] for name, layer in result.layers.items()})
-            self.store.save_enhancement(key, entry_key(entry), single, measures)
+            self.store.save_enhancement(key, entry_key(entry), single, measures, self._kept_layers(step, poses))
+
+    def _kept_layers(self, step: Step, poses: Sequence[Any] | None) -> list[str]:
+        """Return the layers that are kept: those that the step looks at, and of views all."""
+        assert step.enhancer is not None
+        offered = self.living.part(step.enhancer.asked).spec.layers
+        return [name for name in offered if poses is not None or name in step.layers]
 
     def _images(
         self, step: Step, key: str, entry: CaseEntry, poses: Sequence[Any] | None = None
     ) -> tuple[Enhancement, dict[str, Any]]:
-        """Return what was enhanced; what has vanished from the cache or is damaged is made again."""
-        at = entry_key(entry)
+        """Return what was enhanced; what is kept no more or is damaged is made again."""
+        at, layers = entry_key(entry), self._kept_layers(step, poses)
         try:
-            return self.store.load_enhancement(key, at)
+            return self.store.load_enhancement(key, at, layers)
+        except GoneError:
+            pass
         except UnreadableError as e:
             self.tell("damaged", what=str(e))
             self.store.discard_enhancement(key, at)
@@ -200,7 +209,7 @@ class Workbench:
         assert step.loading is not None
         enhancer = self.living.enhancer(step.enhancer)
         self._make_images(step, key, poses, enhancer, [(entry, self.case(step.loading, entry))])
-        return self.store.load_enhancement(key, at)
+        return self.store.load_enhancement(key, at, layers)
 
     # lessons -----------------------------------------------------------------------------------------------
 
