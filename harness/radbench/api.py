@@ -69,6 +69,7 @@ def run(
     out: str | Path | None = None,
     retry_failed: bool = False,
     debug: bool = False,
+    keep: str = "images",
 ) -> pd.DataFrame:
     """Score enhancers under tasks and return the leaderboard, as ``bench run`` does.
 
@@ -82,7 +83,7 @@ def run(
         plugins: plugin files beyond the installed ones.
         precision: of trainings, "float32" or "mixed".
         allow_leakage: score learners on patients that they learnt from; the rows say so.
-        device, jobs, timeout, memory_mb, out, retry_failed, debug: see :class:`Options`.
+        device, jobs, timeout, memory_mb, out, retry_failed, debug, keep: see :class:`Options`.
 
     Returns:
         The long leaderboard (schema version 2), also written to ``leaderboard.csv`` in the run folder.
@@ -104,7 +105,7 @@ def run(
         leakage=allow_leakage,
     )
     registry = load_registry(request.plugin_files)
-    options = Options(device, jobs, timeout, memory_mb, Path(out) if out else None, retry_failed, debug)
+    options = Options(device, jobs, timeout, memory_mb, Path(out) if out else None, retry_failed, debug, keep)
     plan = make_plan(registry, request)
     for warning in registry.warnings:
         warnings.warn(warning, stacklevel=2)

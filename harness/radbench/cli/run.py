@@ -54,6 +54,9 @@ def run(
         Path | None, typer.Option(metavar="DIR", help="The run's folder; default: named after the plan in runs/.")
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed here before.")] = False,
+    keep: Annotated[
+        str, typer.Option(metavar="images|scores", help="Images for later runs, within the budget; or scores alone.")
+    ] = "images",
     debug: Annotated[
         bool, typer.Option("--debug", help="All in this process: a breakpoint in a plugin opens the debugger.")
     ] = False,
@@ -83,6 +86,7 @@ def run(
         "memory_mb": memory_mb,
         "out": out,
         "retry_failed": retry_failed,
+        "keep": keep,
         "debug": debug,
         "allow_leakage": allow_leakage,
         "plugin": plugin,
@@ -124,6 +128,7 @@ def run(
         given["out"],
         given["retry_failed"],
         given["debug"],
+        given["keep"],
     )
     try:
         finished = run_plan(registry, plan, options, progress)

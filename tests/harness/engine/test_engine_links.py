@@ -165,3 +165,7 @@ def test_a_label_gives_its_configuration_back(resolver, typed):
     part = resolver.part("dataset", typed)
     again = resolver.part("dataset", part.label)
     assert (again.config, again.identity, again.label) == (part.config, part.identity, part.label)
+
+
+def test_whole_numbers_stand_in_labels_without_a_point(resolver):
+    assert resolver.part("dataset", "phantom-cxr[split=[0.0,0,1]]").label == "phantom-cxr[split=[0,0,1]]"

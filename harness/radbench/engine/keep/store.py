@@ -40,6 +40,21 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._written = 0
+
+    def taken(self) -> int:
+        """Return how many bytes of cases, images and lessons were written since it was last asked."""
+        written, self._written = self._written, 0
+        return written
+
+    def wrote(self, path: Path) -> None:
+        """Count a file that was written."""
+        self._written += path.stat().st_size
+
+    def used(self, path: Path) -> None:
+        """Mark a file as used now: those that were not used for the longest time go first."""
+        with contextlib.suppress(OSError):
+            os.utime(path)
 
     def probe(self) -> None:
         """Find out before any work is done whether work can be kept.
@@ -92,6 +107,7 @@ class Store:
             "order": list(case.targets),
         }
         write_sealed(self._case(key, entry), tensors, facts)
+        self.wrote(self._case(key, entry))
 
     def load_case(self, key: str, entry: str, again: Callable[[], Case]) -> Case:
         """Return a made case; what is looked up on demand is looked up in the case that ``again`` gives.
@@ -100,6 +116,7 @@ class Store:
             UnreadableError: it is not there, or damaged.
         """
         tensors, facts = read_sealed(self._case(key, entry))
+        self.used(self._case(key, entry))
         ready: dict[str, Any] = {}
         for name in (n for n in facts["order"] if n not in ON_DEMAND):
             if name == "boxes":
@@ -179,6 +196,7 @@ class Store:
         asked = frozenset(enhancement.layers if layers is None else layers)
         found = {f"{_LAYER}{k}": v for k, v in enhancement.layers.items() if k in asked}
         write_sealed(self._enhancement(key, entry, asked), {"image": enhancement.image, **found}, measures)
+        self.wrote(self._enhancement(key, entry, asked))
         for kept, folder in self._with_layers(key):
             if kept < asked:
                 _discard(folder / f"{entry[:32]}.image")
@@ -197,6 +215,7 @@ class Store:
         for _, folder in self._with_layers(key, layers):
             if (file := folder / f"{entry[:32]}.image").is_file():
                 tensors, measures = read_sealed(file)
+                self.used(file)
                 found = {name.removeprefix(_LAYER): t for name, t in tensors.items() if name != "image"}
                 return Enhancement(tensors["image"], found), measures
         raise GoneError(f"'{self._enhancement(key, entry, layers)}' is not there")

@@ -388,9 +388,19 @@ def _typed(value: Any) -> str:
     if isinstance(value, str | Path):
         return quoted(str(value))
     if isinstance(value, list | tuple | dict | frozenset | set):
-        plain = sorted(value) if isinstance(value, set | frozenset) else value
-        return json.dumps(plain, separators=(",", ":"), default=str)
+        return json.dumps(_short(value), separators=(",", ":"), default=str)
     return str(value)
+
+
+def _short(value: Any) -> Any:
+    """Return a value with sets in order and whole numbers without a point, at any depth."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {k: _short(v) for k, v in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted((_short(v) for v in value), key=lambda v: json.dumps(v, default=str))
+    return [_short(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def _unready(found: Any) -> Any:

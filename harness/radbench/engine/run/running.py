@@ -14,6 +14,7 @@ from radbench.contracts.errors import UsageError
 from radbench.contracts.folders import cache_folder
 from radbench.engine.keep.digests import digest
 from radbench.engine.keep.journal import RunFolder, default_folder
+from radbench.engine.keep.room import Room, budget
 from radbench.engine.keep.store import Store, StoreError
 from radbench.engine.plan.learning import Training
 from radbench.engine.plan.pairs import Plan
@@ -39,6 +40,7 @@ class Options:
         out: the run folder, None for one named after the plan under ``runs/``.
         retry_failed: try again what failed in this folder before.
         debug: do every step in this process, where a debugger works; nothing is watched then.
+        keep: "images", within the budget of the cache, or "scores" alone.
 
     Raises:
         UsageError: a value is of the wrong type or out of range.
@@ -51,6 +53,7 @@ class Options:
     out: Path | None = None
     retry_failed: bool = False
     debug: bool = False
+    keep: str = "images"
 
     def __post_init__(self) -> None:
         for name, least in (("jobs", 0), ("memory_mb", 0)):
@@ -59,6 +62,8 @@ class Options:
                 raise UsageError(f"{name} must be a whole number from {least} on, got {value!r}")
         if isinstance(self.timeout, bool) or not isinstance(self.timeout, int | float) or not self.timeout > 0:
             raise UsageError(f"timeout must be seconds above 0, got {self.timeout!r}")
+        if self.keep not in ("images", "scores"):
+            raise UsageError(f"keep '{self.keep}' must be images or scores")
         if not isinstance(self.device, str):
             raise UsageError(f"device must be auto, cpu, cuda or cuda:N, got {self.device!r}")
 
@@ -100,8 +105,19 @@ def run_pairs(plan: Plan, options: Options, reporter: Reporter, opened: Callable
                 "per-case files stay"
             )
         listeners = opened(folder)
-        session = Session(plan.pairs, (), folder, Store(cache_folder()), reporter, listeners, options.retry_failed)
-        outcome = _run_session(session, plan.request, options, devices)
+        with _room() as room:
+            session = Session(
+                plan.pairs,
+                (),
+                folder,
+                Store(cache_folder()),
+                reporter,
+                listeners,
+                options.retry_failed,
+                room=room,
+                keep=options.keep,
+            )
+            outcome = _run_session(session, plan.request, options, devices)
         return Ran(folder, outcome, time.monotonic() - started)
 
 
@@ -132,8 +148,9 @@ def run_trainings(
     title = "-".join(["train", *dict.fromkeys(t.learner.name for t in trainings)])
     with _opened(plan, title, options) as folder:
         folder.record("training", plan=plan, request=vars(request))
-        session = Session((), trainings, folder, Store(cache_folder()), reporter, Nobody(), retry_failed=True)
-        _run_session(session, request, options, devices)
+        with _room() as room:
+            session = Session((), trainings, folder, Store(cache_folder()), reporter, Nobody(), True, room=room)
+            _run_session(session, request, options, devices)
         found = session.trained()
         for one in found:
             facts = {"error": one.error, "fresh": one.fresh, "weights": one.folder, **one.facts}
@@ -151,6 +168,12 @@ def _opened(plan: str, title: str, options: Options) -> Iterator[RunFolder]:
         raise RunAbortedError(e) from e
     finally:
         folder.close()
+
+
+@contextmanager
+def _room() -> Iterator[Room]:
+    with closing(Room(cache_folder(), budget())) as room:
+        yield room
 
 
 def _run_session(session: Session, request: Request, options: Options, devices: list[str]) -> Outcome:

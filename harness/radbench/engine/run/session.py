@@ -12,6 +12,7 @@ from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.results import Status
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.pieces import DamagedPieceError, read_header
+from radbench.engine.keep.room import Room
 from radbench.engine.keep.store import Store, StoreError
 from radbench.engine.plan.keys import MEASUREMENT, entry_key
 from radbench.engine.plan.learning import Training, trainings_of, with_before
@@ -24,6 +25,7 @@ from radbench.engine.run.ready import Ready
 from radbench.engine.run.reporting import Listeners, Reporter
 from radbench.engine.run.settling import settle
 from radbench.engine.run.trained import Trained, trained
+from radbench.engine.run.using import files_of, folders_of
 from radbench.engine.work.failures import RunAbortedError
 from radbench.learn.telling import duration
 
@@ -66,6 +68,8 @@ class Session:
         listeners: told when a pair starts and ends.
         retry_failed: whether what failed in this folder before is tried again.
         cases: cases of data sets that are wanted whether or not a pair needs them.
+        room: where what is kept has its budget; None for no end of room.
+        keep: "images", or "scores" where images go as soon as no step needs them.
     """
 
     def __init__(
@@ -78,8 +82,10 @@ class Session:
         listeners: Listeners,
         retry_failed: bool = False,
         cases: Sequence[tuple[Part, Sequence[CaseEntry]]] = (),
+        room: Room | None = None,
+        keep: str = "images",
     ) -> None:
-        self.cases = cases
+        self.cases, self.room, self.keep = cases, room, keep
         self.folder, self.store, self.reporter, self.listeners = folder, store, reporter, listeners
         self.retry_failed = retry_failed
         self.pairs = [p for p in pairs if not p.reason]
@@ -119,6 +125,8 @@ class Session:
         self._note_dependents()
         self.open = {s.number for s in self.steps}
         self.unscored = Counter(s.key for s in self.steps if s.kind == "score")
+        if self.room is not None and self.steps:
+            self.room.need(folders_of(self.steps))
         return self.steps
 
     def _known(self) -> Known:
@@ -250,7 +258,12 @@ class Session:
                         ended(event.step)
                 else:
                     self._note(event)
+        self._make_room(0)
         return self.outcome
+
+    def _make_room(self, written: int) -> None:
+        if self.room is not None:
+            self.room.grew(written, lambda: files_of(self.steps[n] for n in self.open))
 
     def _of_kind(self, kind: str) -> set[int]:
         found: set[int] = set()
@@ -282,6 +295,8 @@ class Session:
             self._count(step, facts["entry"])
         elif event.name in ("made", "enhanced", "lesson"):
             self._count(step, facts["entry"])
+        elif event.name == "kept":
+            self._make_room(facts["bytes"])
         elif event.name == "damaged":
             self.folder.record("damaged", what=facts["what"])
             self.reporter.note(f"{facts['what']}: it is made again")
@@ -395,6 +410,11 @@ class Session:
             self.outcome.statuses[pair.name] = status
             if incomplete:
                 self.outcome.incomplete.add(pair.name)
+        if self.keep == "scores":
+            needed = folders_of(self.steps[n] for n in self.open)
+            for key in {key for p in over for key in (p.enhance_key, p.views_key) if key}:
+                if key[:32] not in needed:
+                    self.store.discard_enhancements(key)
         if over:
             self.listeners.ended(over)
 

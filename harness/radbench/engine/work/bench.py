@@ -94,6 +94,8 @@ class Workbench:
         with self._watched(step.loading.dataset if step.loading else None, step.enhancer, step.learner):
             work = {"make": self._make, "enhance": self._enhance, "lesson": self._lesson, "score": self._score}
             (self._fit if step.kind == "fit" else work[step.kind])(step)
+        if written := self.store.taken():
+            self.tell("kept", bytes=written)
 
     def look(self, loading: Loading, entry: CaseEntry) -> Case:
         """Return a case outside of any step; errors are the data set's."""
@@ -245,6 +247,7 @@ class Workbench:
         self._check_code()
         try:
             write_piece(self.store.piece(step.key), found, empty)
+            self.store.wrote(self.store.piece(step.key))
         except OSError as e:
             raise StoreError(f"cannot write '{self.store.piece(step.key)}': {e.strerror or e}") from e
 
@@ -262,6 +265,8 @@ class Workbench:
     def _fit_on_lessons(self, step: Step) -> None:
         assert step.learner is not None
         live = step.learner
+        for key in (key for splits in step.pieces.values() for keys in splits.values() for key in keys):
+            self.store.used(self.store.piece(key))
         kept = {
             field: {split: KeptLessons([self.store.piece(key) for key in keys]) for split, keys in splits.items()}
             for field, splits in step.pieces.items()

@@ -15,8 +15,9 @@ class Event:
 
     Attributes:
         step: the number of the step.
-        name: "case", "made", "enhanced", "lesson", "scored", "failure", "damaged", "estimate", "warning", "progress",
-            "done", "error", "fatal", or "lost" for a worker that died, was silent for too long or took too much memory.
+        name: "case", "made", "enhanced", "lesson", "scored", "kept", "failure", "damaged", "estimate", "warning",
+            "progress", "done", "error", "fatal", or "lost" for a worker that died, was silent for too long or took too
+            much memory.
         facts: by event.
     """
 

@@ -1,0 +1,144 @@
+"""Room: what is kept to save time (made cases, images, lessons) has a budget; the least recently used goes first.
+
+What a process still needs does not go: each holds a list of it, under a lock that ends with the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import filelock
+
+from radbench.contracts.errors import UsageError
+from radbench.engine.keep.sealed import write_atomically
+
+KINDS = ("cases", "enhancements", "lessons")
+"""The folders that the budget is for; scores and weights are kept for good."""
+
+_DEFAULT = 100 * 2**30
+_UNITS = {"": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
+_SLACK = 0.9
+"""What has to go goes down to this part of the budget, so that it need not be looked for again at once."""
+
+
+def budget() -> int:
+    """Return how many bytes may be kept: ``RADBENCH_CACHE_BUDGET`` (a number, with KB, MB, GB or TB), or 100 GB.
+
+    Raises:
+        UsageError: it is no such number.
+    """
+    given = os.environ.get("RADBENCH_CACHE_BUDGET", "").strip()
+    if not given:
+        return _DEFAULT
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]B)?", given.upper())
+    if not found:
+        raise UsageError(f"RADBENCH_CACHE_BUDGET '{given}' must be a size such as 500MB, 20GB or 0")
+    return int(float(found[1]) * _UNITS[found[2] or ""])
+
+
+class Room:
+    """The room that a process has in the cache folder.
+
+    Args:
+        root: the cache folder.
+        budget: in bytes.
+    """
+
+    def __init__(self, root: Path, budget: int) -> None:
+        self.root, self.budget = root, budget
+        self._own: tuple[Path, filelock.BaseFileLock] | None = None
+        self._kept: int | None = None
+
+    # what is needed ----------------------------------------------------------------------------------------
+
+    def need(self, names: Iterable[str]) -> None:
+        """Tell other processes what this one needs until :meth:`close`: names of folders below the kinds, or of files.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        file = self.root / "in-use" / f"{os.getpid()}-{secrets.token_hex(4)}.json"
+        write_atomically(file, json.dumps(sorted({*names})).encode())
+        lock = filelock.FileLock(file.with_suffix(".lock"))
+        lock.acquire(timeout=0)
+        self._own = file, lock
+
+    def close(self) -> None:
+        """Need nothing any more."""
+        if self._own is not None:
+            file, lock = self._own
+            lock.release()
+            for path in (file, file.with_suffix(".lock")):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+            self._own = None
+
+    def _needed_by_others(self) -> set[str]:
+        found: set[str] = set()
+        for file in sorted((self.root / "in-use").glob("*.json")):
+            if self._own is not None and file == self._own[0]:
+                continue
+            lock = filelock.FileLock(file.with_suffix(".lock"))
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout:
+                with contextlib.suppress(OSError, ValueError):
+                    found |= {*json.loads(file.read_text())}
+                continue
+            # Its process is gone.
+            lock.release()
+            for path in (file, file.with_suffix(".lock")):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        return found
+
+    # what goes ---------------------------------------------------------------------------------------------
+
+    def grew(self, size: int, needed: Callable[[], set[tuple[str, str]]]) -> int:
+        """Take note of bytes that were kept; take away what has to go. Returns how many bytes went.
+
+        Args:
+            size: of what was kept.
+            needed: gives (folder, file) names that this process still needs.
+        """
+        if self._kept is None:
+            self._kept = sum(size for _, size, _ in self._files())
+        else:
+            self._kept += size
+        if self._kept <= self.budget:
+            return 0
+        return self.trim(needed())
+
+    def trim(self, needed: set[tuple[str, str]]) -> int:
+        """Take away the least recently used until the rest is within the budget; return how many bytes went."""
+        others = self._needed_by_others()
+        files = sorted(self._files(), key=lambda found: found[2])
+        self._kept = sum(size for _, size, _ in files)
+        gone, target = 0, int(_SLACK * self.budget)
+        for path, size, _ in files:
+            if self._kept <= target:
+                break
+            folder = path.relative_to(self.root).parts[1]
+            if folder in others or path.stem in others or (folder, path.stem) in needed:
+                continue
+            with contextlib.suppress(OSError):
+                path.unlink()
+                self._kept -= size
+                gone += size
+        return gone
+
+    def _files(self) -> Iterator[tuple[Path, int, float]]:
+        """Yield each file with its size and when it was last used."""
+        for kind in KINDS:
+            for folder, _, names in os.walk(self.root / kind):
+                for name in names:
+                    path = Path(folder) / name
+                    with contextlib.suppress(OSError):
+                        told = path.stat()
+                        yield path, told.st_size, told.st_mtime

@@ -1,0 +1,35 @@
+"""Using: what the steps of a run that are still to be done need of what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from radbench.engine.plan.keys import entry_key
+from radbench.engine.plan.steps import Step
+
+
+def folders_of(steps: Iterable[Step]) -> set[str]:
+    """Return the names under which other processes must leave things alone: folders of keys, files of pieces."""
+    return {name[:32] for step in steps for name in (*_keys(step), *_pieces(step))}
+
+
+def files_of(steps: Iterable[Step]) -> set[tuple[str, str]]:
+    """Return the files, as (folder, name without suffix), that steps read or will make."""
+    found: set[tuple[str, str]] = set()
+    for step in steps:
+        found |= {(piece[:2], piece[:32]) for piece in _pieces(step)}
+        entries = {entry_key(e)[:32] for e in (*step.entries, *step.twins.values())}
+        found |= {(key[:32], entry) for key in _keys(step) for entry in entries}
+    return found
+
+
+def _keys(step: Step) -> Iterator[str]:
+    if step.loading is not None and step.loading.slow:
+        yield step.loading.key
+    yield from filter(None, (step.images, step.views, step.key if step.kind == "enhance" else ""))
+
+
+def _pieces(step: Step) -> Iterator[str]:
+    if step.kind == "lesson":
+        yield step.key
+    yield from (key for splits in step.pieces.values() for keys in splits.values() for key in keys)
