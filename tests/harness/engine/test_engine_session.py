@@ -3,7 +3,8 @@
 import sys
 
 import pytest
-import safetensors.torch
+
+from radbench.engine.keep.sealed import read_sealed
 
 from .session_runs import ALL, go_fixture  # noqa: F401
 
@@ -61,7 +62,7 @@ def test_a_limit_is_grown_without_doing_the_first_cases_again(go):
 
 def layers_kept(run):
     """Return by image file the names of the layers in it."""
-    return [set(safetensors.torch.load(f.read_bytes()[40:])) - {"image"} for f in run.store.root.rglob("*.image")]
+    return [set(read_sealed(f)[0]) - {"image"} for f in run.store.root.rglob("*.image")]
 
 
 def test_only_the_layers_that_a_task_looks_at_are_kept_and_more_are_made_when_they_are_wanted(go):

@@ -307,7 +307,7 @@ def test_a_second_process_waits_for_the_first_that_trains_the_same(tmp_path):
 # a kill --------------------------------------------------------------------------------------------------------
 
 
-TRAIN = ("train", "pupil[epochs=60,delay=0.1]", "--jobs", "1")
+TRAIN = ("train", "pupil[epochs=20,delay=0.15]", "--jobs", "1")
 
 
 def bench(cache, words=TRAIN, *, wait_for=None):
@@ -316,7 +316,14 @@ def bench(cache, words=TRAIN, *, wait_for=None):
     own = ["--plugin", str(PLUGIN), "--timeout", "60"]
     command = [sys.executable, "-c", "from radbench.cli import main; main()", *words, *own]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+        # Who tests in the background ignores interruptions, and so would the command.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     if wait_for is None:
         return process.communicate(timeout=120)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,9 +23,9 @@ from radbench.contracts.errors import (
     PluginError,
     RadbenchError,
 )
-from radbench.contracts.variants import quoted
 from radbench.engine.keep.code import Code, code_of
 from radbench.engine.keep.digests import content_digest, digest, in_order, listing_digest
+from radbench.engine.plan.labels import label_of, typed
 from radbench.engine.work.building import construct
 from radbench.registry.discovery import Plugin, one_line
 
@@ -244,7 +243,7 @@ class Part:
                 shown[name] = texts[name]
             elif name in plain:
                 local = is_local(about) and value not in (None, "")
-                shown[name] = f"@{self.local_digest()[:8]}" if local else _typed(value)
+                shown[name] = f"@{self.local_digest()[:8]}" if local else typed(value)
         fields = ",".join(f"{name}={text}" for name, text in shown.items())
         return f"{self.name}[{fields}]" if fields else self.name
 
@@ -368,39 +367,6 @@ class plugin_errors:  # noqa: N801  (used like a function)
             return
         name = "data set" if self.part.kind == "dataset" else self.part.kind
         raise PluginError(f"{name} '{self.part.name}': {self.what}: {one_line(error)}") from error
-
-
-def label_of(found: Any) -> str:
-    """Return the label of a part, of a list of them, or of none, as it stands in its owner's."""
-    if found is None:
-        return "none"
-    return f"[{','.join(one.label for one in found)}]" if isinstance(found, tuple) else str(found.label)
-
-
-def _typed(value: Any) -> str:
-    """Return a value as it must be typed to be read back."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return repr(value).removesuffix(".0")
-    if isinstance(value, str | Path):
-        return quoted(str(value))
-    if isinstance(value, list | tuple | dict | frozenset | set):
-        return json.dumps(_short(value), separators=(",", ":"), default=str)
-    return str(value)
-
-
-def _short(value: Any) -> Any:
-    """Return a value with sets in order and whole numbers without a point, at any depth."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {k: _short(v) for k, v in value.items()}
-    if isinstance(value, set | frozenset):
-        return sorted((_short(v) for v in value), key=lambda v: json.dumps(v, default=str))
-    return [_short(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def _unready(found: Any) -> Any:

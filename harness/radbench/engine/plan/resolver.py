@@ -11,7 +11,8 @@ from typing import Any
 from radbench.contracts.config import Config, Derived, PartField, config_of, part_of
 from radbench.contracts.errors import ConfigurationError, PluginError, RadbenchError, UsageError
 from radbench.contracts.variants import Variant, parse_value, parse_variant
-from radbench.engine.plan.parts import Asked, Part, label_of
+from radbench.engine.plan.labels import label_of
+from radbench.engine.plan.parts import Asked, Part
 from radbench.registry.discovery import one_line
 from radbench.registry.registry import Registry, load_attribute, load_factory, unusable, validate_config
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from radbench.contracts.dataset import CaseEntry
 from radbench.engine.plan.keys import FIT, LESSON, MEASUREMENT, enhance_key, entry_key
+from radbench.engine.plan.layers import layers_looked_at, looked_at_by, shown_to
 from radbench.engine.plan.learning import (
     Source,
     Training,
@@ -15,7 +16,6 @@ from radbench.engine.plan.learning import (
     trainings_of,
     trainings_of_parts,
     weights_of,
-    with_before,
 )
 from radbench.engine.plan.pairs import Pair
 from radbench.engine.plan.parts import Asked, Part
@@ -160,8 +160,7 @@ def break_into_steps(
         cases: cases of data sets that are wanted in the same way.
     """
     pairs, trainings = [*pairs], [*trainings]
-    breaker = _Breaker(known, chunk_size)
-    breaker.look_ahead(pairs, trainings)
+    breaker = _Breaker(known, chunk_size, layers_looked_at(pairs, trainings))
     for dataset, entries in cases:
         breaker.cases_of(dataset, tuple(entries))
     for training in trainings:
@@ -178,29 +177,14 @@ def loading_of(dataset: Part, precision: str) -> Loading:
 
 
 class _Breaker:
-    def __init__(self, known: Known, chunk_size: int) -> None:
+    def __init__(self, known: Known, chunk_size: int, layers: Mapping[str, frozenset[str]]) -> None:
         self.known, self.chunk_size = known, chunk_size
         self.steps: list[Step] = []
         self.cases: dict[tuple[str, str], int] = {}
         self.keyed: dict[str, int] = {}
         self.chunks: dict[tuple[str, str], int] = {}
         self.loadings: dict[tuple[str, str], Loading] = {}
-        self.layers: dict[str, frozenset[str]] = {}
-
-    def look_ahead(self, pairs: Iterable[Pair], trainings: Iterable[Training]) -> None:
-        """Find out which layers of which images anybody will look at: those are kept."""
-
-        def show(key: str, enhancer: Part, layers: Iterable[str]) -> None:
-            self.layers[key] = self.layers.get(key, frozenset()) | ({*layers} & {*enhancer.spec.layers})
-
-        for pair in pairs:
-            show(pair.enhance_key, pair.enhancer, _looked_at(pair.task))
-            if pair.views_key:
-                show(pair.views_key, pair.enhancer, pair.enhancer.spec.layers)
-        for training in (*with_before(trainings), *(t for pair in pairs for t in pair.trainings)):
-            for source in training.sources:
-                if source.through is not None:
-                    show(source.samples, source.through, _shown_to(training.learner, source.through))
+        self.layers = layers
 
     # what is asked for -------------------------------------------------------------------------------------
 
@@ -246,7 +230,7 @@ class _Breaker:
                 views=pair.views_key,
                 poses=pair.poses,
                 learner=Live(pair.task.asked, weights, pair.task_seed),
-                layers=_looked_at(pair.task),
+                layers=looked_at_by(pair.task),
                 twins=twins,
                 waits_for=before,
             )
@@ -307,7 +291,7 @@ class _Breaker:
             images=images,
             learner=Live(training.learner.asked, source.parts_weights, training.seed, LESSON),
             source=source.field,
-            layers=() if source.through is None else _shown_to(training.learner, source.through),
+            layers=() if source.through is None else shown_to(training.learner, source.through),
             waits_for=before,
             skipped=skipped,
         )
@@ -416,15 +400,6 @@ class _Breaker:
     def _add(self, **facts: Any) -> int:
         self.steps.append(Step(number=len(self.steps), **facts))
         return len(self.steps) - 1
-
-
-def _looked_at(task: Part) -> tuple[str, ...]:
-    return (*task.spec.needs_layers, *task.spec.wants_layers)
-
-
-def _shown_to(learner: Part, through: Part) -> tuple[str, ...]:
-    """Return the layers of the enhancer that samples have passed that a learner is shown."""
-    return _looked_at(learner) if learner.kind == "task" else tuple(through.spec.layers)
 
 
 def _sources(training: Training) -> str:
