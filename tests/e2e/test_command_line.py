@@ -327,3 +327,33 @@ def test_a_broken_plugin_is_a_warning_and_a_line(bench):
     (bench.folder / "broken_plugin.py").write_text("import there_is_no_such_module\n")
     said = bench("list", "--plugin", "broken_plugin.py", status=1).stderr
     assert "there_is_no_such_module" in said
+
+
+PICKY = """
+from radbench import EnhancerSpec, hookimpl
+
+@hookimpl
+def radbench_enhancers():
+    return [EnhancerSpec(name="picky", factory="picky_plugin:picky", summary="raises on bright images")]
+
+def picky(images):
+    if images.mean() > 0.5:
+        raise RuntimeError("too bright")
+    return images * 0.5
+"""
+
+
+def test_an_image_that_an_enhancer_raises_on_fails_alone_and_by_name(bench):
+    (bench.folder / "picky_plugin.py").write_text(PICKY)
+    for name, grey in (("a", 0.9), ("b", 0.2)):
+        write_image(bench.folder / "picky" / f"{name}.png", torch.full((1, 16, 16), grey))
+    done = bench("enhance", "picky", "picky", "picky-out", "--plugin", "picky_plugin.py", status=1)
+    assert "a.png: RuntimeError: too bright (picky_plugin.py:10)" in done.stderr
+    assert "1 of 2 images" in done.stdout
+    assert [p.name for p in (bench.folder / "picky-out").iterdir()] == ["b.png"]
+
+
+def test_one_image_is_said_to_lie_where_it_lies(bench):
+    write_image(bench.folder / "one.png", torch.rand(1, 16, 16))
+    said = bench("enhance", "gamma", "one.png", "one-out.gif").stdout.split()[-1]
+    assert (bench.folder / said).exists()

@@ -16,7 +16,7 @@ from radbench.cli import main
 
 # What depends on the clock, and on who commits while the tests run.
 VOLATILE = ["fit_seconds", "task_fit_seconds", "enhance_ms_per_case", "peak_memory_mb", "created_utc", "git_commit"]
-COMMAND = [sys.executable, "-c", "from radbench.cli import main; main()"]
+COMMAND = [sys.executable, "-P", "-c", "from radbench.cli import main; main()"]
 
 
 class Desk:
@@ -125,6 +125,14 @@ def test_failures_are_remembered_and_the_same_command_computes_nothing(misbehavi
     out, _ = desk.run(*words, status=1)
     assert "nothing recomputed" in out
     assert table(desk.folder / "out").equals(before)
+
+
+def test_no_file_of_the_current_folder_is_imported(tmp_path, toy_plugin):
+    desk = Desk(tmp_path, toy_plugin)
+    for name in ("statistics.py", "scipy.py", "toy_plugin.py", "torch.py"):
+        (tmp_path / name).write_text("raise SystemExit('mine')\n")
+    desk.run("-e", "toy-brighten", "-t", "toy-mean", "--jobs", 1, "--out", "out")
+    assert set(table(tmp_path / "out")["status"]) == {"ok"}
 
 
 @pytest.mark.slow

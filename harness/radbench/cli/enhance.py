@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radbench.cli.options import Device, Plugins, Profile, names_of, open_registry
-from radbench.contracts.errors import RadbenchError, UsageError
+from radbench.contracts.errors import UsageError
 
 if TYPE_CHECKING:
     from radbench.engine.work.enhance import LiveEnhancer
@@ -41,6 +41,7 @@ def enhance(
     """
     from radbench.api import Options, load_enhancer, pick_devices
     from radbench.cli.progress import Progress
+    from radbench.engine.work.failures import message_of
     from radbench.registry.discovery import plugin_paths
 
     read_with = {"window": _window(window)}
@@ -66,9 +67,10 @@ def enhance(
                 _one(loaded, case_id, file, to, layers, seed, where, read_with)
             except UsageError:
                 raise
-            except (RadbenchError, OSError) as e:
+            except (Exception, SystemExit) as e:
                 failed += 1
-                progress.note(f"failed: {file}: {e}")
+                told = str(e) if isinstance(e, OSError) else message_of(e)
+                progress.note(f"failed: {file}: {told}")
             progress.advance(1, file.name)
     except KeyboardInterrupt:
         progress.close()
@@ -77,7 +79,8 @@ def enhance(
     finally:
         progress.close()
     done = len(jobs) - failed
-    typer.echo(f"{done} of {len(jobs)} image{'s' * (len(jobs) != 1)} enhanced with {loaded.label}: {target}")
+    where_to = jobs[0][2] if len(jobs) == 1 else target
+    typer.echo(f"{done} of {len(jobs)} image{'s' * (len(jobs) != 1)} enhanced with {loaded.label}: {where_to}")
     if failed:
         raise typer.Exit(1)
 
@@ -87,9 +90,13 @@ def _window(text: str) -> str | int | tuple[float, float]:
         return text
     low, comma, high = text.partition(",")
     try:
-        return (float(low), float(high)) if comma else int(low)
+        if not comma:
+            return int(low)
+        if float(low) < float(high):
+            return float(low), float(high)
     except ValueError:
-        raise UsageError(f"--window '{text}' must be LOW,HIGH, first, a number from 1, lut or none") from None
+        pass
+    raise UsageError(f"--window '{text}' must be LOW,HIGH (LOW below HIGH), first, a number from 1, lut or none")
 
 
 def _jobs(source: Path, target: Path, overwrite: bool) -> list[tuple[str, Path, Path]]:

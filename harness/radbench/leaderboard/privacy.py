@@ -74,11 +74,13 @@ def without_names(text: str, private: Iterable[str], public: Collection[str] = (
     """
     if not text:
         return text
-    found = sorted((name for name in private if name in text and any(map(str.isalnum, name))), key=len, reverse=True)
+    lower = text.lower()
+    known = (name for name in private if name.lower() in lower and any(map(str.isalnum, name)))
+    found = sorted(known, key=len, reverse=True)
     public = {*public} - {*found}
     for name in found:
         if not (name.isdecimal() and len(name) <= _LONGEST_COUNT):
-            text = re.sub(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", HIDDEN, text)
+            text = re.sub(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", HIDDEN, text, flags=re.IGNORECASE)
     text = _QUOTED.sub(lambda quoted: quoted[0] if quoted[2] in public else f"{quoted[1]}{HIDDEN}{quoted[1]}", text)
     return without_paths(text)
 

@@ -250,6 +250,7 @@ class FlakyMean(Mean):
     class Config(Config):
         trained_on: PartName = learns_from("greys")
         obstacle: str = param("", "the file", source="assumed")
+        every: bool = param(False, "whether all fail", source="assumed")
 
     def __init__(self, config):
         super().__init__(config)
@@ -258,7 +259,7 @@ class FlakyMean(Mean):
     def lesson(self, sample):
         from pathlib import Path
 
-        if sample.case.case_id == "c1" and Path(self.config.obstacle).exists():
+        if (self.config.every or sample.case.case_id == "c1") and Path(self.config.obstacle).exists():
             raise RuntimeError("an obstacle")
         return super().lesson(sample)
 

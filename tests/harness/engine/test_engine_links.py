@@ -142,6 +142,23 @@ def test_what_was_built_on_weights_that_lacked_something_is_made_anew_in_every_r
     assert [go("flaky-mean"), go("mean-of-flaky")] == [(TRAIN, False), (TRAIN, False)]
 
 
+def test_a_lesson_that_failed_in_another_folders_run_is_tried_again(tmp_path):
+    obstacle = tmp_path / "obstacle"
+    obstacle.touch()
+    label = f"flaky-mean[obstacle='{obstacle}']"
+
+    def go(out):
+        options = {"plugins": [PLUGIN], "device": "cpu", "debug": True, "out": tmp_path / out}
+        return radbench.run(label, "grey", overrides={"enhancer": {"every": True}}, **options).set_index("enhancer")
+
+    assert go("first")["status"].iloc[1] == "error"
+    obstacle.unlink()
+    assert go("first")["status"].iloc[1] == "error"  # remembered here
+    again = go("second")
+    assert again["status"].iloc[1] == "ok"
+    assert again["value"].iloc[1] == pytest.approx(TRAIN)
+
+
 # labels and identity -----------------------------------------------------------------------------------------
 
 

@@ -40,6 +40,7 @@ def test_what_looks_like_a_path_goes_and_no_more(text: str, expected: str) -> No
     [
         ("case jane_1 failed; jane_12 did not", ("jane_1",), "case … failed; jane_12 did not"),
         ("jane_1 of jane", ("jane", "jane_1"), "… of …"),
+        ("JANE_1 of Jane", ("jane", "jane_1"), "… of …"),
         ("left_jane_1.x", ("jane_1",), "left_….x"),
         ("3 of 20 slices, case '3', film 2024", ("3", "2024"), "3 of 20 slices, case '…', film …"),
         ("a (b, c): d", ("b", "c"), "a: d"),

@@ -137,7 +137,7 @@ class Session:
             made=lambda key, entry: entry in made(key),
             enhanced=lambda key, entry, layers: entry in enhanced(key, layers),
             scored=lambda key, entry: entry in scored.get(key, ()),
-            piece=self.store.has_piece,
+            piece=lambda key: self.store.has_piece(key) and not self._failed_elsewhere(key),
             fitted=lambda key: whole[key],
             failed=self.ledger.failed,
         )
@@ -162,6 +162,18 @@ class Session:
                 on.setdefault(key, {})[step.kind, step.key] = None
         for key, dependents in on.items():
             self.store.note_dependents(key, dependents)
+
+    def _failed_elsewhere(self, piece: str) -> bool:
+        """Tell whether a piece of lessons lacks cases that failed in another folder's run, and take it away: they may
+        not fail here."""
+        try:
+            lacking = {one.case_id for one in read_header(self.store.piece(piece)).empty if one.status}
+        except DamagedPieceError:
+            return False
+        elsewhere = lacking - {facts["case_id"] for facts in self.ledger.failures.values()}
+        if elsewhere:
+            self.store.discard_piece(piece)
+        return bool(elsewhere)
 
     def _lacking(self, key: str) -> bool:
         try:

@@ -38,7 +38,7 @@ class _Worker:
         self.log: IO[bytes] = log.open("ab")
         environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "radbench.engine.work.worker"],
+            [sys.executable, "-P", "-m", "radbench.engine.work.worker"],  # nothing is imported from the current folder
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
