@@ -11,15 +11,15 @@ from typing import Any
 from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.results import Status
 from radbench.engine.keep.journal import RunFolder
-from radbench.engine.keep.pieces import DamagedPieceError, read_header
 from radbench.engine.keep.room import Room
-from radbench.engine.keep.store import Store, StoreError
+from radbench.engine.keep.store import Store
 from radbench.engine.plan.keys import MEASUREMENT, entry_key
 from radbench.engine.plan.learning import Training, trainings_of, with_before
 from radbench.engine.plan.pairs import Pair, once
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.steps import Known, Step, break_into_steps
 from radbench.engine.run.executors.executor import Event, Executor
+from radbench.engine.run.lacking import cases_lacking, is_damaged, lacks
 from radbench.engine.run.ledger import Ledger
 from radbench.engine.run.ready import Ready
 from radbench.engine.run.reporting import Listeners, Reporter
@@ -148,9 +148,9 @@ class Session:
             self.folder.record("forgiven")
         for training in self.trainings.values():
             for piece in (key for s in training.sources for split in s.entries for key in s.pieces(split)):
-                if self._lacks(piece):
+                if cases_lacking(self.store, piece) or is_damaged(self.store, piece):
                     self.store.discard_piece(piece)
-            if self._lacking(training.key):
+            if lacks(self.store, training.key):
                 self.store.discard_weights(training.key)
 
     def _note_dependents(self) -> None:
@@ -166,26 +166,10 @@ class Session:
     def _failed_elsewhere(self, piece: str) -> bool:
         """Tell whether a piece of lessons lacks cases that failed in another folder's run, and take it away: they may
         not fail here."""
-        try:
-            lacking = {one.case_id for one in read_header(self.store.piece(piece)).empty if one.status}
-        except DamagedPieceError:
-            return False
-        elsewhere = lacking - {facts["case_id"] for facts in self.ledger.failures.values()}
+        elsewhere = cases_lacking(self.store, piece) - {facts["case_id"] for facts in self.ledger.failures.values()}
         if elsewhere:
             self.store.discard_piece(piece)
         return bool(elsewhere)
-
-    def _lacking(self, key: str) -> bool:
-        try:
-            return bool(self.store.weights_facts(key).get("lacked"))
-        except StoreError:
-            return False
-
-    def _lacks(self, piece: str) -> bool:
-        try:
-            return any(one.status for one in read_header(self.store.piece(piece)).empty)
-        except DamagedPieceError:
-            return self.store.has_piece(piece)
 
     def announce(self) -> None:
         """Say what has to be trained, before any of the long work begins."""
