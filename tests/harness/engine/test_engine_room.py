@@ -57,6 +57,12 @@ def test_what_this_process_needs_stays_even_beyond_the_budget(tmp_path):
     assert (mine.exists(), other.exists()) == (True, False)
 
 
+def test_a_file_that_is_being_written_stays(tmp_path):
+    half = kept(tmp_path, "enhancements", "a", ".1.image.77-0a1b.tmp")
+    Room(tmp_path, 0).trim(set())
+    assert half.exists()
+
+
 def test_what_another_running_process_needs_stays_until_it_ends(tmp_path):
     path = kept(tmp_path, "enhancements", "a", "1.image")
     program = (

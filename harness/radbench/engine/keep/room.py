@@ -16,7 +16,7 @@ from pathlib import Path
 import filelock
 
 from radbench.contracts.errors import UsageError
-from radbench.engine.keep.sealed import write_atomically
+from radbench.engine.keep.sealed import StoreError, write_atomically
 
 KINDS = ("cases", "enhancements", "lessons")
 """The folders that the budget is for; scores and weights are kept for good."""
@@ -64,10 +64,15 @@ class Room:
             StoreError: it cannot be written.
         """
         file = self.root / "in-use" / f"{os.getpid()}-{secrets.token_hex(4)}.json"
-        write_atomically(file, json.dumps(sorted({*names})).encode())
         lock = filelock.FileLock(file.with_suffix(".lock"))
-        lock.acquire(timeout=0)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            # Held before there is a list: one without a holder counts as left behind.
+            lock.acquire(timeout=0)
+        except OSError as e:
+            raise StoreError(f"cannot write '{file}': {e.strerror or e}") from e
         self._own = file, lock
+        write_atomically(file, json.dumps(sorted({*names})).encode())
 
     def close(self) -> None:
         """Need nothing any more."""
@@ -134,10 +139,10 @@ class Room:
         return gone
 
     def _files(self) -> Iterator[tuple[Path, int, float]]:
-        """Yield each file with its size and when it was last used."""
+        """Yield each file with its size and when it was last used; not those that are being written."""
         for kind in KINDS:
             for folder, _, names in os.walk(self.root / kind):
-                for name in names:
+                for name in (n for n in names if not n.startswith(".")):
                     path = Path(folder) / name
                     with contextlib.suppress(OSError):
                         told = path.stat()
