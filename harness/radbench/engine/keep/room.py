@@ -54,6 +54,7 @@ class Room:
         self.root, self.budget = root, budget
         self._own: tuple[Path, filelock.BaseFileLock] | None = None
         self._kept: int | None = None
+        self._needed = 0
 
     # what is needed ----------------------------------------------------------------------------------------
 
@@ -116,9 +117,17 @@ class Room:
             self._kept = sum(size for _, size, _ in self._files())
         else:
             self._kept += size
-        if self._kept <= self.budget:
+        # Where what is needed takes more than the budget, looking again is worth it only after some growth.
+        if self._kept <= max(self.budget, self._needed + self._needed // 20):
             return 0
-        return self.trim(needed())
+        gone = self.trim(needed())
+        self._needed = self._kept if self._kept > self.budget else 0
+        return gone
+
+    def settle(self, needed: set[tuple[str, str]]) -> None:
+        """Take away at the end of a run what it held on to beyond the budget."""
+        if self._kept is not None and self._kept > self.budget:
+            self.trim(needed)
 
     def trim(self, needed: set[tuple[str, str]]) -> int:
         """Take away the least recently used until the rest is within the budget; return how many bytes went."""

@@ -254,7 +254,8 @@ class Session:
                         ended(event.step)
                 else:
                     self._note(event)
-        self._make_room(0)
+        if self.room is not None:
+            self.room.settle(files_of(self.steps[n] for n in self.open))
         return self.outcome
 
     def _make_room(self, written: int) -> None:
