@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 from radbench.contracts.case import Case
 from radbench.contracts.dataset import SPLITS, CaseEntry
 from radbench.contracts.errors import CaseError, DatasetError, ImageReadError, did_you_mean
-from radbench.imaging import check_folder, find_images, read_image, read_mask, recist_from_mask
+from radbench.imaging import check_folder, file_digests, find_images, read_image, read_mask, recist_from_mask
 from radbench.imaging.stored import MAPPING_VERSION
 from radbench_folder.config import FolderConfig
-from radbench_folder.digests import file_digests
 from radbench_folder.table import read_table
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ class FolderDataset:
         if path is None:
             raise CaseError(f"folder '{self.config.root}' has no case '{case_id}'{did_you_mean(case_id, self._images)}")
         try:
-            read = read_image(path, **self._options)
+            read = read_image(path, digests=self._digests, **self._options)
             targets, mask_source = self._targets(case_id, read.image)
         except ImageReadError as error:
             raise ImageReadError(f"case '{case_id}': {error}") from error
@@ -131,11 +130,13 @@ class FolderDataset:
         return {entry.case_id: entry for entry in self._manifest}
 
     @cached_property
-    def _manifest(self) -> tuple[CaseEntry, ...]:
-        root = check_folder(self.config.root)
+    def _digests(self) -> Mapping[Path, str]:
         files = [*self._images.values(), *(self._masks[c] for c in self._images if c in self._masks)]
         files += [h for h in map(_header_of, self._images.values()) if h is not None]
-        digests = file_digests(root, files)
+        return file_digests(check_folder(self.config.root), files)
+
+    @cached_property
+    def _manifest(self) -> tuple[CaseEntry, ...]:
         rows = read_table(self.config, self._images)
         entries = []
         for case_id, path in self._images.items():
@@ -150,7 +151,7 @@ class FolderDataset:
                     case_id=case_id,
                     patient_id=self._patient(case_id, "" if row is None else row.patient_id),
                     split=split,
-                    digest=self._digest(case_id, path, digests),
+                    digest=self._digest(case_id, path),
                     groups={"group": row.group} if row is not None and row.group else {},
                 )
             )
@@ -165,8 +166,8 @@ class FolderDataset:
             raise DatasetError(f"patient_pattern '{pattern}' finds no patient in case '{case_id}'")
         return match.group(1)
 
-    def _digest(self, case_id: str, path: Path, digests: Mapping[Path, str]) -> str:
-        mask, header = self._masks.get(case_id), _header_of(path)
+    def _digest(self, case_id: str, path: Path) -> str:
+        digests, mask, header = self._digests, self._masks.get(case_id), _header_of(path)
         what = {
             "image": digests[path],
             "header": None if header is None else digests[header],
@@ -189,6 +190,7 @@ class FolderDataset:
         mask, source = read_mask(
             path,
             threshold=self.config.mask_threshold,
+            digests=self._digests,
             frame=self.config.frame,
             plane=self.config.plane,
             slice_number=self.config.slice_number,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
-import json
 import logging
 import os
 import time
@@ -15,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from radbench.contracts.atomic import replace_file
 from radbench.contracts.errors import CaseError, DatasetError
 from radbench.contracts.folders import cache_folder
+from radbench.contracts.remembered import recall, remember
 from radbench_lidc.readings import parse_reading
 
 _LOG = logging.getLogger(__name__)
 _RACY_NS = 2_000_000_000
 _KEPT_EVERY_SECONDS = 60.0
-_FORMAT = 1
+_FORMAT = "1"
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 _TAGS = (
     "PatientID",
@@ -78,7 +76,7 @@ def index_files(roots: Iterable[Path]) -> dict[Path, FileRecord]:
     folders = [_folder(root) for root in roots]
     name = hashlib.sha256("\n".join(str(f.resolve()) for f in folders).encode()).hexdigest()[:32]
     memory = cache_folder() / "lidc" / "index" / f"{name}.json"
-    known = _recall(memory)
+    known = recall(memory, _FORMAT) or {}
     paths = sorted({p for folder in folders for p in _walk(folder)})
     states, records = {}, {}
     unknown = []
@@ -209,14 +207,6 @@ def _from_json(values: dict[str, Any]) -> FileRecord:
     return FileRecord(**{**values, "position": tuple(values["position"])})
 
 
-def _recall(memory: Path) -> dict[str, Any]:
-    try:
-        known = json.loads(memory.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known["files"] if isinstance(known, dict) and known.get("format") == _FORMAT else {}
-
-
 def _remember(memory: Path, states: dict[Path, list[int]], records: dict[Path, FileRecord], began: int) -> None:
     default = vars(FileRecord("other"))
     files = {
@@ -228,6 +218,4 @@ def _remember(memory: Path, states: dict[Path, list[int]], records: dict[Path, F
         # It could have changed again unseen within the clock's grain.
         if max(states[path][1:]) < began - _RACY_NS
     }
-    # A memory that cannot be kept costs time alone: the files are read again.
-    with contextlib.suppress(OSError):
-        replace_file(memory, json.dumps({"format": _FORMAT, "files": files}).encode())
+    remember(memory, files, _FORMAT)

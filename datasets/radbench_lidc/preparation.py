@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.contracts.errors import CaseError
+from radbench.imaging.read import read_bytes
 from radbench_lidc.config import LidcConfig
 from radbench_lidc.nodules import Nodule, consensus, counts, group, outlined
 from radbench_lidc.rays import Rays, detector_of, rays_of
@@ -127,13 +128,9 @@ def prepare_scan(scan: Scan, volume: Volume, config: LidcConfig) -> Prepared:
 def _marks(scan: Scan) -> tuple[Mark, ...]:
     if scan.reading is None:
         return ()
-    try:
-        data = scan.reading.read_bytes()
-    except OSError as error:
-        raise CaseError(f"'{scan.reading}' cannot be read ({error.strerror or error})") from error
-    reading = parse_reading(scan.reading.name, data)
-    if reading is None or reading.series_uid != scan.series_uid:
-        raise CaseError(f"'{scan.reading.name}' changed while it was used: it is no reading of {scan.series_uid} now")
+    reading = parse_reading(scan.reading.name, read_bytes(scan.reading, scan.listed))
+    # What was listed names this series.
+    assert reading is not None
     return tuple(reading.marks)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -25,6 +25,7 @@ class Scan:
         reading: the readers' XML, or None.
         faults: why it cannot be used; the first is told when it is loaded.
         digests: SHA-256 of the files and the reading.
+        listed: the same by file; what is read must have them.
     """
 
     case_id: str
@@ -34,6 +35,7 @@ class Scan:
     reading: Path | None = None
     faults: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
+    listed: Mapping[Path, str] = field(default_factory=dict, hash=False)
 
 
 def find_scans(
@@ -152,6 +154,7 @@ def _scan(
         readings[0][0] if readings else None,
         tuple(faults),
         (*sorted(r.digest for _, r in files), *(r.digest for _, r in readings), *faults),
+        {path: record.digest for path, record in (*files, *readings)},
     )
 
 

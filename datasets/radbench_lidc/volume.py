@@ -54,14 +54,13 @@ def read_volume_of(scan: Scan) -> Volume:
     if scan.faults:
         raise CaseError(f"case '{scan.case_id}': {scan.faults[0]}")
     try:
-        read = read_ct_series(scan.files, series=scan.series_uid)
+        read = read_ct_series(scan.files, series=scan.series_uid, digests=scan.listed)
     except CaseError as error:
         raise type(error)(f"case '{scan.case_id}': {error}") from error
     reversed_axes = _reversed_axes(scan.case_id, read.direction)
-    uids = _slice_uids(scan.files)
     grid = SliceGrid(
         z_mm=tuple(float(p[2]) for p in read.positions),
-        slice_uids=tuple(uids.get(tuple(p), "") for p in read.positions.tolist()),
+        slice_uids=tuple(read.slice_uids),
         shape=(int(read.hu.shape[1]), int(read.hu.shape[2])),
         spacing_mm=read.spacing_mm,
     )
@@ -82,19 +81,6 @@ def _reversed_axes(case_id: str, direction: NDArray[np.float64]) -> tuple[int, .
                 "it; only axial series are read"
             )
     return tuple(axis for axis, part in enumerate(along) if part < 0)
-
-
-def _slice_uids(files: Sequence[Any]) -> dict[tuple[float, ...], str]:
-    """Return the SOP instance UID by position: read_ct_series gives the slices in another order than the files'."""
-    import pydicom
-
-    uids = {}
-    for path in files:
-        header = pydicom.dcmread(
-            path, stop_before_pixels=True, specific_tags=["SOPInstanceUID", "ImagePositionPatient"], force=True
-        )
-        uids[tuple(float(v) for v in header.ImagePositionPatient)] = str(header.SOPInstanceUID)
-    return uids
 
 
 def volume_hu(volume: Volume, config: LidcConfig) -> Tensor:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from radbench.contracts.case import CaseInfo
 from radbench.contracts.config import Config as BaseConfig
 from radbench.contracts.config import local, param
 from radbench.contracts.errors import CaseError, InvalidOutputError
-from radbench.imaging import find_images, read_image
+from radbench.imaging import file_digests, find_images, read_image
 
 
 class Images:
@@ -63,9 +64,12 @@ class Images:
         for case_id, path in self.files.items():
             for file in (path, *_header_of(path)):
                 digest.update(f"{case_id}\0{file.suffix.lower()}\0".encode())
-                with file.open("rb") as stream:
-                    digest.update(hashlib.file_digest(stream, "sha256").digest())
+                digest.update(bytes.fromhex(self._digests[file]))
         return digest.hexdigest()
+
+    @cached_property
+    def _digests(self) -> Mapping[Path, str]:
+        return file_digests(self.config.root, [f for path in self.files.values() for f in (path, *_header_of(path))])
 
     def _read(self, case: CaseInfo, expected: torch.Size) -> Tensor:
         path = self.files.get(case.case_id)
@@ -75,7 +79,7 @@ class Images:
                 f"'{case.case_id}' with an image suffix was expected; there are {len(self.files)} images"
                 f"{self._examples()}"
             )
-        image = read_image(path, polarity=self.config.polarity).image
+        image = read_image(path, digests=self._digests, polarity=self.config.polarity).image
         if image.shape != expected[1:]:
             raise InvalidOutputError(
                 f"case '{case.case_id}': '{path}' is {image.shape[1]} x {image.shape[2]} (rows x columns), "

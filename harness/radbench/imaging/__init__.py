@@ -8,6 +8,7 @@ from radbench.on_demand import on_demand
 
 _ROOMS = {
     "write_derived_dicom": "derived",
+    "file_digests": "digests",
     "IMAGE_SUFFIXES": "folder",
     "case_id_of": "folder",
     "check_folder": "folder",
@@ -54,6 +55,7 @@ __all__ = [
     "check_folder",
     "convex_hull",
     "crop",
+    "file_digests",
     "find_images",
     "lung_mask_3d",
     "paste",
@@ -74,6 +76,7 @@ __getattr__, __dir__ = on_demand(__name__, _ROOMS)
 
 if TYPE_CHECKING:
     from radbench.imaging.derived import write_derived_dicom
+    from radbench.imaging.digests import file_digests
     from radbench.imaging.folder import IMAGE_SUFFIXES, case_id_of, check_folder, find_images
     from radbench.imaging.intensity import LookUpTable, Window, unwindow_hu, window_hu
     from radbench.imaging.lungs import body_mask_3d, lung_mask_3d

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.contracts.errors import ImageReadError
+from radbench.imaging.digests import check_digest
 from radbench.imaging.stored import ReadOptions, Stored
 
 if TYPE_CHECKING:
@@ -26,19 +30,26 @@ _LOOKS = {
 }
 
 
-def load_nifti(path: Path) -> Nifti1Image:
+def load_nifti(path: Path, digests: Mapping[Path, str] | None = None) -> Nifti1Image:
     """Open a NIfTI file, pixels unread.
 
+    Args:
+        path: the file.
+        digests: the SHA-256 that files had when they were listed; where it is among them, it is read whole, so that
+            what is decoded later is what was checked.
+
     Raises:
-        ImageReadError: it is not NIfTI (Analyze included, which does not state its orientation), or is
-        damaged.
+        ImageReadError: it is not NIfTI (Analyze included, which does not state its orientation), is damaged, or is
+            another than was listed.
     """
     import nibabel
     from nibabel.nifti1 import Nifti1Pair
 
     try:
         image = nibabel.load(path)
-    except MemoryError:
+        if digests:
+            image = _in_memory(image, digests)
+    except (MemoryError, ImageReadError):
         raise
     except Exception as error:  # damaged bytes make a parser raise anything
         raise ImageReadError(f"'{path.name}' is not NIfTI, or is cut short or damaged ({error})") from error
@@ -49,7 +60,20 @@ def load_nifti(path: Path) -> Nifti1Image:
     return image  # type: ignore[return-value]
 
 
-def read_nifti(path: Path, options: ReadOptions) -> Stored:
+def _in_memory(image: Any, digests: Mapping[Path, str]) -> Any:
+    """Return an image that reads from checked copies of its files instead of the files."""
+    from nibabel.fileholders import FileHolder
+
+    copies = {}
+    for what, holder in image.file_map.items():
+        file = Path(holder.filename)
+        data = file.read_bytes()
+        check_digest(file, data, digests)
+        copies[what] = FileHolder(fileobj=io.BytesIO(gzip.decompress(data) if file.suffix.lower() == ".gz" else data))
+    return type(image).from_file_map(copies)
+
+
+def read_nifti(path: Path, options: ReadOptions, digests: Mapping[Path, str] | None = None) -> Stored:
     """Read a two-dimensional NIfTI file, or one slice of a volume.
 
     The volume is turned to the nearest axes of the patient: an axial slice is seen from the feet with
@@ -60,12 +84,13 @@ def read_nifti(path: Path, options: ReadOptions) -> Stored:
     Args:
         path: the file, ``.nii`` or ``.nii.gz``.
         options: ``plane`` and ``slice_number`` apply here.
+        digests: as of :func:`load_nifti`.
 
     Raises:
         ImageReadError: not NIfTI, damaged, colour, more than three dimensions, or a volume without a chosen
         slice.
     """
-    image = load_nifti(path)
+    image = load_nifti(path, digests)
     shape = tuple(int(n) for n in image.shape)
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]

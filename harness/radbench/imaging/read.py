@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from radbench.contracts.errors import ImageReadError
 from radbench.imaging.dicom import is_dicom, read_dicom
+from radbench.imaging.digests import check_digest
 from radbench.imaging.folder import DICOM_SUFFIXES
 from radbench.imaging.jsrt import read_jsrt
 from radbench.imaging.nifti import SUFFIXES as NIFTI_SUFFIXES
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def read_image(path: str | os.PathLike[str], **options: Any) -> ReadImage:
+def read_image(path: str | os.PathLike[str], *, digests: Mapping[Path, str] | None = None, **options: Any) -> ReadImage:
     """Read an image and map it to [0,1], dense bright, as the file states it.
 
     The format is told by content (NIfTI and JSRT by name), never by a wish. Nothing about the mapping is
@@ -31,6 +33,8 @@ def read_image(path: str | os.PathLike[str], **options: Any) -> ReadImage:
 
     Args:
         path: PNG, JPEG, TIFF, BMP, GIF, DICOM, NIfTI, or JSRT's raw ``.img``.
+        digests: the SHA-256 that files had when they were listed (:func:`radbench.imaging.file_digests`); what is
+            decoded must have them.
         options: fields of :class:`radbench.imaging.ReadOptions`.
 
     Returns:
@@ -41,11 +45,15 @@ def read_image(path: str | os.PathLike[str], **options: Any) -> ReadImage:
         TypeError, ValueError: an option that does not exist, or has a value it cannot have.
     """
     chosen = ReadOptions(**options)
-    return develop(read_stored(Path(path), chosen), chosen)
+    return develop(read_stored(Path(path), chosen, digests), chosen)
 
 
 def read_mask(
-    path: str | os.PathLike[str], *, threshold: float | None = None, **options: Any
+    path: str | os.PathLike[str],
+    *,
+    threshold: float | None = None,
+    digests: Mapping[Path, str] | None = None,
+    **options: Any,
 ) -> tuple[Tensor, dict[str, Any]]:
     """Read a mask.
 
@@ -56,6 +64,7 @@ def read_mask(
     Args:
         path: any format that :func:`read_image` reads.
         threshold: in [0,1] of the full stored range, or None.
+        digests: as of :func:`read_image`.
         options: fields of :class:`radbench.imaging.ReadOptions` (``frame``, ``slice_number``, ``polarity``,
         ...).
 
@@ -68,7 +77,7 @@ def read_mask(
     import torch
 
     chosen = ReadOptions(**options)
-    stored = read_stored(Path(path), chosen)
+    stored = read_stored(Path(path), chosen, digests)
     values = stored.values
     if values.size == 0:
         raise ImageReadError(f"'{stored.name}' has no pixels (its size is {list(values.shape)})")
@@ -105,7 +114,7 @@ def _levels(values: NDArray[Any]) -> NDArray[Any]:
     return np.unique(values)
 
 
-def read_stored(path: Path, options: ReadOptions) -> Stored:
+def read_stored(path: Path, options: ReadOptions, digests: Mapping[Path, str] | None = None) -> Stored:
     """Read a file into stored values, whichever format it has.
 
     Raises:
@@ -121,8 +130,8 @@ def read_stored(path: Path, options: ReadOptions) -> Stored:
         )
     if name.endswith(NIFTI_SUFFIXES) or (name.endswith(".img") and path.with_suffix(".hdr").exists()):
         _check_readable(path)
-        return read_nifti(path, options)
-    data = read_bytes(path)
+        return read_nifti(path, options, digests)
+    data = read_bytes(path, digests)
     if is_dicom(data[:132]) or name.endswith(DICOM_SUFFIXES):
         return read_dicom(path, data, options)
     if name.endswith(".img"):
@@ -130,11 +139,11 @@ def read_stored(path: Path, options: ReadOptions) -> Stored:
     return read_raster(path, data, options)
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, digests: Mapping[Path, str] | None = None) -> bytes:
     """Return a file's bytes.
 
     Raises:
-        ImageReadError: it cannot be opened, or is empty.
+        ImageReadError: it cannot be opened, is empty, or is another than was listed.
     """
     try:
         data = path.read_bytes()
@@ -144,6 +153,7 @@ def read_bytes(path: Path) -> bytes:
         raise ImageReadError(f"'{path}' cannot be read ({error.strerror or error})") from error
     if not data:
         raise ImageReadError(f"'{path.name}' is empty (0 bytes); copy it again")
+    check_digest(path, data, digests)
     return data
 
 

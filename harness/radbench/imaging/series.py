@@ -36,6 +36,7 @@ class CtVolume:
         positions: float64 ``[D,3]``: the world position of each slice's first pixel.
         direction: float64 ``[3,3]``: the world direction of a step to the next slice, row, column.
         files: the names of the slices' files, in order.
+        slice_uids: the slices' SOPInstanceUIDs, in order; none of a volume in one file.
         source: what was read.
     """
 
@@ -45,6 +46,7 @@ class CtVolume:
     direction: NDArray[np.float64]
     files: Sequence[str]
     source: Mapping[str, Any]
+    slice_uids: Sequence[str] = ()
 
     @property
     def origin(self) -> NDArray[np.float64]:
@@ -65,6 +67,7 @@ def read_ct_series(
     *,
     series: str | None = None,
     tolerance: float = 0.02,
+    digests: Mapping[Path, str] | None = None,
 ) -> CtVolume:
     """Read a CT series of one file per slice.
 
@@ -76,6 +79,7 @@ def read_ct_series(
             the files.
         series: the SeriesInstanceUID to take where the folder holds several.
         tolerance: how far a gap between slices may leave the usual one, as a part of it.
+        digests: the SHA-256 that files had when they were listed; what is decoded must have them.
 
     Returns:
         The volume.
@@ -86,7 +90,7 @@ def read_ct_series(
             sideways (a tilted gantry). The sentence names the file.
     """
     paths, passed_over = _series_files(files)
-    slices = _one_series([_slice(path) for path in paths], series)
+    slices = _one_series([_slice(path, digests) for path in paths], series)
     if len(slices) < 2:
         where = slices[0].name if slices else files
         raise ImageReadError(f"'{where}': a CT series needs two slices or more, and there is {len(slices)}")
@@ -112,6 +116,7 @@ def read_ct_series(
             "order": "ImagePositionPatient along the slice normal",
             "passed_over": passed_over,
         },
+        slice_uids=tuple(str(s.dataset.get("SOPInstanceUID", "")) for s in slices),
     )
 
 
@@ -202,8 +207,8 @@ def _series_files(files: Any) -> tuple[list[Path], list[str]]:
     return taken, passed_over
 
 
-def _slice(path: Path) -> _Slice:
-    dataset = parse_dicom(path.name, read_bytes(path))
+def _slice(path: Path, digests: Mapping[Path, str] | None) -> _Slice:
+    dataset = parse_dicom(path.name, read_bytes(path, digests))
     if str(dataset.get("Modality", "")) != "CT":
         raise ImageReadError(f"'{path.name}' is '{dataset.get('Modality', '')}', not CT; keep CT slices only")
     position, orient = dataset.get("ImagePositionPatient"), dataset.get("ImageOrientationPatient")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,8 +63,9 @@ def vgg_features(
     network = _BlockTwo(value_range, seed)
     if weights is not None:
         file = Path(weights)
-        _take(network, _read(file), f"'{file}'")
-        pretrained_as = f"{file.name} sha256 {hashlib.sha256(file.read_bytes()).hexdigest()[:16]}"
+        state, content = _read(file)
+        _take(network, state, f"'{file}'")
+        pretrained_as = f"{file.name} sha256 {content[:16]}"
     elif pretrained:
         _take(network, _from_timm(), f"timm's {_TIMM_NAME}")
         pretrained_as = f"timm {_TIMM_NAME}"
@@ -127,21 +129,24 @@ def _take(network: _BlockTwo, state: Mapping[str, Any], whose: str) -> None:
     network.load_state_dict(found)
 
 
-def _read(file: Path) -> Mapping[str, Any]:
+def _read(file: Path) -> tuple[Mapping[str, Any], str]:
+    """Return the weights, and the SHA-256 of the file that they were read from."""
     if not file.is_file():
         raise PretrainedWeightsError(f"weights '{file}': there is no such file")
     try:
+        data = file.read_bytes()
+        content = hashlib.sha256(data).hexdigest()
         if file.suffix == ".safetensors":
-            from safetensors.torch import load_file
+            from safetensors.torch import load
 
-            return load_file(file)
-        state = torch.load(file, map_location="cpu", weights_only=True)
+            return load(data), content
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as e:
         kind = "safetensors" if file.suffix == ".safetensors" else "a state dict"
         raise PretrainedWeightsError(f"weights '{file}' cannot be read as {kind}: {e}") from e
     if not isinstance(state, Mapping):
         raise PretrainedWeightsError(f"weights '{file}' hold a {type(state).__name__}, not a state dict")
-    return state
+    return state, content
 
 
 def _from_timm() -> Mapping[str, Any]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from radbench.contracts.atomic import replace_file
 from radbench.contracts.folders import cache_folder
+from radbench.contracts.remembered import recall, remember
 from radbench.engine.keep import syntax
 from radbench.engine.keep.syntax import Scan, scan
 
@@ -98,10 +96,9 @@ class Readings:
         if not self.fresh:
             return
         self.fresh = False
-        known = {key: value for key, value in _read(self.path).items() if key not in self.kept} | self.kept
-        body = json.dumps(dict(list(known.items())[-_MOST:]), separators=(",", ":"))
-        with suppress(OSError):
-            replace_file(self.path, f"{_seal(body)}\n{body}".encode())
+        there = recall(self.path, _way_of_reading()) or {}
+        known = {key: value for key, value in there.items() if key not in self.kept} | self.kept
+        remember(self.path, dict(list(known.items())[-_MOST:]), _way_of_reading())
 
 
 def readings() -> Readings:
@@ -111,20 +108,7 @@ def readings() -> Readings:
 
 @cache
 def _readings_at(path: Path) -> Readings:
-    return Readings(path, _read(path))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Return what is kept in a file: nothing where it is not there, damaged, or of another way of reading."""
-    try:
-        seal, _, body = path.read_text(encoding="utf-8").partition("\n")
-        return dict(json.loads(body)) if seal == _seal(body) else {}
-    except (OSError, ValueError):
-        return {}
-
-
-def _seal(body: str) -> str:
-    return hashlib.sha256(f"{_way_of_reading()}\n{body}".encode()).hexdigest()
+    return Readings(path, recall(path, _way_of_reading()) or {})
 
 
 @cache

@@ -43,6 +43,7 @@ class Asked:
         parts: by field, the parts that it names.
         identity, label: of the part.
         code: the digest of its code as the plan saw it.
+        content: the digest of what lay at its paths of this machine; a data set's cases have their own.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Asked:
     identity: str
     label: str
     code: str
+    content: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,8 +177,20 @@ class Part:
             own = self.built.fingerprint()
         return None if own is None else str(own)
 
+    def content_seen_by(self, built: Any) -> str:
+        """Return what :meth:`local_digest` gave, found out anew for an object (None: a function) that has come to life.
+
+        Raises:
+            Exception: whatever its ``fingerprint()`` raises.
+        """
+        own = built.fingerprint() if hasattr(built, "fingerprint") else None
+        return str(own) if own is not None else digest(self._contents_now())
+
     @cached_property
     def _contents(self) -> dict[str, str]:
+        return self._contents_now()
+
+    def _contents_now(self) -> dict[str, str]:
         """By field, the digest of what lies at a path."""
         found = {n: getattr(self.config, n) for n in local_fields(type(self.config))}
         return {n: content_digest([Path(str(p)).expanduser()]) for n, p in found.items() if p not in (None, "")}
@@ -278,7 +292,8 @@ class Part:
             n: tuple(p.asked for p in found) if isinstance(found, tuple) else None if found is None else found.asked
             for n, found in self.parts.items()
         }
-        return Asked(self.kind, self.name, values, parts, self.identity, self.label, self.code.digest)
+        content = "" if self.kind == "dataset" else self.local_digest()
+        return Asked(self.kind, self.name, values, parts, self.identity, self.label, self.code.digest, content)
 
     # data sets ---------------------------------------------------------------------------------------------
 

@@ -352,7 +352,7 @@ class Workbench:
         if key in self._cases:
             self._cases.move_to_end(key)
             return self._cases[key]
-        case = self._made(loading, entry) if loading.slow else load(self.living.dataset(loading.dataset), entry)
+        case = self._made(loading, entry) if loading.slow else self._again(loading, entry)
         self._cases[key] = case
         self._bytes += _size(case)
         while self._bytes > _CASE_BYTES and len(self._cases) > 1:
@@ -376,7 +376,7 @@ class Workbench:
         return self.store.load_case(loading.key, at, again)
 
     def _again(self, loading: Loading, entry: CaseEntry) -> Case:
-        return load(self.living.dataset(loading.dataset), entry)
+        return load(self.living.dataset(loading.dataset), self.living.listed(loading.dataset), entry)
 
     def _check_code(self) -> None:
         """Refuse to keep what code that the key does not stand for may have changed.

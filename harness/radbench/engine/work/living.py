@@ -13,7 +13,7 @@ from radbench.engine.keep.store import Store
 from radbench.engine.plan.keys import MEASUREMENT
 from radbench.engine.plan.learning import IN_DATA
 from radbench.engine.plan.parts import Asked, Part, Unready
-from radbench.engine.plan.resolver import rebuilt
+from radbench.engine.plan.resolver import SourceChangedError, rebuilt
 from radbench.engine.plan.steps import Live
 from radbench.engine.work.building import build, keywords_of, prepare
 from radbench.engine.work.enhance import LiveEnhancer
@@ -86,6 +86,12 @@ class Living:
         """Return an open data set."""
         return self._kept(("dataset", *_name(live)), lambda: self._built(self.part(live.asked), live))
 
+    def listed(self, live: Live) -> Mapping[str, str]:
+        """Return the digest of each case by its id, as the data set lists them here."""
+        return self._kept(
+            ("listed", *_name(live)), lambda: {e.case_id: e.digest for e in self.dataset(live).manifest()}
+        )
+
     def enhancer(self, live: Live) -> LiveEnhancer:
         """Return an enhancer that can be called."""
         return self._kept(("enhancer", *_name(live)), lambda: self._enhancer(self.part(live.asked), live))
@@ -117,10 +123,19 @@ class Living:
             if hasattr(built, "to"):
                 return _AnyDevice(part.label, built, self.device)
             return LiveEnhancer(part.label, built.enhance, {}, getattr(built, "views", None), built)
+        self._check_content(part, live.asked, None)
         return LiveEnhancer(part.label, part.factory, keywords_of(part.config, self._below(part, live), part.fields))
 
     def _built(self, part: Part, live: Live) -> Any:
-        return build(part.factory, part.config, self._below(part, live), live.seed)
+        built = build(part.factory, part.config, self._below(part, live), live.seed)
+        self._check_content(part, live.asked, built)
+        return built
+
+    def _check_content(self, part: Part, asked: Asked, built: Any) -> None:
+        if asked.content and part.content_seen_by(built) != asked.content:
+            raise SourceChangedError(
+                f"what lies at a path of {part.kind} '{part.label}' was changed during the run: give the command again"
+            )
 
     def _prepared(self, part: Part, built: Any, weights: Mapping[str, str]) -> Any:
         known = part.learns and part.identity in weights

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from radbench.contracts.case import Case, validate_case
@@ -9,15 +10,25 @@ from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.errors import CaseError
 
 
-def load(dataset: Any, entry: CaseEntry) -> Case:
+def load(dataset: Any, listed: Mapping[str, str], entry: CaseEntry) -> Case:
     """Load a case.
 
+    Args:
+        dataset: an open data set.
+        listed: the digest of each case by its id, as the data set lists them in this process.
+        entry: the case as the plan knows it.
+
     Raises:
-        CaseError: it breaks the contract, or is another one than the manifest says.
+        CaseError: it breaks the contract, or is another one than the manifest or the plan says.
         Exception: whatever the data set raises.
     """
     import torch
 
+    if listed.get(entry.case_id) != entry.digest:
+        raise CaseError(
+            f"case '{entry.case_id}' is no longer the one that was planned: what it is read from was changed during "
+            "the run; let nothing write there, and run again"
+        )
     with torch.no_grad():
         case = dataset.load(entry.case_id)
     if not isinstance(case, Case):

@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pytest
+from PIL import Image
 
-from radbench.contracts import DatasetError
+from radbench.contracts import DatasetError, ImageReadError
 from radbench.contracts.folders import cache_folder
-from radbench_folder import digests
-from radbench_folder.digests import file_digests
+from radbench.imaging import digests, read_image, read_mask
+from radbench.imaging.digests import file_digests
 
 
 @pytest.fixture
@@ -99,3 +103,45 @@ def test_file_that_vanished_is_refused(files: list[Path], tmp_path: Path) -> Non
     files[0].unlink()
     with pytest.raises(DatasetError, match="cannot be read"):
         file_digests(tmp_path / "root", files)
+
+
+@pytest.mark.parametrize("bit", [3, 700, 1300])
+def test_a_flipped_bit_in_the_memory_changes_no_digest(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bit: int
+) -> None:
+    later(monkeypatch, 10)
+    truth = file_digests(tmp_path / "root", files)
+    (memory,) = (cache_folder() / "digests").iterdir()
+    data = bytearray(memory.read_bytes())
+    data[bit // 8] ^= 1 << bit % 8
+    memory.write_bytes(data)
+    assert file_digests(tmp_path / "root", files) == truth
+
+
+def png(path: Path) -> None:
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(path)
+
+
+def nifti(path: Path) -> None:
+    nibabel.Nifti1Image(np.arange(64, dtype=np.uint8).reshape(8, 8), np.eye(4)).to_filename(path)
+
+
+def pair(path: Path) -> None:
+    nibabel.Nifti1Pair(np.arange(64, dtype=np.uint8).reshape(8, 8), np.eye(4)).to_filename(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [("a.png", png), ("a.nii", nifti), ("a.nii.gz", nifti), ("a.img", pair)],
+)
+def test_what_is_decoded_is_what_was_listed(tmp_path: Path, name: str, write: Callable[[Path], None]) -> None:
+    path = tmp_path / name
+    write(path)
+    listed = {p: hashlib.sha256(p.read_bytes()).hexdigest() for p in tmp_path.iterdir()}
+    assert read_image(path, digests=listed).image.equal(read_image(path).image)
+    for file in listed:
+        wrong = {**listed, file: "0" * 64}
+        with pytest.raises(ImageReadError, match=f"'{file.name}' was changed during the run"):
+            read_image(path, digests=wrong)
+        with pytest.raises(ImageReadError, match=f"'{file.name}' was changed during the run"):
+            read_mask(path, digests=wrong, threshold=0.5)

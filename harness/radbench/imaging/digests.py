@@ -1,18 +1,17 @@
-"""SHA-256 of files, remembered between runs so that a large folder is hashed once."""
+"""SHA-256 of files: remembered between runs, so that a large folder is hashed once; and held against what is read."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from radbench.contracts.atomic import replace_file
-from radbench.contracts.errors import DatasetError
+from radbench.contracts.errors import DatasetError, ImageReadError
 from radbench.contracts.folders import cache_folder
+from radbench.contracts.remembered import recall, remember
 
+# A file system's clock may be this coarse.
 _RACY_NS = 2_000_000_000
 
 
@@ -21,7 +20,8 @@ def file_digests(root: Path, files: Iterable[Path]) -> dict[Path, str]:
 
     A digest is taken from memory where the file's size, modification and change times are those it was hashed
     with. A file that changed in the last two seconds is not remembered, since it could change again unseen within
-    the clock's grain. The memory only saves time: without a writable cache folder all is hashed anew.
+    the clock's grain. The memory only saves time: without a writable cache folder, or where it is damaged, all is
+    hashed anew.
 
     Args:
         root: the folder that the memory is kept for.
@@ -31,7 +31,7 @@ def file_digests(root: Path, files: Iterable[Path]) -> dict[Path, str]:
         DatasetError: a file vanished or may not be read.
     """
     memory = cache_folder() / "digests" / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:32]}.json"
-    known = _recall(memory)
+    known: dict[str, list[int | str]] = recall(memory) or {}
     digests: dict[Path, str] = {}
     kept: dict[str, list[int | str]] = {}
     now = time.time_ns()
@@ -47,7 +47,7 @@ def file_digests(root: Path, files: Iterable[Path]) -> dict[Path, str]:
         if max(stat.st_mtime_ns, stat.st_ctime_ns) < now - _RACY_NS:
             kept[str(path.absolute())] = [*state, str(digest)]
     if kept != known:
-        _remember(memory, kept)
+        remember(memory, kept)
     return digests
 
 
@@ -56,17 +56,17 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _recall(memory: Path) -> dict[str, list[int | str]]:
-    try:
-        known = json.loads(memory.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(known, dict):
-        return {}
-    return {k: v for k, v in known.items() if isinstance(v, list) and len(v) == 4}
+def check_digest(path: Path, data: bytes, digests: Mapping[Path, str] | None) -> None:
+    """Refuse bytes that are not those that a file had when it was listed.
 
+    Args:
+        path: where they were read.
+        data: all of them.
+        digests: the SHA-256 that files had, by path; one that is not among them is not checked.
 
-def _remember(memory: Path, known: dict[str, list[int | str]]) -> None:
-    # A memory that cannot be kept costs time alone: the files are hashed again.
-    with contextlib.suppress(OSError):
-        replace_file(memory, json.dumps(known).encode())
+    Raises:
+        ImageReadError: they are others.
+    """
+    listed = (digests or {}).get(path)
+    if listed is not None and hashlib.sha256(data).hexdigest() != listed:
+        raise ImageReadError(f"'{path.name}' was changed during the run: let nothing write there, and run again")
