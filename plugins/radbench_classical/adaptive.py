@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from torch import Tensor
 
 from radbench.contracts.config import param
 from radbench_classical.per_image import Image, per_image
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def clahe(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Annotated
 
 from radbench.contracts.config import param
 from radbench.contracts.enhancement import Enhancement
-from radbench.imaging import wls as solver
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def wls(
@@ -99,8 +98,10 @@ def wls(
         The sum, clipped to [0,1]; layers ``base``, and ``details`` = 0.5 + (image - base) / 2, so that 0.5 is no
         detail.
     """
-    weights = solver.affinities(images, alpha=alpha, epsilon=epsilon, log_offset=log_offset)
-    smoothed, base = solver.solve(images, weights, lam_fine), solver.solve(images, weights, lam)
+    from radbench.imaging.wls import affinities, solve
+
+    weights = affinities(images, alpha=alpha, epsilon=epsilon, log_offset=log_offset)
+    smoothed, base = solve(images, weights, lam_fine), solve(images, weights, lam)
     boosted = pivot + boost(base - pivot, coarse) + boost(smoothed - base, medium) + boost(images - smoothed, fine)
     return Enhancement(
         image=boosted.clamp(0.0, 1.0),
@@ -115,6 +116,8 @@ def boost(details: Tensor, strength: float) -> Tensor:
         details: float, in [-1,1].
         strength: 0 returns the details.
     """
+    import torch
+
     if strength == 0.0:
         return details
     # tanh(x/2) is twice the shifted logistic function, without its cancellation near 0.

@@ -6,15 +6,17 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from radbench.contracts.case import CaseInfo
 from radbench.contracts.config import Config as BaseConfig
 from radbench.contracts.config import local, param
 from radbench.contracts.errors import CaseError, InvalidOutputError
 from radbench.imaging import file_digests, find_images, read_image
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 class Images:
@@ -56,6 +58,8 @@ class Images:
             CaseError: a case has no file, or its file cannot be read.
             InvalidOutputError: a file has another size than its case.
         """
+        import torch
+
         return torch.stack([self._read(case, images.shape) for case in cases]).to(images.device)
 
     def fingerprint(self) -> str:

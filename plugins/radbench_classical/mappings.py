@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from torch import Tensor
 
 from radbench.contracts.config import Config as BaseConfig
 from radbench.contracts.config import param
 from radbench.contracts.enhancement import Enhancement
 from radbench_classical.per_image import Image, per_image
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Original:

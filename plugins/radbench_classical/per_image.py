@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Image = NDArray[np.float32]
 
@@ -25,6 +27,8 @@ def per_image(images: Tensor, function: Callable[[Image], NDArray[np.floating]])
     Returns:
         float32 ``[B,1,H,W]`` in [0,1], on the device of ``images``.
     """
+    import torch
+
     out = np.empty(tuple(images.shape), dtype=np.float32)
     for i, image in enumerate(images.detach().cpu().numpy()[:, 0]):
         out[i, 0] = image if image.size == 0 or image.min() == image.max() else function(image.copy())

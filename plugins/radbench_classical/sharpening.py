@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Annotated
 
 from radbench.contracts.config import param
 from radbench_classical.per_image import per_image
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def unsharp(

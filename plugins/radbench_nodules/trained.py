@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from radbench.metrics.observer import Hotelling
 from radbench_nodules.places import Habitat
 from radbench_nodules.reader import Reader
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -57,4 +58,6 @@ class Trained:
 
 
 def _tensor(value: object) -> Tensor:
+    import torch
+
     return torch.from_numpy(np.array(value, dtype=np.float64))

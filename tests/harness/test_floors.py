@@ -110,6 +110,24 @@ def test_listing_and_help_import_nothing_heavy():
         assert loaded & HEAVY == set(), words
 
 
+def test_planning_with_what_does_not_derive_from_a_network_imports_no_torch():
+    """Importing torch takes longer than the whole of a run that finds everything there already."""
+    program = (
+        "import sys; from radbench.registry.registry import load_factory, load_registry\n"
+        "registry = load_registry(); loaded = []\n"
+        "for kind in ('enhancer', 'task', 'dataset'):\n"
+        "    for name in registry.names(kind):\n"
+        "        entry = registry.entry(kind, name)\n"
+        "        if not entry.spec.factory.startswith('radbench_ct_unets'):\n"
+        "            load_factory(entry); loaded.append(name)\n"
+        "print([loaded, sorted(sys.modules)])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded, modules = ast.literal_eval(done.stdout.strip().splitlines()[-1])
+    assert {"clahe", "wls", "grabcut", "image-quality", "nodule-visibility", "folder", "phantom-cxr"} <= {*loaded}
+    assert HEAVY & {*modules} == set()
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_no_module_grows_too_large_to_read(module):
     assert len(MODULES[module].read_text().splitlines()) <= 430
