@@ -24,8 +24,9 @@ from pathlib import Path
 import torch
 from machine import describe_machine
 
-from radbench_phantom.cxr import PhantomCxr
-from radbench_phantom.cxr_radiograph import radiograph_of
+from radbench_phantom.cxr.dataset import PhantomCxr
+from radbench_phantom.cxr.radiograph import radiograph_of
+from radbench_phantom.thorax.render import render
 
 Parts = tuple[float, float]
 """Seconds for the volume, and for the radiograph with its targets."""
@@ -37,7 +38,7 @@ def make(index: int, size: int, physics: str, device: str, threads: int) -> Part
     data = PhantomCxr(PhantomCxr.Config(patients=10_000, grid=(size,) * 3, size=2 * size, physics=physics))
     started = time.perf_counter()
     with torch.no_grad():
-        volume = data.thorax(f"p{index:04d}").render((size,) * 3, device=device)
+        volume = render(data.thorax(f"p{index:04d}"), (size,) * 3, device=device)
         settle(device)
         rendered = time.perf_counter()
         radiograph_of(volume, data.config, index)

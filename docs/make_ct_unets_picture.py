@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 import radbench
 from radbench.imaging import read_image
-from radbench_phantom.cxr import PhantomCxr
+from radbench_phantom.cxr.dataset import PhantomCxr
 
 OUT = Path(__file__).resolve().parent / "images" / "ct-unets.jpg"
 TILE = 224

@@ -18,6 +18,7 @@ from scipy import ndimage
 
 from radbench_phantom.thorax.labels import FINDINGS, LUNG_LABELS, Anatomy
 from radbench_phantom.thorax.patient import ThoraxConfig, thorax_patient
+from radbench_phantom.thorax.render import render
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "data" / "lidc-0001"
@@ -63,7 +64,7 @@ def row(hu: Hu, spacing: Spacing) -> Grey:
 
 def close_up(name: str) -> Grey:
     """Return the axial slice that shows a finding best."""
-    volume = thorax_patient(7, 4, ThoraxConfig(prevalence={name: 1.0}, devices=0.0, contrast=0.0)).render((150,) * 3)
+    volume = render(thorax_patient(7, 4, ThoraxConfig(prevalence={name: 1.0}, devices=0.0, contrast=0.0)), (150,) * 3)
     k = int(volume.finding_masks[name].sum(dim=(1, 2)).argmax())
     window = (-450.0, 1050.0) if name == "fracture" else LUNG
     return tile(volume.hu[k].numpy(), *window, volume.spacing_mm[1:])
@@ -123,7 +124,7 @@ def vessel_table(real_scan: tuple[Hu, NDArray[np.uint8], Spacing]) -> None:
     theirs = vessels(paired[0], paired[1] > 0.5, mm)
     ours = []
     for k in range(4):
-        v = thorax_patient(0, k, ThoraxConfig(prevalence={}, devices=0.0, contrast=1.0)).render((130, h, w), mm)
+        v = render(thorax_patient(0, k, ThoraxConfig(prevalence={}, devices=0.0, contrast=1.0)), (130, h, w), mm)
         ours.append(vessels(v.hu.numpy(), v.lung_mask.numpy(), mm))
     mean = np.array(ours).mean(axis=0)
     print("\n| vessels per cm2 (share of area) | LIDC-IDRI-0001 | phantom, four patients |\n|---|---|---|")
@@ -148,7 +149,7 @@ def table() -> None:
     }
     made = []
     for k in range(6):
-        v = thorax_patient(0, k, ThoraxConfig(prevalence={}, devices=0.0, contrast=1.0)).render((140, 200, 200))
+        v = render(thorax_patient(0, k, ThoraxConfig(prevalence={}, devices=0.0, contrast=1.0)), (140, 200, 200))
         made.append((v.hu.numpy(), v.labels.numpy(), v.spacing_mm))
 
     def told(hu: Hu, own: NDArray[np.uint8], mm: Spacing, which: tuple[int, ...]) -> tuple[float, float, float]:
@@ -185,7 +186,7 @@ def main() -> None:
     if given.table:
         table()
         return
-    rows = [row(v.hu.numpy(), v.spacing_mm) for v in (thorax_patient(0, k).render((180,) * 3) for k in PATIENTS)]
+    rows = [row(v.hu.numpy(), v.spacing_mm) for v in (render(thorax_patient(0, k), (180,) * 3) for k in PATIENTS)]
     if given.beside:
         ct, _, spacing = real()
         rows.insert(0, row(ct, spacing))

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from radbench.contracts.case import Case
-from radbench_phantom.cxr import PhantomCxr
+from radbench_phantom.cxr.dataset import PhantomCxr
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"

@@ -14,25 +14,12 @@ from radbench.contracts.errors import CaseError, DatasetError, did_you_mean
 from radbench_lidc.config import LidcConfig
 from radbench_lidc.index import index_files
 from radbench_lidc.scans import Scan, find_scans
+from radbench_lidc.targets import TARGETS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from radbench_lidc.volume import Volume
-
-_TARGETS = (
-    "lung_mask",
-    "lung_image",
-    "bone_mask",
-    "bone_image",
-    "soft_tissue_image",
-    "nodule_mask",
-    "findings",
-    "view_pose",
-    "volume_hu",
-    "bone_volume",
-    "volume_spacing_mm",
-)
 
 
 class LidcIdri:
@@ -65,7 +52,7 @@ class LidcIdri:
     def targets(self) -> frozenset[str]:
         """All of them; without ``nodule_mask`` and ``findings`` where scans that were not read are taken."""
         left_out = {"nodule_mask", "findings"} if self.config.unread == "keep" else set()
-        return frozenset(_TARGETS) - left_out
+        return frozenset(TARGETS) - left_out
 
     def manifest(self) -> Sequence[CaseEntry]:
         """List the cases, ordered by case id.

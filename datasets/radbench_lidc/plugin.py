@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from radbench.contracts.specs import DatasetSpec
 from radbench.registry.hookspecs import hookimpl
+from radbench_lidc.targets import TARGETS
 
 
 @hookimpl
@@ -15,19 +16,7 @@ def radbench_datasets() -> list[DatasetSpec]:
             factory="radbench_lidc.dataset:LidcIdri",
             summary="Radiographs simulated from LIDC-IDRI's chest CT, with lungs, bones and nodules: lidc[root=PATH]",
             modality="cxr",
-            targets=(
-                "lung_mask",
-                "lung_image",
-                "bone_mask",
-                "bone_image",
-                "soft_tissue_image",
-                "nodule_mask",
-                "findings",
-                "view_pose",
-                "volume_hu",
-                "bone_volume",
-                "volume_spacing_mm",
-            ),
+            targets=TARGETS,
             slow=True,
             reference="Armato et al., Medical Physics 38, 2011; The Cancer Imaging Archive",
             licence="CC BY 3.0",

@@ -15,12 +15,19 @@ from radbench.contracts.case import Case, LookedUp
 from radbench.contracts.config import Config as BaseConfig
 from radbench.contracts.config import param
 from radbench.contracts.dataset import CaseEntry, LabelMap
-from radbench.contracts.errors import CaseError
-from radbench_phantom.splits import THORAX_STREAM, checked_prevalence, checked_split, split_of, thorax_collection
+from radbench_phantom.splits import (
+    checked_prevalence,
+    checked_split,
+    patient_of,
+    thorax_collection,
+    thorax_manifest,
+)
+from radbench_phantom.targets import CT_TARGETS
 from radbench_phantom.thorax.labels import BONE_LABELS, LUNG_LABELS, Anatomy, label_names
 
 if TYPE_CHECKING:
-    from radbench_phantom.thorax.patient import Thorax, Volume
+    from radbench_phantom.thorax.patient import Thorax
+    from radbench_phantom.thorax.volume import Volume
 
 _SOURCE = "assumed: about what ChestX-ray14 and LIDC-IDRI hold, rare ones raised"
 
@@ -117,19 +124,7 @@ class PhantomCt:
             return checked_prevalence(value)
 
     modality = "ct"
-    targets = frozenset(
-        {
-            "hu",
-            "lung_mask",
-            "bone_mask",
-            "heart_mask",
-            "nodule_mask",
-            "findings",
-            "volume_hu",
-            "bone_volume",
-            "volume_spacing_mm",
-        }
-    )
+    targets = frozenset(CT_TARGETS)
 
     def __init__(self, config: PhantomCt.Config | None = None) -> None:
         self.config = config or self.Config()
@@ -138,15 +133,7 @@ class PhantomCt:
 
     def manifest(self) -> list[CaseEntry]:
         """List the cases, one a patient, without rendering any."""
-        return [
-            CaseEntry(
-                f"p{i:04d}",
-                f"p{i:04d}",
-                split_of(THORAX_STREAM, self.config.seed, self.config.split, i),
-                self._digest(i),
-            )
-            for i in range(self.config.patients)
-        ]
+        return thorax_manifest(self.config.patients, self.config.seed, self.config.split, self._digest)
 
     def thorax(self, case_id: str) -> Thorax:
         """Return a case's patient, from which volumes of any size can be rendered.
@@ -156,11 +143,7 @@ class PhantomCt:
         """
         from radbench_phantom.thorax.patient import PREVALENCE, ThoraxConfig, thorax_patient
 
-        index = int(case_id[1:]) if case_id[:1] == "p" and case_id[1:].isdecimal() else -1
-        if not 0 <= index < self.config.patients or case_id != f"p{index:04d}":
-            raise CaseError(
-                f"phantom-ct has no case '{case_id}'; its ids run from 'p0000' to 'p{self.config.patients - 1:04d}'"
-            )
+        index = patient_of("phantom-ct", case_id, self.config.patients)
         c = self.config
         given = PREVALENCE if c.prevalence is None else c.prevalence
         return thorax_patient(
@@ -248,8 +231,10 @@ class PhantomCt:
 
     def _rendered(self, case_id: str) -> dict[str, Any]:
         """Return a case's volume; the last one is at hand, for targets are looked up one after another."""
+        from radbench_phantom.thorax.render import render
+
         if self._last is None or self._last[0] != case_id:
-            volume = self.thorax(case_id).render(self.config.size, self.config.spacing_mm)
+            volume = render(self.thorax(case_id), self.config.size, self.config.spacing_mm)
             self._last = (case_id, _arrays(volume))
         return self._last[1]
 

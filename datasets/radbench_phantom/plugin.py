@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from radbench.contracts.specs import DatasetSpec
 from radbench.registry.hookspecs import hookimpl
+from radbench_phantom.targets import CT_TARGETS, CXR_TARGETS
 
 
 @hookimpl
@@ -24,17 +25,7 @@ def radbench_datasets() -> list[DatasetSpec]:
             name="phantom-ct",
             factory="radbench_phantom.ct:PhantomCt",
             modality="ct",
-            targets=(
-                "hu",
-                "lung_mask",
-                "bone_mask",
-                "heart_mask",
-                "nodule_mask",
-                "findings",
-                "volume_hu",
-                "bone_volume",
-                "volume_spacing_mm",
-            ),
+            targets=CT_TARGETS,
             slow=True,
             licence="Apache-2.0",
             citation="radbench",
@@ -43,24 +34,9 @@ def radbench_datasets() -> list[DatasetSpec]:
         ),
         DatasetSpec(
             name="phantom-cxr",
-            factory="radbench_phantom.cxr:PhantomCxr",
+            factory="radbench_phantom.cxr.dataset:PhantomCxr",
             modality="cxr",
-            targets=(
-                "lung_mask",
-                "lung_field_mask",
-                "aerated_lung_mask",
-                "lung_image",
-                "bone_mask",
-                "bone_image",
-                "soft_tissue_image",
-                "nodule_mask",
-                "heart_mask",
-                "findings",
-                "view_pose",
-                "volume_hu",
-                "bone_volume",
-                "volume_spacing_mm",
-            ),
+            targets=CXR_TARGETS,
             slow=True,
             licence="Apache-2.0",
             citation="radbench",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
-from radbench.contracts.dataset import SPLITS
+from radbench.contracts.dataset import SPLITS, CaseEntry
+from radbench.contracts.errors import CaseError
 from radbench_phantom.thorax.labels import FINDINGS
 
 BLOCK = 20
@@ -65,3 +67,21 @@ def split_of(stream: int, seed: int, fractions: Fractions, patient: int) -> str:
     """Return the split of a patient."""
     block, position = divmod(patient, BLOCK)
     return SPLITS[deal(stream, seed, counts_of(fractions), block)[position]]
+
+
+def thorax_manifest(patients: int, seed: int, fractions: Fractions, digest: Callable[[int], str]) -> list[CaseEntry]:
+    """List the cases of a thorax phantom, one a patient; ``digest`` gives each one's by its number."""
+    ids = [f"p{i:04d}" for i in range(patients)]
+    return [CaseEntry(name, name, split_of(THORAX_STREAM, seed, fractions, i), digest(i)) for i, name in enumerate(ids)]
+
+
+def patient_of(dataset: str, case_id: str, patients: int) -> int:
+    """Return the number of a thorax phantom's patient.
+
+    Raises:
+        CaseError: there is no such case.
+    """
+    index = int(case_id[1:]) if case_id[:1] == "p" and case_id[1:].isdecimal() else -1
+    if not 0 <= index < patients or case_id != f"p{index:04d}":
+        raise CaseError(f"{dataset} has no case '{case_id}'; its ids run from 'p0000' to 'p{patients - 1:04d}'")
+    return index

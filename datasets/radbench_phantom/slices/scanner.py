@@ -8,6 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import fft
 
+from radbench_phantom.kernels import KERNELS
 from radbench_phantom.slices.canvas import Tissue
 
 Image = NDArray[np.float32]
@@ -38,12 +39,6 @@ _TEXTURE: dict[Tissue, tuple[float, float, float]] = {
     Tissue.BREAST: (20, 20, 0),
     Tissue.LESION: (0, 0, 0),
 }
-
-# Point spread (standard deviation, mm) and overshoot at edges, by reconstruction kernel.
-KERNELS: dict[str, tuple[float, float]] = {"smooth": (0.72, 0.0), "standard": (0.55, 0.10), "sharp": (0.38, 0.45)}
-
-# Pass band of the noise in cycles per mm: rises like a ramp, falls beyond the kernel's cut-off.
-_CUTOFF = {"smooth": 0.30, "standard": 0.38, "sharp": 0.58}
 
 _WEDGES = 6
 
@@ -92,10 +87,10 @@ def reconstructed(hu: Image, kernel: str, spacing: float) -> Image:
         kernel: one of :data:`KERNELS`.
         spacing: pixel spacing (mm).
     """
-    sigma, overshoot = KERNELS[kernel]
-    out = cv2.GaussianBlur(hu, (0, 0), sigma / spacing)
-    if overshoot:
-        out = out + overshoot * (out - cv2.GaussianBlur(out, (0, 0), 1.3 / spacing))
+    scanner = KERNELS[kernel]
+    out = cv2.GaussianBlur(hu, (0, 0), scanner.spread_mm / spacing)
+    if scanner.overshoot:
+        out = out + scanner.overshoot * (out - cv2.GaussianBlur(out, (0, 0), 1.3 / spacing))
     image: Image = out.astype(np.float32)
     return image
 
@@ -119,7 +114,8 @@ def scan_noise(hu: Image, kernel: str, spacing: float, sigma_hu: float, rng: Gen
     fy = fft.fftfreq(size, spacing).astype(np.float32)[:, None]
     fx = fft.rfftfreq(size, spacing).astype(np.float32)[None, :]
     radius = np.hypot(fx, fy)
-    band = np.sqrt(radius) * np.exp(-((radius / _CUTOFF[kernel]) ** 2))
+    # The pass band rises like a ramp and falls beyond the cut-off.
+    band = np.sqrt(radius) * np.exp(-((radius / KERNELS[kernel].cutoff) ** 2))
     turn = np.arctan2(fy, fx)
     scale = 1.0 / np.sqrt(np.mean(_full(band, size) ** 2))
     total = np.zeros_like(hu)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from radbench_phantom.thorax.build import CageShape
+from radbench_phantom.thorax.cage_shape import CageShape
 from radbench_phantom.thorax.grid import Points, interpolated
 from radbench_phantom.thorax.labels import Anatomy
 from radbench_phantom.thorax.traits import Traits

@@ -1,11 +1,10 @@
 """One seed, one patient: the public face of the thorax phantom.
 
     thorax = thorax_patient(seed, index, ThoraxConfig())
-    volume = thorax.render((128, 128, 128))                    # spacing from the patient's field of view
-    volume = thorax.render((133, 512, 512), (2.5, 0.7, 0.7))   # or as told
+    volume = render(thorax, (128, 128, 128))                    # spacing from the patient's field of view
+    volume = render(thorax, (133, 512, 512), (2.5, 0.7, 0.7))   # or as told
 
-``Volume``: ``hu`` float32 ``[D,H,W]``, ``labels`` uint8 ``[D,H,W]``, ``spacing_mm`` (dz, dy, dx), ``findings`` by name,
-``masks`` by name; axes D inferior to superior, H anterior to posterior, W the patient's right to left.
+A patient is drawn here, rendered by :mod:`radbench_phantom.thorax.render`.
 """
 
 from __future__ import annotations
@@ -16,13 +15,11 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from radbench_phantom.thorax.breath import drawn_breath
 from radbench_phantom.thorax.build import drawn_build
 from radbench_phantom.thorax.findings import Finding, drawn_devices, drawn_findings
-from radbench_phantom.thorax.labels import BONE_LABELS, FINDINGS, LUNG_LABELS, Anatomy
+from radbench_phantom.thorax.labels import FINDINGS
 from radbench_phantom.thorax.stance import drawn_stance
 from radbench_phantom.thorax.traits import Traits, drawn_traits
 
@@ -75,53 +72,6 @@ class ThoraxConfig:
 
 
 @dataclass(frozen=True)
-class Volume:
-    """A rendered thorax.
-
-    Attributes:
-        hu: float32 ``[D,H,W]`` HU.
-        labels: uint8 ``[D,H,W]`` of ``labels.Anatomy``.
-        spacing_mm: (dz, dy, dx).
-        findings: presence of every finding by name, in the order of ``labels.FINDINGS``.
-        finding_masks: bool ``[D,H,W]`` of the findings that are there and take a place of their own.
-        facts: what was drawn: sex, age, findings' sizes and ratings, devices, scan.
-    """
-
-    hu: Tensor
-    labels: Tensor
-    spacing_mm: tuple[float, float, float]
-    findings: Mapping[str, bool]
-    finding_masks: Mapping[str, Tensor]
-    facts: Mapping[str, Any]
-
-    @property
-    def lung_mask(self) -> Tensor:
-        """Both lungs with what lies in them: vessels, bronchi and lesions of the lung, not pleural fluid or air."""
-        low, high = min(LUNG_LABELS), max(LUNG_LABELS)
-        lungs = (self.labels >= low) & (self.labels <= high)
-        for name in ("nodule", "mass", "consolidation", "atelectasis", "granuloma"):
-            if name in self.finding_masks:
-                lungs = lungs | self.finding_masks[name]
-        return lungs
-
-    @property
-    def bone_mask(self) -> Tensor:
-        """Ribs, vertebrae, sternum, clavicles, scapulae and humeri."""
-        return (self.labels >= min(BONE_LABELS)) & (self.labels <= max(BONE_LABELS))
-
-    @property
-    def heart_mask(self) -> Tensor:
-        """The heart with its chambers."""
-        return self.labels == int(Anatomy.HEART)
-
-    @property
-    def nodule_mask(self) -> Tensor:
-        """Nodules and masses."""
-        none = torch.zeros(self.labels.shape, dtype=torch.bool, device=self.labels.device)
-        return self.finding_masks.get("nodule", none) | self.finding_masks.get("mass", none)
-
-
-@dataclass(frozen=True)
 class Thorax:
     """One patient: build, findings and devices, from which any grid can be rendered.
 
@@ -171,35 +121,6 @@ class Thorax:
             "devices": list(self.devices),
             "findings": [{"name": f.name, **f.facts} for f in self.findings],
         }
-
-    def render(
-        self,
-        shape: tuple[int, int, int] = (128, 128, 128),
-        spacing_mm: tuple[float, float, float] | None = None,
-        *,
-        noise: bool = True,
-        device: str = "cpu",
-    ) -> Volume:
-        """Render the patient on a grid; the anatomy is the same at every grid.
-
-        Args:
-            shape: voxels along z, y, x.
-            spacing_mm: (dz, dy, dx); by default the patient's field of view over the voxels of each axis.
-            noise: whether to add the scan's blur and noise.
-            device: where to compute.
-
-        Raises:
-            ValueError: a side has fewer than 16 voxels or a spacing is not positive.
-        """
-        from radbench_phantom.thorax.render import rendered
-
-        if len(shape) != 3 or min(shape) < 16:
-            raise ValueError(f"shape must be three sides of at least 16 voxels, got {shape}")
-        fov = self.traits.fov_mm
-        spacing = spacing_mm or (fov / shape[0], fov / shape[1], fov / shape[2])
-        if min(spacing) <= 0:
-            raise ValueError(f"spacing_mm must be positive, got {spacing}")
-        return rendered(self, shape, spacing, noise=noise, device=device)
 
 
 def thorax_patient(seed: int, index: int, config: ThoraxConfig | None = None) -> Thorax:

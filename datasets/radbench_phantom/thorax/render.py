@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,27 +17,41 @@ from radbench_phantom.thorax.labels import Anatomy
 from radbench_phantom.thorax.lung_tissue import paint_lungs
 from radbench_phantom.thorax.lungs import diaphragm_distance, lung_distance
 from radbench_phantom.thorax.mediastinal_tissue import paint_mediastinum
+from radbench_phantom.thorax.patient import Thorax
 from radbench_phantom.thorax.scanner import scanned
 from radbench_phantom.thorax.skeleton import paint_bones
+from radbench_phantom.thorax.volume import Volume
 from radbench_phantom.thorax.wall_tissue import paint_wall
-
-if TYPE_CHECKING:
-    from radbench_phantom.thorax.patient import Thorax, Volume
 
 _FAR = 1e3
 
 
-def rendered(
+def render(
     thorax: Thorax,
-    shape: tuple[int, int, int],
-    spacing: tuple[float, float, float],
+    shape: tuple[int, int, int] = (128, 128, 128),
+    spacing_mm: tuple[float, float, float] | None = None,
     *,
-    noise: bool,
-    device: str,
+    noise: bool = True,
+    device: str = "cpu",
 ) -> Volume:
-    """Render a patient on a grid; see :meth:`Thorax.render`."""
-    from radbench_phantom.thorax.patient import Volume
+    """Render a patient on a grid; the anatomy is the same at every grid.
 
+    Args:
+        thorax: the patient.
+        shape: voxels along z, y, x.
+        spacing_mm: (dz, dy, dx); by default the patient's field of view over the voxels of each axis.
+        noise: whether to add the scan's blur and noise.
+        device: where to compute.
+
+    Raises:
+        ValueError: a side has fewer than 16 voxels or a spacing is not positive.
+    """
+    if len(shape) != 3 or min(shape) < 16:
+        raise ValueError(f"shape must be three sides of at least 16 voxels, got {shape}")
+    fov = thorax.traits.fov_mm
+    spacing = spacing_mm or (fov / shape[0], fov / shape[1], fov / shape[2])
+    if min(spacing) <= 0:
+        raise ValueError(f"spacing_mm must be positive, got {spacing}")
     origin = tuple(o - (n - 1) / 2 * s for o, n, s in zip(thorax.traits.offset_mm, shape, spacing, strict=True))
     grid = Grid(shape, spacing, (origin[0], origin[1], origin[2]), thorax.traits.posture, device)
     canvas = Canvas(grid)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from radbench_phantom.thorax.build import CageShape
 from radbench_phantom.thorax.cage import cage_middle, cage_normal, cage_point, cage_radius, spine_front, sternum_depth
+from radbench_phantom.thorax.cage_shape import CageShape
 from radbench_phantom.thorax.findings import Finding
 from radbench_phantom.thorax.grid import Points
 from radbench_phantom.thorax.labels import Anatomy

@@ -6,14 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from radbench_phantom.kernels import KERNELS
 from radbench_phantom.thorax.grid import Grid
-
-KERNELS: dict[str, tuple[float, float, float]] = {
-    "smooth": (0.72, 0.30, 9.0),
-    "standard": (0.55, 0.38, 13.0),
-    "sharp": (0.38, 0.58, 32.0),
-}
-"""Point spread (standard deviation, mm), noise cut-off (cycles/mm) and noise at 0.7 mm pixels (HU), by kernel."""
 
 
 def scanned(hu: Tensor, grid: Grid, kernel: str, noise: float, seed: tuple[int, ...], most: float = 3071.0) -> Tensor:
@@ -30,7 +24,7 @@ def scanned(hu: Tensor, grid: Grid, kernel: str, noise: float, seed: tuple[int, 
         seed: seed of the noise.
         most: greatest HU that is stored.
     """
-    spread, cutoff, strength = KERNELS[kernel]
+    spread, cutoff = KERNELS[kernel].spread_mm, KERNELS[kernel].cutoff
     out = hu
     _, dy, dx = grid.spacing
     if spread > 0.2 * min(dy, dx):
@@ -49,7 +43,7 @@ def scanned(hu: Tensor, grid: Grid, kernel: str, noise: float, seed: tuple[int, 
         carried = float(power[r < 0.5 / max(dy, dx)].sum() / power[r < 0.5 / 0.7].sum())
         field = torch.fft.irfft2(spectrum * band, s=(h, w))
         field = field / field.std()
-        sigma = strength * noise * np.sqrt(min(carried, 2.0) * min(2.5 / grid.spacing[0], 2.0))
+        sigma = KERNELS[kernel].noise_hu * noise * np.sqrt(min(carried, 2.0) * min(2.5 / grid.spacing[0], 2.0))
         out = out + field * (_attenuation(hu, grid) * float(sigma))
     return out.clamp(-1024.0, most)
 

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from radbench_phantom.thorax.build import CageShape
 from radbench_phantom.thorax.cage import cage_middle, cage_radius
+from radbench_phantom.thorax.cage_shape import CageShape
 from radbench_phantom.thorax.grid import Points
 from radbench_phantom.thorax.traits import Traits
 

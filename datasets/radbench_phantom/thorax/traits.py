@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from radbench_phantom.thorax.breath import Breath
-from radbench_phantom.thorax.build import CageShape
+from radbench_phantom.thorax.cage_shape import CageShape
 from radbench_phantom.thorax.grid import Points, Posture
 from radbench_phantom.thorax.stance import Stance
 

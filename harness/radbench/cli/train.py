@@ -87,7 +87,7 @@ def train(
 
 
 def _print(one: Trained) -> None:
-    from radbench.learn.telling import duration
+    from radbench.contracts.duration import duration
 
     facts = one.facts
     verb = "trained" if one.fresh else "trained already"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import nn
 
+from radbench.contracts.duration import duration
 from radbench.learn.augment import Prepare
 from radbench.learn.feeding import Crop
 from radbench.learn.fitting import Training
@@ -21,7 +22,6 @@ from radbench.learn.losses import Loss
 from radbench.learn.options import FitOptions
 from radbench.learn.precision import reproducible
 from radbench.learn.random_states import RandomStates
-from radbench.learn.telling import duration
 from radbench.learn.turns import Networks, Turn
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from radbench.contracts.atomic import replace_file
+from radbench.contracts.duration import duration
 
 CURVE = ("epoch", "train_loss", "validation_loss", "validation_score", "learning_rate", "micro_batch", "seconds")
 """The columns of a curve; those of single turns follow."""
@@ -58,17 +59,6 @@ class Teller:
         total = self.epochs * self.steps
         left = (self.told - self.started) / max(1, here) * (total - done)
         self.progress(done, total, f"{self.name}: {text}, {duration(left)} left")
-
-
-def duration(seconds: float) -> str:
-    """Return a duration for people: "40 s", "3 min 20 s", "2 h 05 min"."""
-    seconds = round(seconds)
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes, seconds = divmod(seconds, 60)
-    if minutes < 60:
-        return f"{minutes} min {seconds:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def write_curve(path: Path, rows: Sequence[Mapping[str, float]]) -> None:

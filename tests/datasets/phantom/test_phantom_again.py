@@ -12,7 +12,7 @@ import torch
 
 from radbench.contracts.folders import cache_folder
 from radbench_phantom.ct import PhantomCt
-from radbench_phantom.cxr import PhantomCxr
+from radbench_phantom.cxr.dataset import PhantomCxr
 from radbench_phantom.thorax.patient import Thorax
 
 KINDS = {

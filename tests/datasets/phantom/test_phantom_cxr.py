@@ -15,7 +15,7 @@ from radbench.contracts.specs import DatasetSpec
 from radbench.xray import Pose
 from radbench_phantom import plugin
 from radbench_phantom.ct import PhantomCt
-from radbench_phantom.cxr import PhantomCxr
+from radbench_phantom.cxr.dataset import PhantomCxr
 from radbench_phantom.thorax.labels import FINDINGS
 
 Config = PhantomCxr.Config

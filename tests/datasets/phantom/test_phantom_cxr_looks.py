@@ -12,15 +12,15 @@ from pydantic import ValidationError
 
 from radbench.contracts.case import validate_case
 from radbench.xray import ConeBeamGeometry, Pose, project
-from radbench_phantom import cxr_film
-from radbench_phantom.cxr import PhantomCxr
-from radbench_phantom.cxr_film import film_of, render_for_film
-from radbench_phantom.cxr_looks import look_of
-from radbench_phantom.cxr_lung_area import hiding, three_lungs
-from radbench_phantom.cxr_marks import Blade, Mark, with_blades, with_marks
-from radbench_phantom.cxr_processing import measured
+from radbench_phantom.cxr import film as cxr_film
+from radbench_phantom.cxr.dataset import PhantomCxr
+from radbench_phantom.cxr.film import film_of, render_for_film
+from radbench_phantom.cxr.looks import look_of
+from radbench_phantom.cxr.lung_area import hiding, three_lungs
+from radbench_phantom.cxr.marks import Blade, Mark, with_blades, with_marks
+from radbench_phantom.cxr.processing import measured
 from radbench_phantom.thorax.labels import Anatomy
-from radbench_phantom.thorax.patient import Volume
+from radbench_phantom.thorax.volume import Volume
 
 Config = PhantomCxr.Config
 GRID = (48, 40, 48)

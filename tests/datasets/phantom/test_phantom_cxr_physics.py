@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from radbench.xray import scale_to_unit
-from radbench_phantom.cxr import PhantomCxr
-from radbench_phantom.cxr_projection import Projector, shown
-from radbench_phantom.cxr_radiograph import bone_of, mineral_of, radiograph_of
+from radbench_phantom.cxr.dataset import PhantomCxr
+from radbench_phantom.cxr.projection import Projector, shown
+from radbench_phantom.cxr.radiograph import bone_of, mineral_of, radiograph_of
 from radbench_phantom.thorax.labels import Anatomy
+from radbench_phantom.thorax.render import render
 
 Config = PhantomCxr.Config
 GRID = (64, 64, 64)
@@ -24,7 +25,7 @@ def config_of(**fields):
 
 @pytest.fixture(scope="module")
 def volume():
-    return PhantomCxr(config_of()).thorax("p0001").render(GRID)
+    return render(PhantomCxr(config_of()).thorax("p0001"), GRID)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from radbench_phantom.thorax.labels import DEVICES, FINDINGS, Anatomy
-from radbench_phantom.thorax.patient import PREVALENCE, ThoraxConfig, Volume, thorax_patient
+from radbench_phantom.thorax.patient import PREVALENCE, ThoraxConfig, thorax_patient
+from radbench_phantom.thorax.render import render
+from radbench_phantom.thorax.volume import Volume
 
 SIDE = (72, 72, 72)
 HEALTHY = ThoraxConfig(prevalence={}, devices=0.0, contrast=0.0)
@@ -23,13 +25,13 @@ def only(name: str, **fields) -> ThoraxConfig:
 def with_finding(name: str | None, upright: bool = ThoraxConfig.upright) -> Volume:
     """Return the same patient's volume with one finding, or with none."""
     config = replace(HEALTHY, prevalence={name: 1.0} if name else {}, upright=upright)
-    return thorax_patient(5, 2, config).render(SIDE, noise=False)
+    return render(thorax_patient(5, 2, config), SIDE, noise=False)
 
 
 @lru_cache
 def wearing(*devices: str) -> Volume:
     bare = thorax_patient(5, 2, ThoraxConfig(prevalence={}, devices=0.0))
-    return replace(bare, devices=devices).render(SIDE, noise=False)
+    return render(replace(bare, devices=devices), SIDE, noise=False)
 
 
 @pytest.mark.parametrize("name", FINDINGS)
@@ -127,7 +129,7 @@ def test_a_pacemakers_can_stops_the_beam_and_keeps_its_size_on_any_grid():
     bare = thorax_patient(5, 2, ThoraxConfig(prevalence={}, devices=0.0, upright=True))
     mass = []
     for side in (64, 96):
-        plain, worn = (replace(bare, devices=d).render((side,) * 3, noise=False) for d in ((), ("pacemaker",)))
+        plain, worn = (render(replace(bare, devices=d), (side,) * 3, noise=False) for d in ((), ("pacemaker",)))
         path = (worn.hu - plain.hu).sum(1) * plain.spacing_mm[1] / 1000
         # Along the beam the can is worth as much as 8 cm of water, over more than 6 cm^2.
         assert float((path > 80).sum()) * plain.spacing_mm[0] * plain.spacing_mm[2] > 600

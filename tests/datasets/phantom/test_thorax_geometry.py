@@ -10,14 +10,16 @@ import torch
 from scipy import ndimage
 
 from radbench_phantom.thorax.labels import LUNG_LABELS, Anatomy
-from radbench_phantom.thorax.patient import ThoraxConfig, Volume, thorax_patient
+from radbench_phantom.thorax.patient import ThoraxConfig, thorax_patient
+from radbench_phantom.thorax.render import render
+from radbench_phantom.thorax.volume import Volume
 
 HEALTHY = ThoraxConfig(prevalence={}, devices=0.0, contrast=0.0)
 
 
 @lru_cache
 def healthy(index: int = 3, side: int = 96) -> Volume:
-    return thorax_patient(0, index, HEALTHY).render((side, side, side))
+    return render(thorax_patient(0, index, HEALTHY), (side, side, side))
 
 
 def labelled(volume: Volume, *labels: int) -> np.ndarray:
@@ -30,19 +32,19 @@ def millilitres(volume: Volume, *labels: int) -> float:
 
 def test_the_same_seed_gives_the_same_bits_and_another_patient_others():
     thorax = thorax_patient(3, 1)
-    first, second = (thorax.render((40, 40, 40)) for _ in range(2))
+    first, second = (render(thorax, (40, 40, 40)) for _ in range(2))
     assert torch.equal(first.hu, second.hu)
     assert torch.equal(first.labels, second.labels)
-    assert not torch.equal(first.hu, thorax_patient(3, 2).render((40, 40, 40)).hu)
+    assert not torch.equal(first.hu, render(thorax_patient(3, 2), (40, 40, 40)).hu)
 
 
 def test_a_patient_does_not_depend_on_the_number_of_threads():
     thorax, before = thorax_patient(3, 1), torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        one = thorax.render((40, 40, 40)).hu
+        one = render(thorax, (40, 40, 40)).hu
         torch.set_num_threads(2)
-        two = thorax.render((40, 40, 40)).hu
+        two = render(thorax, (40, 40, 40)).hu
     finally:
         torch.set_num_threads(before)
     assert torch.equal(one, two)
@@ -60,7 +62,7 @@ def test_two_grids_show_the_same_anatomy():
 
 def test_coarse_grids_keep_the_mass():
     thorax = thorax_patient(0, 3, HEALTHY)
-    coarse, fine = (thorax.render((side,) * 3, noise=False).hu.mean() for side in (48, 96))
+    coarse, fine = (render(thorax, (side,) * 3, noise=False).hu.mean() for side in (48, 96))
     assert abs(float(coarse - fine)) < 8.0
 
 
@@ -106,7 +108,7 @@ def test_each_lung_is_one_piece_on_its_side(lobes):
 
 
 def test_fissures_part_the_lobes():
-    v = thorax_patient(0, 3, HEALTHY).render((96, 128, 128), noise=False)
+    v = render(thorax_patient(0, 3, HEALTHY), (96, 128, 128), noise=False)
     labels, hu = v.labels.numpy(), v.hu.numpy()
     below = ndimage.binary_dilation(labels == Anatomy.LUNG_LOWER_LEFT) & (labels == Anatomy.LUNG_UPPER_LEFT)
     inside = labels == Anatomy.LUNG_UPPER_LEFT
@@ -151,19 +153,19 @@ def test_noise_follows_its_factor():
     quiet, loud = (
         thorax_patient(0, 3, ThoraxConfig(prevalence={}, devices=0.0, contrast=0.0, noise=n)) for n in (1.0, 2.0)
     )
-    clean = quiet.render((48,) * 3, noise=False)
+    clean = render(quiet, (48,) * 3, noise=False)
     liver = labelled(clean, Anatomy.LIVER)
-    spread = [float((t.render((48,) * 3).hu - clean.hu)[torch.from_numpy(liver)].std()) for t in (quiet, loud)]
+    spread = [float((render(t, (48,) * 3).hu - clean.hu)[torch.from_numpy(liver)].std()) for t in (quiet, loud)]
     assert 1.6 < spread[1] / spread[0] < 2.2
 
 
 @pytest.mark.parametrize("shape", [(8, 32, 32), (32, 32), (15, 15, 15)])
 def test_too_small_a_grid_is_refused(shape):
     with pytest.raises(ValueError, match="at least 16"):
-        thorax_patient(0, 0).render(shape)
+        render(thorax_patient(0, 0), shape)
 
 
 def test_an_anisotropic_grid_shows_the_same_lungs():
     thorax = thorax_patient(0, 3, HEALTHY)
-    thick = thorax.render((40, 96, 96), (9.0, 4.0, 4.0))
+    thick = render(thorax, (40, 96, 96), (9.0, 4.0, 4.0))
     assert millilitres(thick, *LUNG_LABELS) == pytest.approx(millilitres(healthy(), *LUNG_LABELS), rel=0.05)

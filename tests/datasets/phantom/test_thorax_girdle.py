@@ -10,9 +10,11 @@ import torch
 
 from radbench_phantom.thorax.labels import Anatomy
 from radbench_phantom.thorax.muscles import round_cone, triangle
-from radbench_phantom.thorax.patient import Thorax, ThoraxConfig, Volume, thorax_patient
+from radbench_phantom.thorax.patient import Thorax, ThoraxConfig, thorax_patient
+from radbench_phantom.thorax.render import render
 from radbench_phantom.thorax.shoulder import shoulders
 from radbench_phantom.thorax.tubes import joined
+from radbench_phantom.thorax.volume import Volume
 
 PATIENTS = range(12)
 WIDE = ((96, 72, 128), (4.0, 4.0, 4.0))
@@ -28,12 +30,12 @@ def patient(index: int, upright: bool = True) -> Thorax:
 
 @lru_cache
 def standing(index: int = 7) -> Volume:
-    return patient(index).render(*WIDE, noise=False)
+    return render(patient(index), *WIDE, noise=False)
 
 
 @lru_cache
 def lying(index: int = 7) -> Volume:
-    return patient(index, False).render(*WIDE, noise=False)
+    return render(patient(index, False), *WIDE, noise=False)
 
 
 def heights(volume: Volume, label: int) -> np.ndarray:
@@ -138,7 +140,7 @@ def test_air_parts_arm_and_flank_in_a_slim_patient_who_holds_the_arms_off():
     slim = [patient(i) for i in range(40)]
     slim = [t for t in slim if t.traits.bmi < 23 and min(t.traits.stance.abduction_deg) > 18]
     thorax = slim[0]
-    v = thorax.render((96, 72, 160), (4.0, 4.0, 4.0), noise=False)
+    v = render(thorax, (96, 72, 160), (4.0, 4.0, 4.0), noise=False)
     row = np.nonzero(v.labels.numpy()[14].max(0))[0]
     assert int((np.diff(row) > 1).sum()) == 2
 

@@ -12,6 +12,7 @@ from radbench_phantom.thorax.breath import Breath, drawn_breath
 from radbench_phantom.thorax.labels import Anatomy
 from radbench_phantom.thorax.lungs import diaphragm_height, fissure_sheets, lung_distance, major_fissure
 from radbench_phantom.thorax.patient import ThoraxConfig, thorax_patient
+from radbench_phantom.thorax.render import render
 from radbench_phantom.thorax.traits import Traits
 from radbench_phantom.thorax.trees import curved, grown_along
 from radbench_phantom.thorax.vasculature import lobar_trees
@@ -73,7 +74,7 @@ def test_breath_is_drawn_apart_from_all_else():
 
 @pytest.mark.parametrize("index", [0, 1, 3])
 def test_no_lung_comes_between_the_heart_and_the_diaphragm(index):
-    v = thorax_patient(0, index, STANDING).render((96, 96, 96), noise=False)
+    v = render(thorax_patient(0, index, STANDING), (96, 96, 96), noise=False)
     labels = v.labels.numpy()
     heart = labels == Anatomy.HEART
     lung = v.lung_mask.numpy()

@@ -11,14 +11,16 @@ import torch
 
 from radbench_phantom.thorax.heart import coarsely, from_heart, heart_distance, heart_frame
 from radbench_phantom.thorax.labels import LUNG_LABELS, Anatomy
-from radbench_phantom.thorax.patient import Thorax, ThoraxConfig, Volume, thorax_patient
+from radbench_phantom.thorax.patient import Thorax, ThoraxConfig, thorax_patient
+from radbench_phantom.thorax.render import render
+from radbench_phantom.thorax.volume import Volume
 
 UPRIGHT = ThoraxConfig(prevalence={}, devices=0.0, contrast=0.0, upright=True)
 
 
 @lru_cache
 def upright(index: int, side: int = 64) -> Volume:
-    return thorax_patient(0, index, UPRIGHT).render((side,) * 3, noise=False)
+    return render(thorax_patient(0, index, UPRIGHT), (side,) * 3, noise=False)
 
 
 def across(volume: Volume, *labels: int) -> np.ndarray:
@@ -49,7 +51,7 @@ def test_cardiothoracic_ratios_are_those_of_healthy_adults():
 
 def test_cardiomegaly_takes_the_ratio_above_one_half():
     sick = [thorax_patient(0, k, replace(UPRIGHT, prevalence={"cardiomegaly": 1.0})) for k in range(4)]
-    ratios = [ratio(t.render((64, 64, 64), noise=False)) for t in sick]
+    ratios = [ratio(render(t, (64, 64, 64), noise=False)) for t in sick]
     assert np.median(ratios) > 0.50
     assert all(r > ratio(upright(k)) + 0.02 for k, r in enumerate(ratios))
 
@@ -122,7 +124,7 @@ def test_chambers_differ_in_an_arterial_phase():
 def test_standing_patients_have_their_stomachs_gas_under_a_level_line():
     found = 0
     for k in range(6):
-        v = thorax_patient(0, k, UPRIGHT).render((80, 80, 80), noise=False)
+        v = render(thorax_patient(0, k, UPRIGHT), (80, 80, 80), noise=False)
         gas = (v.labels == Anatomy.STOMACH_GAS).numpy()
         if millilitres(v, Anatomy.STOMACH_GAS) < 15:
             continue

@@ -11,13 +11,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radbench_phantom.thorax.build import CageShape
 from radbench_phantom.thorax.cage import cage_distance, cage_normal, cage_point, cage_radius
+from radbench_phantom.thorax.cage_shape import CageShape
 from radbench_phantom.thorax.grid import Grid, Posture
 from radbench_phantom.thorax.labels import Anatomy
-from radbench_phantom.thorax.patient import ThoraxConfig, Volume, thorax_patient
+from radbench_phantom.thorax.patient import ThoraxConfig, thorax_patient
+from radbench_phantom.thorax.render import render
 from radbench_phantom.thorax.ribs import rib_line, rib_tubes
 from radbench_phantom.thorax.skeleton import edge_width
+from radbench_phantom.thorax.volume import Volume
 
 HEALTHY = ThoraxConfig(prevalence={}, devices=0.0, contrast=0.0)
 shapes = st.builds(
@@ -32,7 +34,7 @@ shapes = st.builds(
 
 @lru_cache
 def volume() -> Volume:
-    return thorax_patient(0, 8, HEALTHY).render((88, 112, 112))
+    return render(thorax_patient(0, 8, HEALTHY), (88, 112, 112))
 
 
 def test_points_on_the_cage_have_no_distance_from_it():
@@ -142,7 +144,7 @@ def test_cartilage_calcifies_with_age():
     means = []
     for calcified in (0.0, 1.0):
         traits = replace(thorax.traits, shape=replace(thorax.traits.shape, calcified=calcified))
-        made = replace(thorax, traits=traits).render((64,) * 3, noise=False)
+        made = render(replace(thorax, traits=traits), (64,) * 3, noise=False)
         means.append(float(made.hu[made.labels == int(Anatomy.CARTILAGE)].mean()))
     assert means[1] > means[0] + 40
 

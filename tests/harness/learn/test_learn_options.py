@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from radbench.contracts import ConfigurationError
+from radbench.contracts.duration import duration
 from radbench.learn import FitOptions, learning_rate, resized
-from radbench.learn.telling import duration
 
 
 def test_a_constant_rate_stays():

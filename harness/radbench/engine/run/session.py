@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from radbench.contracts.dataset import CaseEntry
+from radbench.contracts.duration import duration
 from radbench.contracts.results import Status
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.room import Room
@@ -27,7 +28,6 @@ from radbench.engine.run.settling import settle
 from radbench.engine.run.trained import Trained, trained
 from radbench.engine.run.using import files_of, folders_of
 from radbench.engine.work.failures import RunAbortedError
-from radbench.learn.telling import duration
 
 _NOTES = 3
 """Failures of one kind that are printed as they come; the journal has all."""

@@ -15,16 +15,18 @@ from radbench.xray import ConeBeamGeometry, Pose, project, scale_to_unit, spectr
 from radbench.xray.detector import spread
 from radbench.xray.intensity import log_intensity
 from radbench.xray.materials import density_from_hu
-from radbench_phantom.cxr_config import PhantomCxrConfig
-from radbench_phantom.cxr_looks import Look, look_of
-from radbench_phantom.cxr_lung_area import hiding, three_lungs
-from radbench_phantom.cxr_marks import with_blades, with_marks
-from radbench_phantom.cxr_processing import Levels, greys, measured
-from radbench_phantom.cxr_projection import CHEST
-from radbench_phantom.cxr_radiograph import Radiograph, bone_of, mineral_of, sixteen_bits
+from radbench_phantom.cxr.config import PhantomCxrConfig
+from radbench_phantom.cxr.looks import Look, look_of
+from radbench_phantom.cxr.lung_area import hiding, three_lungs
+from radbench_phantom.cxr.marks import with_blades, with_marks
+from radbench_phantom.cxr.processing import Levels, greys, measured
+from radbench_phantom.cxr.projection import CHEST
+from radbench_phantom.cxr.radiograph import Radiograph, bone_of, mineral_of, sixteen_bits
+from radbench_phantom.thorax.render import render
 
 if TYPE_CHECKING:
-    from radbench_phantom.thorax.patient import Thorax, Volume
+    from radbench_phantom.thorax.patient import Thorax
+    from radbench_phantom.thorax.volume import Volume
 
 _NOISE = 64
 _BODY_MM = 100.0
@@ -37,7 +39,7 @@ def render_for_film(thorax: Thorax, config: PhantomCxrConfig) -> Volume:
     """Render a patient as wide as a film may show, without a CT scanner's blur and noise."""
     fov = thorax.traits.fov_mm
     z, y, x = (fov * part / n for part, n in zip(FIELD, config.grid, strict=True))
-    return thorax.render(config.grid, (z, y, x), noise=False)
+    return render(thorax, config.grid, (z, y, x), noise=False)
 
 
 def tilted(field: Tensor, degrees: float, view: str, spacing_mm: tuple[float, float, float]) -> Tensor:

@@ -13,12 +13,12 @@ from torch import Tensor
 from radbench.imaging.regions import Region, crop, resize
 from radbench.xray import DetectorOptions, apply_detector, scale_to_unit
 from radbench.xray.materials import bone_share_from_hu
-from radbench_phantom.cxr_config import LEVELS, PhantomCxrConfig
-from radbench_phantom.cxr_lung_area import hiding, three_lungs
-from radbench_phantom.cxr_projection import AIR_HU, Projector, shown
+from radbench_phantom.cxr.config import LEVELS, PhantomCxrConfig
+from radbench_phantom.cxr.lung_area import hiding, three_lungs
+from radbench_phantom.cxr.projection import AIR_HU, Projector, shown
 
 if TYPE_CHECKING:
-    from radbench_phantom.thorax.patient import Volume
+    from radbench_phantom.thorax.volume import Volume
 
 _LEAST = 1e-6
 _MINERAL_HU = 350.0

@@ -12,7 +12,7 @@ from torch import Tensor
 from radbench_phantom.thorax.labels import Anatomy
 
 if TYPE_CHECKING:
-    from radbench_phantom.thorax.patient import Volume
+    from radbench_phantom.thorax.volume import Volume
 
 SPINE_MM = 18.0
 DOME_MM = 8.0

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from radbench.xray import ConeBeamGeometry, Pose, ct2xray, parallel_drr, project, spectrum
 from radbench.xray.detector import spread
-from radbench_phantom.cxr_config import PhantomCxrConfig
+from radbench_phantom.cxr.config import PhantomCxrConfig
 
 AIR_HU = -1000.0
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from radbench.xray.detector import spread
-from radbench_phantom.cxr_config import PhantomCxrConfig
-from radbench_phantom.cxr_looks import Look
-from radbench_phantom.cxr_projection import shown
+from radbench_phantom.cxr.config import PhantomCxrConfig
+from radbench_phantom.cxr.looks import Look
+from radbench_phantom.cxr.projection import shown
 
 LEAST = 1e-6
 _BANDS_MM = (1.4, 4.5, 15.0)

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from radbench.contracts.case import Case, LookedUp
 from radbench.contracts.dataset import CaseEntry
-from radbench.contracts.errors import CaseError
-from radbench_phantom.cxr_config import PhantomCxrConfig
-from radbench_phantom.splits import THORAX_STREAM, split_of, thorax_collection
+from radbench_phantom.cxr.config import PhantomCxrConfig
+from radbench_phantom.splits import patient_of, thorax_collection, thorax_manifest
+from radbench_phantom.targets import CXR_TARGETS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from radbench_phantom.thorax.patient import Thorax, Volume
+    from radbench_phantom.thorax.patient import Thorax
+    from radbench_phantom.thorax.volume import Volume
 
 _IMAGES = ("image", "lung_image", "bone_image", "soft_tissue_image")
 _MASKS = ("lung_mask", "lung_field_mask", "aerated_lung_mask", "bone_mask", "heart_mask", "nodule_mask")
@@ -40,7 +41,7 @@ class PhantomCxr:
 
     Config = PhantomCxrConfig
     modality = "cxr"
-    targets = frozenset({*_IMAGES[1:], *_MASKS, *_VOLUMES, "findings", "view_pose", "volume_spacing_mm"})
+    targets = frozenset(CXR_TARGETS)
 
     def __init__(self, config: PhantomCxrConfig | None = None) -> None:
         self.config = config or self.Config()
@@ -50,15 +51,7 @@ class PhantomCxr:
 
     def manifest(self) -> list[CaseEntry]:
         """List the cases, one a patient, without rendering any."""
-        return [
-            CaseEntry(
-                f"p{i:04d}",
-                f"p{i:04d}",
-                split_of(THORAX_STREAM, self.config.seed, self.config.split, i),
-                self._digest(i),
-            )
-            for i in range(self.config.patients)
-        ]
+        return thorax_manifest(self.config.patients, self.config.seed, self.config.split, self._digest)
 
     def thorax(self, case_id: str) -> Thorax:
         """Return a case's patient, from which volumes of any size can be rendered; in bed they breathe less deeply.
@@ -66,10 +59,10 @@ class PhantomCxr:
         Raises:
             CaseError: there is no such case.
         """
-        from radbench_phantom.cxr_looks import look_of
+        from radbench_phantom.cxr.looks import look_of
         from radbench_phantom.thorax.patient import PREVALENCE, ThoraxConfig, thorax_patient
 
-        index = self._index(case_id)
+        index = patient_of("phantom-cxr", case_id, self.config.patients)
         c = self.config.of_patient(index)
         look = None if c.look == "plain" else look_of(c, index)
         thorax = thorax_patient(
@@ -107,11 +100,11 @@ class PhantomCxr:
         import torch
 
         from radbench.xray import Pose
-        from radbench_phantom.cxr_film import FIELD, film_of
-        from radbench_phantom.cxr_looks import look_of
-        from radbench_phantom.cxr_radiograph import radiograph_of
+        from radbench_phantom.cxr.film import FIELD, film_of
+        from radbench_phantom.cxr.looks import look_of
+        from radbench_phantom.cxr.radiograph import radiograph_of
 
-        index = self._index(case_id)
+        index = patient_of("phantom-cxr", case_id, self.config.patients)
         thorax, c = self.thorax(case_id), self.config.of_patient(index)
         with torch.no_grad():
             made = (radiograph_of if c.look == "plain" else film_of)(self._rendered(case_id), c, index)
@@ -148,21 +141,15 @@ class PhantomCxr:
 
     def _rendered(self, case_id: str) -> Volume:
         """Return a patient's volume; the last one is at hand, for targets are looked up one after another."""
-        from radbench_phantom.cxr_film import render_for_film
+        from radbench_phantom.cxr.film import render_for_film
+        from radbench_phantom.thorax.render import render
 
         if self._last is None or self._last[0] != case_id:
-            config, thorax = self.config.of_patient(self._index(case_id)), self.thorax(case_id)
-            volume = thorax.render(config.grid) if config.look == "plain" else render_for_film(thorax, config)
+            thorax = self.thorax(case_id)
+            config = self.config.of_patient(thorax.index)
+            volume = render(thorax, config.grid) if config.look == "plain" else render_for_film(thorax, config)
             self._last = (case_id, volume)
         return self._last[1]
-
-    def _index(self, case_id: str) -> int:
-        index = int(case_id[1:]) if case_id[:1] == "p" and case_id[1:].isdecimal() else -1
-        if not 0 <= index < self.config.patients or case_id != f"p{index:04d}":
-            raise CaseError(
-                f"phantom-cxr has no case '{case_id}'; its ids run from 'p0000' to 'p{self.config.patients - 1:04d}'"
-            )
-        return index
 
     def _digest(self, index: int) -> str:
         look = self.config.of_patient(index)

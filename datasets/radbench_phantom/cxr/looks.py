@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from radbench_phantom.cxr_config import PhantomCxrConfig
-from radbench_phantom.cxr_marks import Blade, Mark, drawn_blades, drawn_marks
+from radbench_phantom.cxr.config import PhantomCxrConfig
+from radbench_phantom.cxr.marks import Blade, Mark, drawn_blades, drawn_marks
 
 _LOOK = 63
 _VIEW, _GEOMETRY, _BEAM, _PROCESSING, _BLADES, _MARKS, _BREATH = range(7)

@@ -1,0 +1,1 @@
+"""The radiographs of phantom-cxr."""
