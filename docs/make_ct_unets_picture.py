@@ -1,7 +1,7 @@
 """Draw docs/images/ct-unets.jpg: what lung-unet and bone-unet take out of radiographs that they have not seen.
 
 ``python docs/make_ct_unets_picture.py`` draws patients of the phantom's test split. Networks that are not trained yet
-are trained first, by the preset ``quick``: some fifteen minutes on two cores.
+are trained first, by the profile ``quick``: some fifteen minutes on two cores.
 ``python docs/make_ct_unets_picture.py --of FOLDER --to FILE.png`` draws a folder's radiographs, for judging by eye.
 """
 

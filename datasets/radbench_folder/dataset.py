@@ -86,7 +86,7 @@ class FolderDataset:
             image=read.image,
             spacing_mm=read.spacing_mm,
             groups=entry.groups,
-            provenance={**read.source, **({"mask": mask_source} if mask_source else {})},
+            provenance={**read.provenance, **({"mask": mask_source} if mask_source else {})},
             targets=targets,
         )
 

@@ -16,7 +16,7 @@ from radbench.xray.chest import ChestBeam
 class LidcConfig(Config):
     """Where the collection lies, which scans and nodules count, and how they become radiographs."""
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {"size": 128, "volume_mm": 2.5},
         "paper": {"size": 512},
     }

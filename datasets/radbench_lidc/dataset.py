@@ -80,14 +80,14 @@ class LidcIdri:
         ready: dict[str, Any] = {name: torch.from_numpy(image)[None] for name, image in prepared.images.items()}
         ready |= {name: torch.from_numpy(mask)[None] for name, mask in prepared.masks.items() if name in self.targets}
         if "findings" in self.targets:
-            ready["findings"] = {"nodule": float(any(n["counts"] for n in prepared.source["nodules"]))}
+            ready["findings"] = {"nodule": float(any(n["counts"] for n in prepared.provenance["nodules"]))}
         ready["volume_spacing_mm"] = torch.tensor(prepared.volume_spacing_mm)
         return Case(
             case_id=case_id,
             patient_id=entry.patient_id,
             image=ready.pop("image"),
             spacing_mm=prepared.spacing_mm,
-            provenance=prepared.source,
+            provenance=prepared.provenance,
             targets=LookedUp(
                 {**ready, "view_pose": Pose(*self.config.pose)},
                 {

@@ -36,14 +36,14 @@ class Prepared:
         masks: bool ``[S,S]``: "lung_mask", "bone_mask" and, where the scan was read, "nodule_mask".
         spacing_mm: of the image's pixels (row, column).
         volume_spacing_mm: of the voxels of ``volume_hu`` (dz, dy, dx).
-        source: how it was made; it can be written as JSON.
+        provenance: how it was made; it can be written as JSON.
     """
 
     images: dict[str, NDArray[np.float32]]
     masks: dict[str, _Mask]
     spacing_mm: tuple[float, float]
     volume_spacing_mm: tuple[float, float, float]
-    source: dict[str, Any]
+    provenance: dict[str, Any]
 
 
 def prepare_scan(scan: Scan, volume: Volume, config: LidcConfig) -> Prepared:
@@ -106,11 +106,11 @@ def prepare_scan(scan: Scan, volume: Volume, config: LidcConfig) -> Prepared:
         chosen = [n for n, facts in zip(nodules, listed, strict=True) if facts["counts"]]
         masks["nodule_mask"] = frame.small_masks(_voxels(n, volume, config.nodule_agreement) for n in chosen)
     kinds = Counter(m.kind for m in marks)
-    source = {
+    provenance = {
         "format": "DICOM series",
         "series": scan.series_uid,
-        "kernel": volume.source["kernel"],
-        "slices": volume.source["slices"],
+        "kernel": volume.provenance["kernel"],
+        "slices": volume.provenance["slices"],
         "spacing_of_scan_mm": list(volume.spacing_mm),
         "turned_axes": list(volume.reversed_axes),
         "generator": _GENERATORS[config.physics],
@@ -122,7 +122,7 @@ def prepare_scan(scan: Scan, volume: Volume, config: LidcConfig) -> Prepared:
         "lung_ml": float(lung.sum()) * _voxel_ml(volume),
     }
     dz, dy, dx = volume_spacing(volume.hu.shape, volume.spacing_mm, config.volume_mm)
-    return Prepared(images, masks, frame.spacing_mm, (dz, dy, dx), source)
+    return Prepared(images, masks, frame.spacing_mm, (dz, dy, dx), provenance)
 
 
 def _marks(scan: Scan) -> tuple[Mark, ...]:

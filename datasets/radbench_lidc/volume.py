@@ -33,14 +33,14 @@ class Volume:
         spacing_mm: (slice, row, column).
         grid: where the slices lie, in the files' own axes.
         reversed_axes: which of the three run against the files'.
-        source: what was read.
+        provenance: what was read.
     """
 
     hu: NDArray[np.float32]
     spacing_mm: tuple[float, float, float]
     grid: SliceGrid
     reversed_axes: tuple[int, ...]
-    source: dict[str, Any]
+    provenance: dict[str, Any]
 
 
 def read_volume_of(scan: Scan) -> Volume:
@@ -67,7 +67,7 @@ def read_volume_of(scan: Scan) -> Volume:
     hu = np.maximum(read.hu.numpy(), np.float32(LEAST_HU))
     if reversed_axes:
         hu = np.ascontiguousarray(np.flip(hu, reversed_axes))
-    return Volume(hu, read.spacing_mm, grid, reversed_axes, dict(read.source))
+    return Volume(hu, read.spacing_mm, grid, reversed_axes, dict(read.provenance))
 
 
 def _reversed_axes(case_id: str, direction: NDArray[np.float64]) -> tuple[int, ...]:

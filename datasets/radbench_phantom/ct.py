@@ -48,7 +48,7 @@ class PhantomCt:
     class Config(BaseConfig):
         """Configuration of phantom-ct."""
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
             "quick": {},
             "paper": {"patients": 644, "size": (256, 256, 256), "split": (0.6, 0.2, 0.2)},
         }

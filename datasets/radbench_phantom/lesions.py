@@ -53,7 +53,7 @@ class PhantomLesions:
     class Config(BaseConfig):
         """Configuration of phantom-lesions."""
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
             "quick": {},
             "paper": {"patients": 5000, "split": (0.8, 0.1, 0.1)},
         }

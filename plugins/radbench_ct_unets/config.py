@@ -1,4 +1,4 @@
-"""The configurations of lung-unet and bone-unet; the defaults are the papers', the preset quick is for two cores."""
+"""The configurations of lung-unet and bone-unet; the defaults are the papers', the profile quick is for two cores."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class LungUnetConfig(UnetConfig):
     segmentation_rate: float = param(1e-4, "learning rate", affects="weights", source=f"{_LUNG} §2.2", gt=0.0)
     extraction_rate: float = param(1e-4, "learning rate", affects="weights", source=f"{_LUNG} §2.3", gt=0.0)
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {
             **_QUICK,
             "lung": "field",
@@ -177,7 +177,7 @@ class BoneUnetConfig(UnetConfig):
     epochs: int = param(100, "of training", affects="weights", source=f"{_BONE} §2.3.2", ge=1)
     learning_rate: float = param(1e-3, "of Adam", affects="weights", source=f"{_BONE} §2.3.2", gt=0.0)
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {**_QUICK, "pretrained": False, "epochs": 75, "learning_rate": 2e-3},
         "paper": {},
     }

@@ -25,7 +25,7 @@ class LungSegmentation:
     class Config(BaseConfig):
         """Which lungs, and where they begin."""
 
-        presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"quick": {"truth": "field"}, "paper": {}}
+        profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {"quick": {"truth": "field"}, "paper": {}}
 
         truth: Literal["projected", "field", "aerated"] = param(
             "projected",

@@ -24,7 +24,7 @@ LEVELS = 65535
 class PhantomCxrConfig(Config):
     """Which patients there are, how their volumes become radiographs, and what a detector does to them."""
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {},
         "paper": {"patients": 644, "size": 512, "grid": (256, 256, 256), "bone": "window"},
     }

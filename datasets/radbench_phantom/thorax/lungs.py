@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from radbench_phantom.thorax.cage import cage_distance, cage_middle, cage_radius
-from radbench_phantom.thorax.grid import interpolated, smooth_min
+from radbench_phantom.thorax.grid import smooth_min
 from radbench_phantom.thorax.labels import Anatomy
 from radbench_phantom.thorax.mediastinum import heart_distance, midline_distance
 from radbench_phantom.thorax.traits import Traits
@@ -122,11 +122,3 @@ def lobe_of(at: At, traits: Traits) -> Tensor:
     above = torch.where(middle, int(a.LUNG_MIDDLE_RIGHT), int(a.LUNG_UPPER_RIGHT))
     right = torch.where(lower, int(a.LUNG_LOWER_RIGHT), above)
     return torch.where(x > 0, left, right).to(torch.uint8)
-
-
-def table_at(z: Tensor, rows: list[tuple[float, float]]) -> Tensor:
-    """Return a table's value at heights z of the reference (mm)."""
-    import numpy as np
-
-    table = np.array(sorted(rows), dtype=np.float64)
-    return interpolated(z, table[:, 0], table[:, 1])

@@ -161,7 +161,7 @@ def _one(
     result = enhance_images(loaded, read.image[None].to(device), [info], seed, case_id)
     image = result.image[0].cpu()
     # A float file states no depth; 16 bits keep what 8 would lose.
-    bits = 8 if (read.source["bits"] or 16) <= 8 else 16
+    bits = 8 if (read.provenance["bits"] or 16) <= 8 else 16
     if _is_dicom(file):
         write_derived_dicom(to, image, file, f"radbench {loaded.label}", **read_with)
     else:

@@ -24,7 +24,7 @@ def _complete(incomplete: str) -> list[str]:
 def info(
     name: Annotated[str, typer.Argument(help="An enhancer, task or data set, or a variant.", autocompletion=_complete)],
     profile: Annotated[
-        str, typer.Option(metavar="quick|paper", help="Whose presets a variant's values are of.")
+        str, typer.Option(metavar="quick|paper", help="The profile that a variant's values are of.")
     ] = "quick",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     plugins: Annotated[list[Path], typer.Option("--plugin", help="A plugin file beyond the installed ones.")] = [],  # noqa: B006
@@ -88,7 +88,7 @@ def _field(model: Any, name: str, part: Part | None) -> dict[str, Any]:
 
     field = model.model_fields[name]
     default = "(must be given)" if field.is_required() else field.default
-    values = {p: model.presets.get(p, {}).get(name, default) for p in ("quick", "paper")}
+    values = {p: model.profiles.get(p, {}).get(name, default) for p in ("quick", "paper")}
     told = {"field": name, **{p: _shown(v) for p, v in values.items()}}
     if part is not None:
         found = part.parts.get(name)

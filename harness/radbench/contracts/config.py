@@ -82,11 +82,18 @@ PartNames = Annotated[Any, BeforeValidator(_part_names)]
 class Config(BaseModel):
     """Base of every configuration: frozen, unknown fields refused.
 
-    ``presets`` maps a profile ("quick", "paper") to the fields it changes.
+    ``profiles`` maps a profile ("quick", "paper") to the fields it changes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **more: Any) -> None:
+        super().__pydantic_init_subclass__(**more)
+        if "presets" in vars(cls):
+            # Passed over, it would leave a profile without its values in silence.
+            raise TypeError(f"{cls.__name__}.presets: the values of profiles are called 'profiles' since 0.2")
 
     def with_(self, **changes: Any) -> Self:
         """Return this configuration with fields changed, for a part that is an earlier stage of its owner.

@@ -19,7 +19,7 @@ def read_jsrt(path: Path, data: bytes) -> Stored:
     """Read a radiograph of the Japanese Society of Radiological Technology's database.
 
     Its values follow the film's optical density: what is black on film (lung) is large. Dense is bright
-    therefore means reversed, which the source record says; ``polarity="reversed"`` undoes it.
+    therefore means reversed, which the provenance says; ``polarity="reversed"`` undoes it.
 
     Args:
         path: for the sentences.

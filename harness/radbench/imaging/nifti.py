@@ -79,7 +79,7 @@ def read_nifti(path: Path, options: ReadOptions, digests: Mapping[Path, str] | N
     The volume is turned to the nearest axes of the patient: an axial slice is seen from the feet with
     anterior on top and the patient's right on the left of the image, as radiologists do; coronal and sagittal
     slices have superior on top. A file that states no orientation (both form codes 0) is only transposed, so
-    that its first axis runs along the columns, and the source record says so.
+    that its first axis runs along the columns, and the provenance says so.
 
     Args:
         path: the file, ``.nii`` or ``.nii.gz``.

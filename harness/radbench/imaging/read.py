@@ -29,7 +29,7 @@ def read_image(path: str | os.PathLike[str], *, digests: Mapping[Path, str] | No
 
     The format is told by content (NIfTI and JSRT by name), never by a wish. Nothing about the mapping is
     guessed: the whole stored depth becomes [0,1] unless the file states a window or the caller asks for one;
-    the polarity is the file's. ``source`` records all of it.
+    the polarity is the file's. ``provenance`` records all of it.
 
     Args:
         path: PNG, JPEG, TIFF, BMP, GIF, DICOM, NIfTI, or JSRT's raw ``.img``.
@@ -38,7 +38,7 @@ def read_image(path: str | os.PathLike[str], *, digests: Mapping[Path, str] | No
         options: fields of :class:`radbench.imaging.ReadOptions`.
 
     Returns:
-        The image, float32 ``[1,H,W]``; its spacing in mm; its source record; ``hu`` for CT.
+        The image, float32 ``[1,H,W]``; its spacing in mm; its provenance; ``hu`` for CT.
 
     Raises:
         ImageReadError: a sentence naming the file, what is wrong and what to do.

@@ -37,7 +37,7 @@ class CtVolume:
         direction: float64 ``[3,3]``: the world direction of a step to the next slice, row, column.
         files: the names of the slices' files, in order.
         slice_uids: the slices' SOPInstanceUIDs, in order; none of a volume in one file.
-        source: what was read.
+        provenance: what was read.
     """
 
     hu: Tensor
@@ -45,7 +45,7 @@ class CtVolume:
     positions: NDArray[np.float64]
     direction: NDArray[np.float64]
     files: Sequence[str]
-    source: Mapping[str, Any]
+    provenance: Mapping[str, Any]
     slice_uids: Sequence[str] = ()
 
     @property
@@ -108,7 +108,7 @@ def read_ct_series(
         positions=np.stack([s.position for s in slices]),
         direction=np.stack([normal, along_column, along_row]),
         files=tuple(s.name for s in slices),
-        source={
+        provenance={
             "format": "DICOM series",
             "series": str(first.dataset.get("SeriesInstanceUID", "")),
             "kernel": str(first.dataset.get("ConvolutionKernel", "")),
@@ -180,7 +180,7 @@ def read_volume(path: str | os.PathLike[str]) -> CtVolume:
         positions=positions,
         direction=np.stack([s / np.linalg.norm(s) for s in steps]),
         files=(file.name,),
-        source={"format": "NIfTI", "file": file.name, "slices": int(hu.shape[0]), "dtype": values.dtype.name},
+        provenance={"format": "NIfTI", "file": file.name, "slices": int(hu.shape[0]), "dtype": values.dtype.name},
     )
 
 

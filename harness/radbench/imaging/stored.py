@@ -100,13 +100,13 @@ class ReadImage:
     Attributes:
         image: float32 ``[1,H,W]`` in [0,1], dense is bright.
         spacing_mm: pixel spacing (row, column) in millimetres, or None where the file states none.
-        source: what was read and how it was mapped to [0,1]; plain values that JSON can hold.
+        provenance: what was read and how it was mapped to [0,1]; plain values that JSON can hold.
         hu: float32 ``[1,H,W]`` Hounsfield units where the modality is CT, otherwise None.
     """
 
     image: Tensor
     spacing_mm: tuple[float, float] | None
-    source: Mapping[str, Any]
+    provenance: Mapping[str, Any]
     hu: Tensor | None = None
 
 
@@ -130,7 +130,7 @@ class Stored:
         needs_window: why the whole stored range is no picture here, or "".
         lossy: whether the file's compression changed values.
         spacing_mm: pixel spacing (row, column).
-        notes: more for the source record.
+        notes: more for the provenance.
     """
 
     name: str
@@ -185,7 +185,7 @@ def develop(stored: Stored, options: ReadOptions) -> ReadImage:
             air = float(mapping.apply(np.array([AIR_HU]))[0])
             image[stored.padding] = 1.0 - air if flip else air
     spacing = options.spacing_mm or stored.spacing_mm
-    source: dict[str, Any] = {
+    provenance: dict[str, Any] = {
         "file": stored.name,
         "format": stored.format,
         "bits": stored.bits,
@@ -197,13 +197,13 @@ def develop(stored: Stored, options: ReadOptions) -> ReadImage:
         **stored.notes,
     }
     if padded:
-        source["padding"] = f"{padded} pixels outside the picture set to {'air' if is_ct else 'black'}"
+        provenance["padding"] = f"{padded} pixels outside the picture set to {'air' if is_ct else 'black'}"
     if options.spacing_mm is not None:
-        source["spacing_from"] = "asked for"
+        provenance["spacing_from"] = "asked for"
     return ReadImage(
         image=torch.from_numpy(image)[None],
         spacing_mm=None if spacing is None else (float(spacing[0]), float(spacing[1])),
-        source=source,
+        provenance=provenance,
         hu=None if hu is None else torch.from_numpy(hu)[None],
     )
 

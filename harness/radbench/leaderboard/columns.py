@@ -72,7 +72,7 @@ _SCORED = (
     _text("dataset", "data-set label, with its variant", nullable=False),
     _text("split", "split that was scored", nullable=False),
     _text("enhancer", "enhancer label, with its variant; 'original' is the identity", nullable=False),
-    _text("profile", "preset: quick, paper, ...", nullable=False),
+    _text("profile", "quick, paper, ...", nullable=False),
     _integer("seed", "the seed; empty where nothing depends on it (n_seeds 0)", low=None, nullable=True),
     _text("group", "'all', or one stratum of the cases as name=value (lesion-type=liver)", nullable=False),
     _text("metric", "metric as the task names it; empty only in a failed row whose metrics are unknown"),

@@ -23,7 +23,7 @@ from radbench.learn.losses import Loss
 from radbench.learn.memory import within_memory
 from radbench.learn.options import FitOptions, FitResult, TrainingError, learning_rate
 from radbench.learn.precision import autocast, half_type, reproducible
-from radbench.learn.telling import Teller, write_curve
+from radbench.learn.progress import Progress, write_curve
 from radbench.learn.turns import Networks, Player, Turn, labels, named
 
 if TYPE_CHECKING:
@@ -148,11 +148,11 @@ class Training:
         if found:
             self.at, self.kept = found
         resumed_at = self.at.epoch + 1 if found and not self.at.finished else 0
-        teller = Teller(self.context.progress, self.name, self.options.epochs, self.steps, self.at.epoch)
+        progress = Progress(self.context.progress, self.name, self.options.epochs, self.steps, self.at.epoch)
         before, started = self.at.seconds, time.perf_counter()
         saved = started
         while not self.at.finished:
-            row = self._epoch(teller)
+            row = self._epoch(progress)
             now = time.perf_counter()
             self.at.seconds = before + now - started
             self.at.curve.append({**row, "seconds": round(self.at.seconds, 3)})
@@ -167,10 +167,10 @@ class Training:
         at = self.at
         return FitResult(at.epoch, at.best_epoch, at.best, tuple(at.curve), at.seconds, at.micro_batch, resumed_at)
 
-    def _epoch(self, teller: Teller) -> dict[str, float]:
+    def _epoch(self, progress: Progress) -> dict[str, float]:
         """Learn for an epoch, validate, keep what is to be kept; return the curve's row."""
-        losses = self._learn(teller)
-        loss, score = self._validate(teller) if self.validation is not None else (math.nan, math.nan)
+        losses = self._learn(progress)
+        loss, score = self._validate(progress) if self.validation is not None else (math.nan, math.nan)
         trained = math.fsum(losses) if len(losses) > 1 else losses[0]
         at, rate = self.at, learning_rate(self.options, (self.at.epoch + 1) * self.steps - 1, self.steps)
         at.epoch += 1
@@ -184,12 +184,12 @@ class Training:
                 name: {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
                 for name, network in self.networks.items()
             }
-        teller.epoch(at.epoch, trained, score, at.best)
+        progress.epoch(at.epoch, trained, score, at.best)
         row = {"epoch": at.epoch, "train_loss": trained, "validation_loss": loss, "validation_score": score}
         each = {f"loss_{player.label}": mean for player, mean in zip(self.players, losses, strict=True)}
         return {**row, "learning_rate": rate, "micro_batch": at.micro_batch, **(each if len(each) > 1 else {})}
 
-    def _learn(self, teller: Teller) -> list[float]:
+    def _learn(self, progress: Progress) -> list[float]:
         """Go through the training set once; return each turn's mean loss over its lessons."""
         for network in self.networks.values():
             network.train()
@@ -201,9 +201,9 @@ class Training:
             places = order[number * size : (number + 1) * size]
             summed = self.step(places, epoch * self.steps + number)
             total += summed
-            if teller.due() or number == self.steps - 1:
+            if progress.due() or number == self.steps - 1:
                 self._check_finite(total.tolist(), epoch, number)
-                teller.step(epoch, number + 1, float(summed.sum()) / len(places))
+                progress.step(epoch, number + 1, float(summed.sum()) / len(places))
         return [loss / len(self.train) for loss in total.tolist()]
 
     def step(self, places: Sequence[int], step: int) -> Tensor:
@@ -235,7 +235,7 @@ class Training:
         return summed
 
     @torch.no_grad()
-    def _validate(self, teller: Teller) -> tuple[float, float]:
+    def _validate(self, progress: Progress) -> tuple[float, float]:
         """Return the mean loss (of all turns together) and score of the validation's lessons."""
         assert self.validation is not None
         for network in self.networks.values():
@@ -244,7 +244,7 @@ class Training:
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         for start in range(0, n, size):
             sums += self._within_memory(partial(self.scores, range(start, min(start + size, n))))
-            teller.validating(self.at.epoch)
+            progress.validating(self.at.epoch)
         loss, score = (sums / n).tolist()
         if not math.isfinite(score) or (self._validates_losses and not math.isfinite(loss)):
             raise TrainingError(

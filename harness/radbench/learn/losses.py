@@ -106,11 +106,11 @@ class L1:
     target: str
     mask: str | None = None
     weight: float = 0.0
-    source: str = "image"
+    input: str = "image"
 
     def __call__(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return the loss of each lesson, ``[B]``."""
-        prediction = network(batch[self.source])
+        prediction = network(batch[self.input])
         if self.mask is None or self.weight == 0:
             return l1(prediction, batch.truth(self.target))
         return weighted_l1(prediction, batch.truth(self.target), batch.mask(self.mask), self.weight)
@@ -123,11 +123,11 @@ class WeightedBCE:
     target: str
     positive_weight: float = 1.0
     dice: float = 0.0
-    source: str = "image"
+    input: str = "image"
 
     def __call__(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return the loss of each lesson, ``[B]``; the network gives ``logits``, from before its sigmoid."""
-        logits = network.logits(batch[self.source])  # type: ignore[operator]
+        logits = network.logits(batch[self.input])  # type: ignore[operator]
         truth = batch.truth(self.target)
         loss = weighted_bce(logits, truth, self.positive_weight)
         return loss + self.dice * soft_dice(logits, truth) if self.dice else loss
@@ -148,11 +148,11 @@ class Perceptual:
     features: nn.Module
     squared: bool = False
     l1_weight: float = 0.0
-    source: str = "image"
+    input: str = "image"
 
     def __call__(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return the loss of each lesson, ``[B]``."""
-        prediction = network(batch[self.source])
+        prediction = network(batch[self.input])
         truth = batch.truth(self.target)
         loss = perceptual(prediction, truth, self.features, self.squared)
         return loss + self.l1_weight * l1(prediction, truth) if self.l1_weight else loss

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -91,10 +91,6 @@ class UNetConfig:
     def decoder_dilation(self, level: int) -> int:
         """Dilation rate of a level of the decoder."""
         return self.encoder_dilation(level) if self.dilate_decoder else 1
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the configuration as plain values, for a file's metadata."""
-        return asdict(self)
 
 
 _PAPER = UNetConfig(first_filters=32, dilated_levels=(3, 4), dilation=2, dilate_decoder=True)

@@ -28,8 +28,8 @@ def test_the_default_test_split_holds_every_type_six_times():
     assert len({e.patient_id for e in test}) == 24
 
 
-def test_the_paper_preset_tests_on_a_thousand_lesions_of_five_hundred_patients():
-    test = [e for e in manifest(**Config.presets["paper"]) if e.split == "test"]
+def test_the_paper_profile_tests_on_a_thousand_lesions_of_five_hundred_patients():
+    test = [e for e in manifest(**Config.profiles["paper"]) if e.split == "test"]
     assert len(test) == 1000
     assert len({e.patient_id for e in test}) == 500
     assert set(Counter(e.groups["lesion-type"] for e in test).values()) == {125}

@@ -22,7 +22,7 @@ from radbench.engine.plan.pairs import make_plan, plan_trainings
 from radbench.engine.plan.request import Request
 from radbench.engine.plan.steps import Step
 from radbench.engine.run.executors.local import LocalExecutor
-from radbench.engine.run.ready import Ready
+from radbench.engine.run.ready_queue import ReadyQueue
 from radbench.engine.run.reporting import Nobody
 from radbench.engine.run.session import Session
 from radbench.engine.run.trained import read_curve
@@ -288,7 +288,7 @@ def test_a_training_on_the_processor_has_it_to_itself(tmp_path, devices, beside)
 
 
 def test_trainings_come_before_everything_else():
-    ready = Ready()
+    ready = ReadyQueue()
     for one in (step("enhance", 1), step("fit", 2), step("score", 3), step("fit", 4)):
         ready.add(one)
     assert [ready.take(1).number for _ in range(4)][:2] == [2, 4]

@@ -122,7 +122,7 @@ def test_image_reads_back_within_quantisation(
     derive(tmp_path, **options)
     read = read_image(tmp_path / "out.dcm")
     assert (read.image - ENHANCED).abs().max().item() <= 0.51 / 65535
-    assert read.source["polarity"] == "as stored: large is bright"
+    assert read.provenance["polarity"] == "as stored: large is bright"
 
 
 @pytest.mark.parametrize("elements", [{}, CT_ELEMENTS, {"PhotometricInterpretation": "MONOCHROME1"}])

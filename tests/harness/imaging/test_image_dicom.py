@@ -58,7 +58,7 @@ def test_unsigned_pixels_without_window_fill_their_bits(tmp_path: Path, bits: in
     stored = unsigned(bits, np.uint8 if bits == 8 else np.uint16)
     read = read_image(dicom(tmp_path / "a.dcm", stored, bits=bits))
     assert np.array_equal(read.image[0].numpy(), (stored / (2**bits - 1)).astype(np.float32))
-    assert read.source["bits"] == bits
+    assert read.provenance["bits"] == bits
     assert read.hu is None
 
 
@@ -67,7 +67,7 @@ def test_signed_pixels_without_window_fill_their_bits(tmp_path: Path, bits: int)
     stored = (unsigned(bits, np.int32) - 2 ** (bits - 1)).astype(np.int16)
     read = read_image(dicom(tmp_path / "a.dcm", stored, bits=bits))
     assert np.allclose(read.image[0].numpy(), (stored + 2.0 ** (bits - 1)) / (2**bits - 1), atol=1e-7)
-    assert read.source["stored_range"] == [float(stored.min()), float(stored.max())]
+    assert read.provenance["stored_range"] == [float(stored.min()), float(stored.max())]
 
 
 def test_signed_twelve_bits_are_extended_from_their_own_sign_bit(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_signed_twelve_bits_are_extended_from_their_own_sign_bit(tmp_path: Path)
     truth = np.array([[-2048, -1, 0, 2047]], dtype=np.int16)
     stored = ((truth & 0x0FFF) | 0x5000).astype(np.uint16).view(np.int16)
     read = read_image(dicom(tmp_path / "a.dcm", stored, bits=12))
-    assert read.source["stored_range"] == [-2048, 2047]
+    assert read.provenance["stored_range"] == [-2048, 2047]
 
 
 def test_bits_below_high_bit_are_taken(tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ def test_monochrome1_is_turned_to_bright_is_dense(tmp_path: Path) -> None:
     stored = unsigned()
     read = read_image(dicom(tmp_path / "a.dcm", stored, PhotometricInterpretation="MONOCHROME1"))
     assert np.allclose(read.image[0].numpy(), 1 - stored / 4095, atol=1e-7)
-    assert read.source["polarity"] == "reversed: MONOCHROME1"
-    assert read.source["photometric"] == "MONOCHROME1"
+    assert read.provenance["polarity"] == "reversed: MONOCHROME1"
+    assert read.provenance["photometric"] == "MONOCHROME1"
 
 
 def test_reversed_polarity_undoes_monochrome1(tmp_path: Path) -> None:
@@ -117,13 +117,13 @@ def test_ct_gives_hounsfield_units_and_its_window(tmp_path: Path) -> None:
     assert np.array_equal(read.hu[0].numpy(), hu)
     assert np.allclose(read.image[0].numpy(), np.clip((hu - 39.5) / 399 + 0.5, 0, 1), atol=1e-7)
     assert read.spacing_mm == (0.7, 0.8)
-    assert read.source["rescale"] == [1.0, -1024.0]
-    assert (read.source["window"]["centre"], read.source["window"]["width"]) == (40.0, 400.0)
+    assert read.provenance["rescale"] == [1.0, -1024.0]
+    assert (read.provenance["window"]["centre"], read.provenance["window"]["width"]) == (40.0, 400.0)
 
 
 def test_another_window_of_the_file_can_be_chosen(tmp_path: Path) -> None:
     path = dicom(tmp_path / "a.dcm", unsigned(), WindowCenter=[40, 2000], WindowWidth=[400, 1500])
-    assert read_image(path, window=2).source["window"]["centre"] == 2000
+    assert read_image(path, window=2).provenance["window"]["centre"] == 2000
     with pytest.raises(ImageReadError, match="has 2 windows, so there is no window=3"):
         read_image(path, window=3)
 
@@ -135,7 +135,7 @@ def test_window_none_takes_the_whole_range_after_the_rescale(tmp_path: Path) -> 
     )
     read = read_image(path, window="none")
     assert np.allclose(read.image[0].numpy(), stored / 4095, atol=1e-7)
-    assert (read.source["window"]["low"], read.source["window"]["high"]) == (-1024.0, 2 * 4095 - 1024.0)
+    assert (read.provenance["window"]["low"], read.provenance["window"]["high"]) == (-1024.0, 2 * 4095 - 1024.0)
 
 
 def test_negative_slope_turns_the_values_round(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_voi_table_is_that_of_pydicom(tmp_path: Path, vr: str, syntax: str, firs
     truth = apply_voi_lut(stored, pydicom.dcmread(path)) / (2**bits - 1)
     read = read_image(path)
     assert np.allclose(read.image[0].numpy(), truth, atol=1e-7)
-    assert read.source["window"]["from"] == "file LUT 1"
+    assert read.provenance["window"]["from"] == "file LUT 1"
 
 
 def test_voi_table_of_signed_pixels_starts_below_zero(tmp_path: Path) -> None:
@@ -192,8 +192,8 @@ def test_window_goes_before_table_unless_the_table_is_asked_for(tmp_path: Path) 
     path = dicom(
         tmp_path / "a.dcm", unsigned(), WindowCenter=2000, WindowWidth=900, VOILUTSequence=[table(4096, 0, 12, "US")]
     )
-    assert read_image(path).source["window"]["function"] == "LINEAR"
-    assert read_image(path, window="lut").source["window"]["function"] == "LUT"
+    assert read_image(path).provenance["window"]["function"] == "LINEAR"
+    assert read_image(path, window="lut").provenance["window"]["function"] == "LUT"
 
 
 def test_padding_becomes_black_and_air(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_padding_becomes_black_and_air(tmp_path: Path) -> None:
     assert read.hu is not None
     assert read.hu[0, 0, :4].tolist() == [-1000, -1000, -1000, 40]
     assert read.image[0, 0, :3].tolist() == [0, 0, 0]
-    assert "3 pixels outside the picture" in read.source["padding"]
+    assert "3 pixels outside the picture" in read.provenance["padding"]
 
 
 def test_padding_of_monochrome1_is_black_too(tmp_path: Path) -> None:
@@ -227,14 +227,14 @@ def test_padding_of_monochrome1_is_black_too(tmp_path: Path) -> None:
 def test_padding_may_be_a_range(tmp_path: Path) -> None:
     stored = np.array([[0, 5, 10, 11]], np.uint16)
     path = dicom(tmp_path / "a.dcm", stored, PixelPaddingValue=0, PixelPaddingRangeLimit=10)
-    assert "3 pixels" in read_image(path).source["padding"]
+    assert "3 pixels" in read_image(path).provenance["padding"]
 
 
 @pytest.mark.parametrize("keyword", ["PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"])
 def test_spacing_is_recorded_with_where_it_is_from(tmp_path: Path, keyword: str) -> None:
     read = read_image(dicom(tmp_path / "a.dcm", unsigned(), **{keyword: [0.14, 0.15]}))
     assert read.spacing_mm == (0.14, 0.15)
-    assert read.source["spacing_from"] == keyword
+    assert read.provenance["spacing_from"] == keyword
 
 
 def test_implicit_syntax_and_a_file_without_preamble_are_read(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ def test_optical_density_is_turned_to_dense_is_bright(tmp_path: Path, name: str)
     read = read_image(tmp_path / name)
     assert np.array_equal(read.image[0].numpy(), (1 - values / 4095).astype(np.float32))
     assert read.spacing_mm == (0.175, 0.175)
-    assert (read.source["format"], read.source["bits"]) == ("JSRT raw", 12)
-    assert "optical density" in read.source["polarity"]
+    assert (read.provenance["format"], read.provenance["bits"]) == ("JSRT raw", 12)
+    assert "optical density" in read.provenance["polarity"]
 
 
 def test_polarity_can_be_undone(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_scaled_integers_are_scaled(tmp_path: Path) -> None:
     image.set_data_dtype(np.int16)
     nibabel.save(image, tmp_path / "a.nii")
     read = read_image(tmp_path / "a.nii", window=(0, 30))
-    assert read.source["scl"][0] != 1.0
+    assert read.provenance["scl"][0] != 1.0
     assert np.allclose(read.image[0].numpy(), np.array([[30, 10], [20, 0]]) / 30, atol=1e-3)
 
 
@@ -137,7 +137,7 @@ def test_no_orientation_is_recorded_and_only_transposed(tmp_path: Path) -> None:
     image.header["qform_code"] = image.header["sform_code"] = 0
     nibabel.save(image, tmp_path / "a.nii")
     read = read_image(tmp_path / "a.nii")
-    assert "none stated" in read.source["orientation"]
+    assert "none stated" in read.provenance["orientation"]
     assert np.allclose(read.image[0].numpy(), values[:, :, 0].T / 255)
     with pytest.raises(ImageReadError, match="states no orientation"):
         read_volume(tmp_path / "a.nii")

@@ -53,8 +53,8 @@ def test_sixteen_bit_grey_is_its_value_over_65535(tmp_path: Path, suffix: str) -
     cv2.imwrite(str(tmp_path / f"a.{suffix}"), GREY16)
     read = read_image(tmp_path / f"a.{suffix}")
     assert np.array_equal(read.image[0].numpy(), (GREY16 / 65535).astype(np.float32))
-    assert read.source["bits"] == 16
-    assert read.source["stored_range"] == [float(GREY16.min()), float(GREY16.max())]
+    assert read.provenance["bits"] == 16
+    assert read.provenance["stored_range"] == [float(GREY16.min()), float(GREY16.max())]
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "bmp"])
@@ -62,7 +62,7 @@ def test_colour_becomes_luma(tmp_path: Path, suffix: str) -> None:
     Image.fromarray(RGB8).save(tmp_path / f"a.{suffix}")
     read = read_image(tmp_path / f"a.{suffix}")
     assert np.allclose(read.image[0].numpy(), RGB8 @ LUMA / 255, atol=1e-7)
-    assert "RGB to luma, Rec. 601" in read.source["conversions"]
+    assert "RGB to luma, Rec. 601" in read.provenance["conversions"]
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -97,14 +97,14 @@ def test_reversed_grey_palette_comes_out_as_the_palette_says(tmp_path: Path, suf
     picture.save(tmp_path / f"a.{suffix}")
     read = read_image(tmp_path / f"a.{suffix}")
     assert np.array_equal(read.image[0].numpy(), ((255 - GREY8) / 255).astype(np.float32))
-    assert any("palette is grey" in c for c in read.source["conversions"])
+    assert any("palette is grey" in c for c in read.provenance["conversions"])
 
 
 def test_reversed_grey_palette_is_recorded_as_such(tmp_path: Path) -> None:
     picture = Image.frombytes("P", GREY8.shape[::-1], GREY8.tobytes())
     picture.putpalette([255 - i // 3 for i in range(768)])
     picture.save(tmp_path / "a.png")
-    assert "palette is grey, reversed" in read_image(tmp_path / "a.png").source["conversions"]
+    assert "palette is grey, reversed" in read_image(tmp_path / "a.png").provenance["conversions"]
 
 
 def test_colour_palette_becomes_luma(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_twelve_bits_in_sixteen_are_not_guessed(tmp_path: Path) -> None:
     assert np.array_equal(pixels(tmp_path / "a.png"), ((GREY16 >> 4) / 65535).astype(np.float32))
     asked = read_image(tmp_path / "a.png", bits=12)
     assert np.array_equal(asked.image[0].numpy(), ((GREY16 >> 4) / 4095).astype(np.float32))
-    assert asked.source["window"]["from"] == "bits=12 asked for"
+    assert asked.provenance["window"]["from"] == "bits=12 asked for"
 
 
 def test_values_beyond_the_depth_asked_for_are_refused(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_reversed_polarity_asked_for_is_one_minus(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), GREY8)
     read = read_image(tmp_path / "a.png", polarity="reversed")
     assert np.allclose(read.image[0].numpy(), 1 - GREY8 / 255, atol=1e-7)
-    assert read.source["polarity"] == "reversed as asked for"
+    assert read.provenance["polarity"] == "reversed as asked for"
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -352,7 +352,7 @@ def test_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytes
 def test_format_is_told_by_content_and_recorded(tmp_path: Path) -> None:
     Image.fromarray(GREY8).save(tmp_path / "a.jpg", format="PNG")
     read = read_image(tmp_path / "a.jpg")
-    assert read.source["format"] == "PNG"
+    assert read.provenance["format"] == "PNG"
     assert np.array_equal(read.image[0].numpy(), (GREY8 / 255).astype(np.float32))
 
 
@@ -390,7 +390,7 @@ def test_source_record_is_plain_json(tmp_path: Path) -> None:
     import json
 
     Image.fromarray(RGB8).save(tmp_path / "a.png")
-    source = read_image(tmp_path / "a.png").source
+    source = read_image(tmp_path / "a.png").provenance
     assert json.loads(json.dumps(source)) == source
 
 

@@ -92,7 +92,7 @@ def test_files_may_be_given_and_other_files_are_passed_over(tmp_path: Path) -> N
     assert read_ct_series(paths).files == ("1.dcm", "2.dcm", "3.dcm")
     volume = read_ct_series(tmp_path)
     assert volume.files == ("1.dcm", "2.dcm", "3.dcm")
-    assert volume.source["passed_over"] == ["DICOMDIR", "README.txt"]
+    assert volume.provenance["passed_over"] == ["DICOMDIR", "README.txt"]
 
 
 def test_slices_at_one_position_are_refused(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ IMAGE = torch.rand(1, 19, 23, generator=torch.Generator().manual_seed(0))
 def test_image_reads_back_within_half_a_step(tmp_path: Path, suffix: str, bits: int) -> None:
     path = write_image(tmp_path / f"a{suffix}", IMAGE, bits=bits)
     read = read_image(path)
-    assert read.source["bits"] == bits
+    assert read.provenance["bits"] == bits
     assert (read.image - IMAGE).abs().max().item() <= 0.5 / (2**bits - 1) + 1e-7
 
 

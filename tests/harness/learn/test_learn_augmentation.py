@@ -94,13 +94,13 @@ def test_a_source_of_whole_numbers_is_augmented_as_the_shares_they_mean():
 
 def test_a_source_of_another_name_is_the_one_that_changes_its_look():
     batch = batch_of().with_(film=batch_of(seed=1)["image"])
-    changed = augmented(Augmentation(appearance=EVERY_LOOK, source="film"), batch, 0, 0)
+    changed = augmented(Augmentation(appearance=EVERY_LOOK, input="film"), batch, 0, 0)
     assert [name for name in batch.tensors if not torch.equal(batch[name], changed[name])] == ["film"]
 
 
 def test_a_missing_source_is_named():
     with pytest.raises(DatasetError, match="no 'film'; they have area, image, target"):
-        augmented(Augmentation(source="film"), batch_of(), 0, 0)
+        augmented(Augmentation(input="film"), batch_of(), 0, 0)
 
 
 @pytest.mark.parametrize("size", [(48, 48), (40, 64)])

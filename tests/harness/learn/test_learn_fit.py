@@ -339,7 +339,7 @@ def test_progress_counts_the_steps_and_tells_loss_and_time_left(context):
 
 
 def test_a_long_validation_tells_that_it_goes_on(context, monkeypatch):
-    monkeypatch.setattr("radbench.learn.telling._EVERY_SECONDS", 0.0)
+    monkeypatch.setattr("radbench.learn.progress._EVERY_SECONDS", 0.0)
     told = []
     listening = replace(context, progress=lambda *facts: told.append(facts))
     fit(UNet(TINY), DISC, discs(4), OPTIONS, listening, validation=discs(8), name="lungs")

@@ -108,7 +108,7 @@ def test_losses_of_a_batch_are_those_of_what_the_network_gives():
     image, film, target, area = (batch[name] for name in ("image", "film", "target", "area"))
     network, same = Doubling(), torch.nn.Identity()
     assert torch.equal(L1("target")(network, batch), l1(2 * image, target))
-    assert torch.equal(L1("target", source="film")(network, batch), l1(2 * film, target))
+    assert torch.equal(L1("target", input="film")(network, batch), l1(2 * film, target))
     assert torch.equal(L1("area")(network, batch), l1(2 * image, area.float()))
     weighted = weighted_l1(2 * image, target, batch["nodule"], 30)
     assert torch.equal(L1("target", "nodule", 30.0)(network, batch), weighted)
@@ -117,7 +117,7 @@ def test_losses_of_a_batch_are_those_of_what_the_network_gives():
     both = cross + 0.5 * soft_dice(2 * image - 1, area)
     assert torch.equal(WeightedBCE("area", 3.0, dice=0.5)(network, batch), both)
     distance = perceptual(2 * film, target, same, squared=True) + 0.1 * l1(2 * film, target)
-    loss = Perceptual("target", same, squared=True, l1_weight=0.1, source="film")
+    loss = Perceptual("target", same, squared=True, l1_weight=0.1, input="film")
     assert torch.equal(loss(network, batch), distance)
 
 

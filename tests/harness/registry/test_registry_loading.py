@@ -175,7 +175,7 @@ def test_the_same_plugin_file_twice_is_one_plugin(file):
     assert "thing" in load_registry([path, str(path)]).names("enhancer")
 
 
-def test_the_profile_s_preset_yields_to_the_variant_and_the_overrides_stand_between(file):
+def test_the_profile_yields_to_the_variant_and_the_overrides_stand_between(file):
     source = """
 from radbench import Config, EnhancerSpec, hookimpl, param
 
@@ -185,7 +185,7 @@ def radbench_enhancers():
 
 class Net:
     class Config(Config):
-        presets = {"paper": {"a": 10, "b": 10, "c": 10}}
+        profiles = {"paper": {"a": 10, "b": 10, "c": 10}}
         a: int = param(1, source="assumed")
         b: int = param(1, source="assumed")
         c: int = param(1, source="assumed")

@@ -366,10 +366,10 @@ def test_lessons_are_shared_by_variants_that_only_weigh_or_use_them_otherwise(ki
     assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
 
 
-def test_the_quick_presets_learn_from_films_and_from_lungs_as_readers_outline_them():
-    quick = LungUnetConfig(**LungUnetConfig.presets["quick"])
+def test_the_quick_profiles_learn_from_films_and_from_lungs_as_readers_outline_them():
+    quick = LungUnetConfig(**LungUnetConfig.profiles["quick"])
     assert (quick.trained_on, quick.lung) == ("phantom-cxr[look=mixed]", "field")
-    assert BoneUnetConfig(**BoneUnetConfig.presets["quick"]).trained_on == "phantom-cxr[look=mixed]"
+    assert BoneUnetConfig(**BoneUnetConfig.profiles["quick"]).trained_on == "phantom-cxr[look=mixed]"
     assert LungUnetConfig().lung == "projected"
 
 
@@ -377,7 +377,7 @@ def test_the_quick_presets_learn_from_films_and_from_lungs_as_readers_outline_th
     ("kind", "config", "name"),
     [(LungUnet, LungUnetConfig(), "lung-extraction"), (BoneUnet, BoneUnetConfig(), "bone-extraction")],
 )
-def test_the_paper_preset_has_the_papers_network(kind, config, name):
+def test_the_paper_profile_has_the_papers_network(kind, config, name):
     network = kind(config).extraction
     assert network.config == PAPER_UNETS[name]
     assert parameter_count(network) == 7_759_521

@@ -103,10 +103,10 @@ def test_lungs_are_judged_by_the_definition_that_is_asked_for(truth, name):
     assert found.needs_targets == found.needs_layers == found.truth == (name,)
 
 
-def test_the_paper_projects_lungs_and_the_quick_preset_takes_those_of_readers():
+def test_the_paper_projects_lungs_and_the_quick_profile_takes_those_of_readers():
     assert LungSegmentation.Config().truth == "projected"
-    assert LungSegmentation.Config.presets["paper"] == {}
-    assert LungSegmentation.Config.presets["quick"] == {"truth": "field"}
+    assert LungSegmentation.Config.profiles["paper"] == {}
+    assert LungSegmentation.Config.profiles["quick"] == {"truth": "field"}
 
 
 def test_an_empty_lung_mask_scores_the_worst():

@@ -67,7 +67,7 @@ class Part:
         factory: the function or class.
         config: its validated configuration.
         parts: by field, the parts that it names.
-        preset: the values that the profile sets.
+        by_profile: the values that the profile sets.
         defaults: the values that its fields have under the profile when nothing is set.
         default_labels: by field, the label that a part has then.
         throughs: by name, the enhancers that ``learns_from(through=NAME)`` names and no field does.
@@ -79,7 +79,7 @@ class Part:
     factory: Any
     config: Config
     parts: Mapping[str, Any] = field(default_factory=dict)
-    preset: Mapping[str, Any] = field(default_factory=dict)
+    by_profile: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     default_labels: Mapping[str, Any] = field(default_factory=dict)
     throughs: Mapping[str, Part] = field(default_factory=dict)
@@ -277,7 +277,7 @@ class Part:
 
     def _other_than(self, given: Collection[str]) -> set[str]:
         """Return the plain fields that have another value when only some are set."""
-        values = {**self.preset, **{n: getattr(self.config, n) for n in (*given, *self.parts)}}
+        values = {**self.by_profile, **{n: getattr(self.config, n) for n in (*given, *self.parts)}}
         try:
             config = type(self.config)(**values)
         except ValueError:

@@ -28,7 +28,7 @@ class Resolver:
 
     Args:
         registry: what plugins offer.
-        profile: whose presets apply.
+        profile: whose values apply.
         overrides: fields set for all parts of a kind that were asked for by name; they do not reach into parts.
     """
 
@@ -65,13 +65,13 @@ class Resolver:
         factory = load_factory(entry)
         model = model_of(entry, factory)
         owner = f"{kind} '{variant.name}'"
-        preset = dict(model.presets.get(self.profile, {}))
+        by_profile = dict(model.profiles.get(self.profile, {}))
         fields = with_location(kind, variant, model).fields
         values = {k: v for k, v in self.overrides.get(kind, {}).items() if k in model.model_fields and not inner}
         values |= dict(fields)
         typed = {k: v if _names_parts(model, k) else parse_value(v) for k, v in values.items()}
-        config = validate_config(model, preset | typed, owner)
-        return self._with_parts(kind, entry, factory, config, preset, _defaults(model, preset, config, owner))
+        config = validate_config(model, by_profile | typed, owner)
+        return self._with_parts(kind, entry, factory, config, by_profile, _defaults(model, by_profile, config, owner))
 
     def _with_parts(
         self,
@@ -79,7 +79,7 @@ class Resolver:
         entry: Any,
         factory: Any,
         config: Config,
-        preset: Mapping[str, Any],
+        by_profile: Mapping[str, Any],
         defaults: Mapping[str, Any],
     ) -> Part:
         model = type(config)
@@ -108,7 +108,7 @@ class Resolver:
             self._path.pop()
         spec = _spec_under(entry, config, parts)
         plain = {k: v for k, v in defaults.items() if k not in parts}
-        part = Part(kind, spec, entry.plugin, factory, config, parts, preset, plain, default_labels, throughs)
+        part = Part(kind, spec, entry.plugin, factory, config, parts, by_profile, plain, default_labels, throughs)
         _check_learner(part)
         return part
 
@@ -123,9 +123,9 @@ class Resolver:
         if isinstance(value, Config):
             if type(value) is not type(config):
                 raise unusable(entry, f"the default of a part gave a {type(value).__name__}, not its own configuration")
-            preset = dict(type(value).presets.get(self.profile, {}))
-            defaults = _defaults(type(value), preset, value, type(value).__name__)
-            return self._with_parts(declared.kind, entry, factory, value, preset, defaults)
+            by_profile = dict(type(value).profiles.get(self.profile, {}))
+            defaults = _defaults(type(value), by_profile, value, type(value).__name__)
+            return self._with_parts(declared.kind, entry, factory, value, by_profile, defaults)
         if isinstance(value, tuple | list):
             return tuple(self._named(declared, one, config, entry, factory) for one in value)
         return self.part(declared.kind, str(value), inner=True)
@@ -188,10 +188,10 @@ def _names_parts(model: type[Config], name: str) -> bool:
     return name in model.model_fields and part_of(model.model_fields[name]) is not None
 
 
-def _defaults(model: type[Config], preset: Mapping[str, Any], config: Config, owner: str) -> dict[str, Any]:
+def _defaults(model: type[Config], by_profile: Mapping[str, Any], config: Config, owner: str) -> dict[str, Any]:
     """Return what the fields hold when nothing is set; fields that must be given have no such value."""
-    required = {n: getattr(config, n) for n, f in model.model_fields.items() if f.is_required() and n not in preset}
-    plain = validate_config(model, {**preset, **required}, owner)
+    required = {n: getattr(config, n) for n, f in model.model_fields.items() if f.is_required() and n not in by_profile}
+    plain = validate_config(model, {**by_profile, **required}, owner)
     return {n: getattr(plain, n) for n in model.model_fields if n not in required}
 
 

@@ -22,7 +22,7 @@ from radbench.engine.plan.steps import Known, Step, break_into_steps
 from radbench.engine.run.executors.executor import Event, Executor
 from radbench.engine.run.lacking import cases_lacking, is_damaged, lacks
 from radbench.engine.run.ledger import Ledger
-from radbench.engine.run.ready import Ready
+from radbench.engine.run.ready_queue import ReadyQueue
 from radbench.engine.run.reporting import Listeners, Reporter
 from radbench.engine.run.settling import settle
 from radbench.engine.run.trained import Trained, trained
@@ -203,7 +203,7 @@ class Session:
         for number in now:
             for before in waiting[number]:
                 followers.setdefault(before, []).append(number)
-        ready = Ready()
+        ready = ReadyQueue()
         for number in sorted(now):
             if not waiting[number]:
                 ready.add(self.steps[number])

@@ -1,4 +1,4 @@
-"""Ready: the steps that can start, and which of them a worker takes next."""
+"""ReadyQueue: the steps that can start, and which of them a worker takes next."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import deque
 from radbench.engine.plan.steps import Step
 
 
-class Ready:
+class ReadyQueue:
     """Steps that can start: trainings first; then a worker goes on with its chunk, else takes one nobody works on."""
 
     def __init__(self) -> None:

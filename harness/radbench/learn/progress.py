@@ -1,4 +1,4 @@
-"""Telling: a training's progress in one line, and its curve in a table."""
+"""Progress: what a training tells of itself in one line, and its curve as a table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CURVE = ("epoch", "train_loss", "validation_loss", "validation_score", "learning
 _EVERY_SECONDS = 0.5
 
 
-class Teller:
+class Progress:
     """Tells of optimiser steps done out of all; at most twice a second, and at the end of each epoch.
 
     Args:
