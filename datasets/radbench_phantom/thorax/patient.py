@@ -51,7 +51,7 @@ class ThoraxConfig:
         prevalence: share of the patients by finding; what is left out is absent.
         contrast: share of the patients with enhanced vessels.
         devices: share of the patients with each device.
-        kernel: reconstruction kernel, one of ``scanner.KERNELS``.
+        kernel: reconstruction kernel, one of ``kernels.KERNELS``.
         noise: factor on the scan's noise.
         upright: whether the patient stands, as for a radiograph: arms hang, pleural fluid and air part.
         at_stand: upright: whether at a chest stand, which nearly all push their shoulders against; None draws it.

@@ -83,7 +83,7 @@ def edge_width(grid: Grid, distance: Tensor) -> Tensor:
     stripes.
 
     Args:
-        grid: with voxels longer along y than :attr:`Grid.h`.
+        grid: with voxels longer along y than ``Grid.h``.
         distance: float32 ``[D,H,W]`` mm.
     """
     dy = grid.spacing[1]

@@ -52,7 +52,8 @@ def fit(
 
     A step takes one batch: lessons are read and cropped, put side by side and on the device, augmented (in training
     alone) and prepared. Then every turn in order computes its loss on it and moves its own networks. Nothing is
-    converted unasked: whole-number images stay so until ``prepare`` makes fractions of them (:func:`as_unit`).
+    converted unasked: whole-number images stay so until ``prepare`` makes fractions of them
+    (:func:`radbench.learn.as_unit`).
 
     The loss of a batch is the mean over its lessons, whatever part of it fits into memory at once: running out halves
     what is computed at once and adds up the gradients, so that the effective batch stays. (A batch norm sees the parts:

@@ -47,11 +47,11 @@ class HereExecutor:
         self._settings.callback(setting, value)
 
     def idle(self) -> list[tuple[int, int | None]]:
-        """See :class:`Executor`."""
+        """See :class:`radbench.engine.run.executors.executor.Executor`."""
         return [(0, None)] if self.step is None else []
 
     def submit(self, worker: int, step: Step) -> None:
-        """See :class:`Executor`."""
+        """See :class:`radbench.engine.run.executors.executor.Executor`."""
         self.step = step
         try:
             self.bench.do(step)
@@ -71,10 +71,10 @@ class HereExecutor:
         self.pending.append(Event(self.step.number, event, facts))
 
     def events(self) -> list[Event]:
-        """See :class:`Executor`."""
+        """See :class:`radbench.engine.run.executors.executor.Executor`."""
         pending, self.pending, self.step = self.pending, [], None
         return pending
 
     def close(self) -> None:
-        """See :class:`Executor`."""
+        """See :class:`radbench.engine.run.executors.executor.Executor`."""
         self._settings.close()
