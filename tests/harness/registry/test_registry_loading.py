@@ -7,7 +7,6 @@ import sys
 import pytest
 
 from radbench.contracts import ConfigurationError, DuplicateNameError, PluginError, UnknownNameError, UsageError
-from radbench.engine.plan.pairs import check_overrides
 from radbench.engine.plan.resolver import Resolver
 from radbench.registry.registry import load_registry
 
@@ -211,10 +210,14 @@ def test_a_wrong_field_or_value_is_one_sentence(file, variant, words):
 
 
 def test_an_override_that_nothing_has_is_refused_and_one_that_some_have_is_not(file):
-    resolved = Resolver(load_registry([file(GOOD)]), "quick").part("enhancer", "thing")
-    check_overrides([resolved], {"amount": "1"}, "enhancer")
+    def asked_for(field):
+        return Resolver(load_registry([file(GOOD)]), "quick", {"enhancer": {field: "1"}}).asked_for(
+            "enhancer", ["thing"]
+        )
+
+    assert [part.label for part in asked_for("amount")] == ["thing"]
     with pytest.raises(ConfigurationError, match=r"no enhancer of this run .thing. has a field 'amout': did you mean"):
-        check_overrides([resolved], {"amout": "1"}, "enhancer")
+        asked_for("amout")
 
 
 def test_an_unknown_profile_is_refused(file):

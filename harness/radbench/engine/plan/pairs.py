@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from radbench.contracts.config import Config
 from radbench.contracts.dataset import CaseEntry, fingerprint
-from radbench.contracts.errors import ConfigurationError, PluginError, UsageError, did_you_mean
-from radbench.contracts.variants import Variant, parse_variant, split_list
+from radbench.contracts.errors import UsageError
+from radbench.contracts.variants import split_list
 from radbench.engine.keep.digests import digest, short
 from radbench.engine.plan.applicability import learnt_from_scored, why_no_part, why_not
 from radbench.engine.plan.keys import MEASUREMENT, cases_digest, enhance_key, forget, score_key
@@ -26,7 +25,7 @@ from radbench.engine.plan.learning import (
 )
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.request import Request
-from radbench.engine.plan.resolver import Resolver
+from radbench.engine.plan.resolver import Resolver, unique
 from radbench.registry.registry import Registry
 
 BASELINE = "original"
@@ -206,25 +205,22 @@ def make_plan(registry: Registry, request: Request) -> Plan:
     """
     forget()
     resolver = Resolver(registry, request.profile, request.overrides)
-    wanted = expand(resolver, "enhancer", request.enhancers)
-    tasks = [resolver.part("task", v) for v in expand(resolver, "task", request.tasks)]
-    enhancers = unique(resolver.part("enhancer", v) for v in wanted)
-    check_overrides(enhancers, request.overrides.get("enhancer", {}), "enhancer")
-    check_overrides(tasks, request.overrides.get("task", {}), "task")
+    enhancers = resolver.asked_for("enhancer", request.enhancers)
+    tasks = resolver.asked_for("task", request.tasks)
     pairs: list[Pair] = []
     datasets: list[Part] = []
-    for task in unique(tasks):
+    for task in tasks:
         label = request.dataset or task.spec.default_dataset
         if not label:
             raise UsageError(f"task '{task.label}' has no data set of its own: name one with --dataset")
         baseline = resolver.part("enhancer", task.spec.baseline)
         # One that learns takes minutes or hours: it is there when it is asked for.
-        beside = [] if any(below.learns for below in baseline.all_enhancers()) else [baseline]
+        beside = [] if _learns(baseline) else [baseline]
         reference = reference_of(baseline, [*beside, *enhancers])
-        for dataset in unique(resolver.part("dataset", parse_variant(v)) for v in split_list(label)):
+        for dataset in resolver.parts("dataset", [label]):
             datasets.append(dataset)
             pairs += _pairs(unique([*beside, *enhancers]), task, dataset, request, reference)
-    check_overrides(datasets, request.overrides.get("dataset", {}), "dataset")
+    resolver.check_overrides("dataset", datasets)
     return Plan(request, tuple(pairs))
 
 
@@ -259,10 +255,10 @@ def plan_enhancer(registry: Registry, request: Request) -> Part:
     """
     forget()
     resolver = Resolver(registry, request.profile, request.overrides)
-    (variant, *more) = expand(resolver, "enhancer", request.enhancers)
+    (part, *more) = resolver.parts("enhancer", request.enhancers)
     if more:
         raise UsageError(f"name one enhancer, not {len(more) + 1}")
-    return resolver.part("enhancer", variant)
+    return part
 
 
 def open_dataset(registry: Registry, name: str, profile: str) -> Part:
@@ -276,68 +272,12 @@ def open_dataset(registry: Registry, name: str, profile: str) -> Part:
     return part
 
 
-def expand(resolver: Resolver, kind: str, wanted: Sequence[str]) -> list[Variant]:
-    """Turn what was typed into variants: comma lists and ``all`` expanded, repetitions dropped.
-
-    Raises:
-        UsageError: nothing is left, or the text has no such form.
-    """
-    registry = resolver.registry
-    variants: dict[str, Variant] = {}
-    for text in wanted:
-        for item in split_list(text):
-            names = registry.names(kind) if item == "all" else [item]
-            if item == "all":
-                names = [n for n in names if _goes_alone(resolver, kind, n)]
-            for name in names:
-                variant = parse_variant(name)
-                variants.setdefault(variant.label, variant)
-    if not variants:
-        raise UsageError(f"name at least one {kind}: there is {', '.join(registry.names(kind))}")
-    return list(variants.values())
-
-
-def _goes_alone(resolver: Resolver, kind: str, name: str) -> bool:
-    """Tell what "all" takes in: not what needs a field of its own (a folder), nor what cannot be imported."""
-    try:
-        resolver.part(kind, name)
-    except UsageError:
-        return False
-    except PluginError as e:
-        resolver.registry.warnings.append(f"left out of 'all': {e}")
-        return False
-    return True
-
-
-def unique(parts: Iterable[Part]) -> list[Part]:
-    """Leave out parts of the same label and identity: ``sharpen`` and ``sharpen[amount=1]`` are one."""
-    return list({(p.label, p.identity): p for p in reversed([*parts])}.values())[::-1]
-
-
 def once(trainings: Iterable[Training]) -> list[Training]:
     """Leave out trainings whose weights an earlier one gives, too."""
     found: dict[str, Training] = {}
     for training in trainings:
         found.setdefault(training.key, training)
     return list(found.values())
-
-
-def check_overrides(parts: Sequence[Part], overrides: Mapping[str, str], kind: str) -> None:
-    """Refuse a field that nothing of the kind has.
-
-    Raises:
-        ConfigurationError: the field, with the nearest there are.
-    """
-    fields = {f for p in parts for f in _fields(p.config)}
-    for name in overrides:
-        if name not in fields:
-            owners = ", ".join(sorted({p.name for p in parts}))
-            near = did_you_mean(name, fields)
-            raise ConfigurationError(f"no {kind} of this run ({owners}) has a field '{name}'{near}")
-
-
-def _fields(config: Config) -> Iterable[str]:
-    return type(config).model_fields
 
 
 def describe(plan: Plan) -> list[dict[str, Any]]:
@@ -369,22 +309,23 @@ def plan_trainings(registry: Registry, request: Request) -> tuple[Training, ...]
     """
     forget()
     resolver = Resolver(registry, request.profile, request.overrides)
-    named = {parse_variant(i).label for text in request.enhancers for i in split_list(text) if i != "all"}
-    parts = []
-    for variant in expand(resolver, "enhancer", request.enhancers):
-        part = resolver.part("enhancer", variant)
-        if any(one.learns for one in part.all_enhancers()):
-            parts.append(part)
-        elif variant.label in named:
-            raise UsageError(f"enhancer '{variant.label}' does not learn: it works as it is; {_learners(registry)}")
+    for name in (item for text in request.enhancers for item in split_list(text) if item != "all"):
+        part = resolver.part("enhancer", name)
+        if not _learns(part):
+            raise UsageError(f"enhancer '{part.label}' does not learn: it works as it is; {_learners(registry)}")
+    parts = [part for part in resolver.parts("enhancer", request.enhancers) if _learns(part)]
     if not parts:
         raise UsageError(f"nothing to train: {_learners(registry)}")
-    check_overrides(parts, request.overrides.get("enhancer", {}), "enhancer")
+    resolver.check_overrides("enhancer", parts)
     for part in parts:
         if reason := why_no_part(part):
             raise UsageError(reason)
     seeds = dict.fromkeys(request.seeds)
-    return tuple(once(t for s in seeds for part in unique(parts) for t in trainings_of(part, s, request.precision)))
+    return tuple(once(t for s in seeds for part in parts for t in trainings_of(part, s, request.precision)))
+
+
+def _learns(part: Part) -> bool:
+    return any(one.learns for one in part.all_enhancers())
 
 
 def _learners(registry: Registry) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from radbench.contracts.config import Config, Derived, PartField, config_of, part_of
-from radbench.contracts.errors import ConfigurationError, PluginError, RadbenchError, UsageError
-from radbench.contracts.variants import Variant, parse_value, parse_variant
+from radbench.contracts.errors import ConfigurationError, PluginError, RadbenchError, UsageError, did_you_mean
+from radbench.contracts.variants import Variant, parse_value, parse_variant, split_list
 from radbench.engine.plan.labels import label_of
 from radbench.engine.plan.parts import Asked, Part
 from radbench.registry.discovery import one_line
@@ -40,6 +40,53 @@ class Resolver:
         self.registry, self.profile, self.overrides = registry, profile, overrides or {}
         self._known: dict[tuple[str, str, bool], Part] = {}
         self._path: list[str] = []
+
+    def asked_for(self, kind: str, wanted: Iterable[str]) -> list[Part]:
+        """Return the parts that were typed, as :meth:`parts`, once it is sure that every override belongs to one.
+
+        Raises:
+            UsageError, PluginError: as :meth:`parts` and :meth:`check_overrides`.
+        """
+        found = self.parts(kind, wanted)
+        self.check_overrides(kind, found)
+        return found
+
+    def parts(self, kind: str, wanted: Iterable[str]) -> list[Part]:
+        """Return the parts that were typed: comma lists and ``all`` expanded, each once.
+
+        Raises:
+            UsageError: nothing is left, or as :meth:`part`.
+            PluginError: as :meth:`part`.
+        """
+        found: list[Part] = []
+        for item in (item for text in wanted for item in split_list(text)):
+            found += self._all(kind) if item == "all" else [self.part(kind, item)]
+        if not found:
+            raise UsageError(f"name at least one {kind}: there is {', '.join(self.registry.names(kind))}")
+        return unique(found)
+
+    def _all(self, kind: str) -> Iterator[Part]:
+        """Yield what "all" takes in: not what needs a field of its own (a folder), nor what cannot be imported."""
+        for name in self.registry.names(kind):
+            try:
+                yield self.part(kind, name)
+            except UsageError:
+                continue
+            except PluginError as e:
+                self.registry.warnings.append(f"left out of 'all': {e}")
+
+    def check_overrides(self, kind: str, parts: Sequence[Part]) -> None:
+        """Refuse an override of a field that nothing of the kind has.
+
+        Raises:
+            ConfigurationError: the field, with the nearest there are.
+        """
+        fields = {name for part in parts for name in type(part.config).model_fields}
+        for name in self.overrides.get(kind, {}):
+            if name not in fields:
+                owners = ", ".join(sorted({part.name for part in parts}))
+                near = did_you_mean(name, fields)
+                raise ConfigurationError(f"no {kind} of this run ({owners}) has a field '{name}'{near}")
 
     def part(self, kind: str, variant: str | Variant, *, inner: bool = False) -> Part:
         """Look a variant up, import its factory, validate its configuration, and resolve the parts that it names.
@@ -129,6 +176,11 @@ class Resolver:
         if isinstance(value, tuple | list):
             return tuple(self._named(declared, one, config, entry, factory) for one in value)
         return self.part(declared.kind, str(value), inner=True)
+
+
+def unique(parts: Iterable[Part]) -> list[Part]:
+    """Leave out parts of the same label and identity: ``sharpen`` and ``sharpen[amount=1]`` are one."""
+    return list({(p.label, p.identity): p for p in reversed([*parts])}.values())[::-1]
 
 
 def model_of(entry: Any, factory: Any) -> type[Config]:
