@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from radbench.contracts.case import Case
@@ -83,7 +83,8 @@ class Dataset(Protocol):
 
 def fingerprint(entries: Iterable[CaseEntry]) -> str:
     """Return the SHA-256 over a manifest, independent of its order."""
-    lines = sorted(json.dumps(asdict(e), sort_keys=True) for e in entries)
+    # As asdict gives them, which takes five times as long.
+    lines = sorted(json.dumps({**vars(e), "groups": dict(e.groups)}, sort_keys=True) for e in entries)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -80,12 +80,12 @@ class _Listeners:
         """See :class:`radbench.engine.run.reporting.Listeners`."""
         self._tell(self.hook.radbench_pair_started, pair=pair)
 
-    def ended(self, pairs: Sequence[Pair]) -> None:
+    def ended(self, pairs: Sequence[Pair], last: bool) -> None:
         """See :class:`radbench.engine.run.reporting.Listeners`."""
         heard = bool(self.hook.radbench_pair_finished.get_hookimpls())
         begun = time.monotonic()
-        if not heard and begun < self.next_view:
-            return
+        if not heard and (last or begun < self.next_view):
+            return  # The run writes it in the end.
         frame = write_leaderboard(self.folder)
         took = time.monotonic() - begun
         self.next_view = begun + took / _VIEW_SHARE

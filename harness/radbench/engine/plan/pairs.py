@@ -86,10 +86,14 @@ class Pair:
     def fingerprint(self) -> str:
         """SHA-256 over the manifest's lines that count (of the cases that are scored and, where the task learns, of
         those that it learns from) and how they are loaded: code, parts and their weights."""
-        counts = list(self.shown)
-        if self.task.learns and not self.task.sources:
-            counts += [e for e in self.dataset.opened.manifest if e.split != self.split]
-        return digest([fingerprint(counts), self.loader])
+        spec, opened = self.task.spec, self.dataset.opened
+        learns = self.task.learns and not self.task.sources
+        # Pairs of one data set mostly look at the same cases.
+        which = (self.split, self.limit, spec.needs_twins, learns)
+        if which not in opened.fingerprints:
+            others = (e for e in opened.manifest if learns and e.split != self.split)
+            opened.fingerprints[which] = fingerprint([*self.shown, *others])
+        return digest([opened.fingerprints[which], self.loader])
 
     @cached_property
     def cases_digest(self) -> str:

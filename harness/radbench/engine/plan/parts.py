@@ -340,10 +340,12 @@ class Opened:
     Attributes:
         dataset: the object.
         manifest: its lines.
+        fingerprints: of selections of them that somebody asked for before.
     """
 
     dataset: Any
     manifest: tuple[CaseEntry, ...]
+    fingerprints: dict[tuple[Any, ...], str] = field(default_factory=dict)
 
     @cached_property
     def fingerprint(self) -> str:

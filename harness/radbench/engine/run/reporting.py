@@ -35,8 +35,13 @@ class Listeners(Protocol):
         """The first step of a pair was handed to a worker."""
         ...
 
-    def ended(self, pairs: Sequence[Pair]) -> None:
-        """These pairs ended, well or badly; their per-case files and journal lines are written."""
+    def ended(self, pairs: Sequence[Pair], last: bool) -> None:
+        """These pairs ended, well or badly; their per-case files and journal lines are written.
+
+        Args:
+            pairs: they.
+            last: whether nothing is left to do, so that the run ends at once.
+        """
         ...
 
 
@@ -62,5 +67,5 @@ class Nobody:
     def started(self, pair: Pair) -> None:
         """See :class:`Listeners`."""
 
-    def ended(self, pairs: Sequence[Pair]) -> None:
+    def ended(self, pairs: Sequence[Pair], last: bool) -> None:
         """See :class:`Listeners`."""

@@ -413,7 +413,7 @@ class Session:
                 if key[:32] not in needed:
                     self.store.discard_enhancements(key)
         if over:
-            self.listeners.ended(over)
+            self.listeners.ended(over, not self.open)
 
 
 def _expected(facts: dict[str, Any]) -> str:
