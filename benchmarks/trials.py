@@ -1,8 +1,11 @@
-"""Trials by fire: kills at random moments, flipped bits in what was kept, inputs that change: is a number ever wrong?
+"""Trials by fire: kills at random moments, flipped bits in what was kept, inputs that change, a disk that is full, runs
+beside each other: is a number ever wrong?
 
     python benchmarks/trials.py kills [--times 100]     a run with a training, killed again and again, then let through
     python benchmarks/trials.py bits [--times 300]      a bit of one kept file at random flipped between two runs
     python benchmarks/trials.py inputs [--times 20]     an image of a folder rewritten while a run reads it
+    python benchmarks/trials.py disk [--times 20]       a disk that fills up (mounts a tmpfs: Linux, root)
+    python benchmarks/trials.py two [--times 20]        two runs at once: of one cache, and of one folder
 
 Each compares the leaderboard with an undisturbed run's, without what depends on the clock, and prints how many tables
 were wrong and how many runs were blocked (did not end although nothing disturbed them any more). All from one seed. The
@@ -34,11 +37,11 @@ VOLATILE = ["fit_seconds", "task_fit_seconds", "enhance_ms_per_case", "peak_memo
 WORDS = ["--plugin", str(PLUGIN), "-e", "toy-brighten,toy-noisy,toy-learner", "-t", "toy-mean,toy-auroc,toy-whole"]
 
 
-def bench(folder: Path, *words: str) -> subprocess.Popen[str]:
+def bench(folder: Path, *words: str, out: str = "out") -> subprocess.Popen[str]:
     command = [sys.executable, "-c", "from radbench.cli import main; main()", "run", "--device", "cpu", *words]
     environment = {**os.environ, "RADBENCH_CACHE": str(folder / "cache"), "OMP_WAIT_POLICY": "passive"}
     return subprocess.Popen(
-        [*command, "--out", str(folder / "out")],
+        [*command, "--out", str(folder / out)],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -48,8 +51,8 @@ def bench(folder: Path, *words: str) -> subprocess.Popen[str]:
     )
 
 
-def table(folder: Path):
-    return radbench.read_leaderboard(folder / "out").drop(columns=VOLATILE).reset_index(drop=True)
+def table(folder: Path, out: str = "out"):
+    return radbench.read_leaderboard(folder / out).drop(columns=VOLATILE).reset_index(drop=True)
 
 
 def undisturbed(folder: Path, *words: str) -> float:
@@ -167,13 +170,64 @@ def inputs(root: Path, times: int, draw: random.Random, counts: Counter[str]) ->
         shutil.rmtree(folder)
 
 
+def disk(root: Path, times: int, draw: random.Random, counts: Counter[str]) -> None:
+    """A run that runs out of disk must say so and keep what it has; with more room, the same command is right."""
+    whole = root / "whole"
+    undisturbed(whole, *WORDS)
+    expected = table(whole)
+    needed = sum(p.stat().st_size for p in whole.rglob("*") if p.is_file())
+    for n in range(times):
+        folder = root / f"small{n}"
+        folder.mkdir()
+        size = int(needed * draw.uniform(0.02, 0.98)) // 4096 * 4096 + 4096
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
+        try:
+            process = bench(folder, *WORDS)
+            said, _ = process.communicate()
+            counts["ran out"] += process.returncode != 0
+            counts["ended with a traceback"] += "Traceback" in said
+            counts["wrong"] += process.returncode == 0 and not table(folder).equals(expected)
+            subprocess.run(["mount", "-o", f"remount,size={needed * 4 + 2**24}", str(folder)], check=True)
+            again = bench(folder, *WORDS, "--retry-failed")
+            again.communicate()
+            counts["blocked"] += again.returncode != 0
+            counts["wrong"] += again.returncode == 0 and not table(folder).equals(expected)
+        finally:
+            subprocess.run(["umount", str(folder)], check=True)
+        counts["runs"] += 1
+
+
+def two(root: Path, times: int, draw: random.Random, counts: Counter[str]) -> None:
+    """Two runs of one cache give both the right table; of one folder, the second is right or says that it is in use."""
+    seconds = undisturbed(root / "whole", *WORDS)
+    expected = table(root / "whole")
+    for n in range(times):
+        folder = root / f"beside{n}"
+        folder.mkdir()
+        same = draw.random() < 0.5
+        first = bench(folder, *WORDS)
+        time.sleep(draw.uniform(0, seconds))
+        second = bench(folder, *WORDS, out="out" if same else "other")
+        said = [process.communicate()[0] for process in (first, second)]
+        for process, text, out in zip((first, second), said, ("out", "out" if same else "other"), strict=True):
+            if process.returncode == 0:
+                counts["wrong"] += not table(folder, out).equals(expected)
+            elif same and "another run is writing" in text:
+                counts["said that it is in use"] += 1
+            else:
+                counts["blocked"] += 1
+        counts["runs"] += 2
+        shutil.rmtree(folder)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("trial", choices=["kills", "bits", "inputs"])
+    parser.add_argument("trial", choices=["kills", "bits", "inputs", "disk", "two"])
     parser.add_argument("--times", type=int)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    trial, times = {"kills": (kills, 100), "bits": (bits, 300), "inputs": (inputs, 20)}[given.trial]
+    trials = {"kills": (kills, 100), "bits": (bits, 300), "inputs": (inputs, 20), "disk": (disk, 20), "two": (two, 20)}
+    trial, times = trials[given.trial]
     counts: Counter[str] = Counter({"wrong": 0, "blocked": 0})
     with tempfile.TemporaryDirectory(prefix="trials_") as folder:
         trial(Path(folder), given.times or times, random.Random(given.seed), counts)
