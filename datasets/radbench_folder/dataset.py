@@ -71,7 +71,7 @@ class FolderDataset:
             read = read_image(path, digests=self._digests, **self._options)
             targets, mask_source = self._targets(case_id, read.image)
         except ImageReadError as error:
-            raise ImageReadError(f"case '{case_id}': {error}") from error
+            raise type(error)(f"case '{case_id}': {error}") from error
         if read.hu is not None:
             targets["hu"] = read.hu
         elif "hu" in self.targets:

@@ -80,7 +80,7 @@ def prepare_scan(scan: Scan, volume: Volume, config: LidcConfig) -> Prepared:
             closing_mm=config.lung_closing_mm,
         ).numpy()
     except CaseError as error:
-        raise CaseError(f"case '{scan.case_id}': {error}") from error
+        raise type(error)(f"case '{scan.case_id}': {error}") from error
     if config.lung_with_nodules:
         _add(nodules, lung, volume, config.nodule_agreement)
     bone = hu >= config.bone_hu_min

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,11 @@ class BoneUnet(nn.Module):
         self.pretrained = ""
 
     def fingerprint(self) -> str | None:
-        """Return the digest of the file of VGG-16's weights, where one is given."""
+        """Return the digest of the file of VGG-16's weights as it first was, where one is given."""
+        return self._vgg_digest
+
+    @cached_property
+    def _vgg_digest(self) -> str | None:
         file = Path(self.config.vgg_weights)
         wanted = self.config.loss == "perceptual" and self.config.vgg_weights and file.is_file()
         return hashlib.sha256(file.read_bytes()).hexdigest() if wanted else None
@@ -86,7 +91,7 @@ class BoneUnet(nn.Module):
         config = self.config
         if config.loss == "l1":
             return L1("bone_image")
-        found = vgg_features(pretrained=config.pretrained, weights=config.vgg_weights or None)
+        found = vgg_features(pretrained=config.pretrained, weights=config.vgg_weights or None, digest=self._vgg_digest)
         self.pretrained = found.pretrained
         return Perceptual("bone_image", found.network.to(device))
 

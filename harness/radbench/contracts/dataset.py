@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 from radbench.contracts.case import Case
@@ -84,7 +84,9 @@ class Dataset(Protocol):
 def fingerprint(entries: Iterable[CaseEntry]) -> str:
     """Return the SHA-256 over a manifest, independent of its order."""
     # As asdict gives them, which takes five times as long.
-    lines = sorted(json.dumps({**vars(e), "groups": dict(e.groups)}, sort_keys=True) for e in entries)
+    names = [f.name for f in fields(CaseEntry)]
+    plain = ({name: getattr(e, name) for name in names} | {"groups": dict(e.groups)} for e in entries)
+    lines = sorted(json.dumps(line, sort_keys=True) for line in plain)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

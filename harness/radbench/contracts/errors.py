@@ -46,6 +46,10 @@ class ImageReadError(CaseError):
     """A file does not hold a readable image."""
 
 
+class ChangedInputError(ImageReadError):
+    """What a case is read from was changed during the run; nothing is wrong with it as it is now."""
+
+
 class InvalidOutputError(RadbenchError):
     """An enhancer or a task returned something outside its contract."""
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 MODALITIES = ("ct", "cxr", "natural", "any")
+DIRECTIONS = ("higher", "lower")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,17 @@ class MetricSpec:
     primary: bool = False
     data_range: float | None = None
     empty: str = ""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"metric '{self.name}' must be lower-case letters, digits, '-', '_' or '.'")
+        if self.direction not in DIRECTIONS:
+            raise ValueError(
+                f"direction '{self.direction}' of metric '{self.name}' must be {' or '.join(DIRECTIONS)}: a number "
+                "that nobody wants high or low ranks nothing"
+            )
+        if self.over_facets not in ("", "mean"):
+            raise ValueError(f"over_facets '{self.over_facets}' of metric '{self.name}' must be '' or 'mean'")
 
     @property
     def observation(self) -> str:

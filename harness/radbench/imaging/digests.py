@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from radbench.contracts.errors import DatasetError, ImageReadError
+from radbench.contracts.errors import ChangedInputError, DatasetError
 from radbench.contracts.folders import cache_folder
 from radbench.contracts.remembered import recall, remember
 
@@ -33,12 +33,14 @@ def file_digests(root: Path, files: Iterable[Path]) -> dict[Path, str]:
     memory = cache_folder() / "digests" / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:32]}.json"
     known: dict[str, list[int | str]] = recall(memory) or {}
     digests: dict[Path, str] = {}
+    asked: set[str] = set()
     kept: dict[str, list[int | str]] = {}
     now = time.time_ns()
     for path in files:
         try:
             stat = path.stat()
             state = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+            asked.add(str(path.absolute()))
             entry = known.get(str(path.absolute()))
             digest = entry[3] if entry is not None and entry[:3] == state else _sha256(path)
         except OSError as error:
@@ -46,8 +48,10 @@ def file_digests(root: Path, files: Iterable[Path]) -> dict[Path, str]:
         digests[path] = str(digest)
         if max(stat.st_mtime_ns, stat.st_ctime_ns) < now - _RACY_NS:
             kept[str(path.absolute())] = [*state, str(digest)]
-    if kept != known:
-        remember(memory, kept)
+    # What somebody else asks for below the same root (masks) stays, as long as it is there.
+    others = {path: entry for path, entry in known.items() if path not in asked and Path(path).exists()}
+    if others | kept != known:
+        remember(memory, others | kept)
     return digests
 
 
@@ -62,11 +66,14 @@ def check_digest(path: Path, data: bytes, digests: Mapping[Path, str] | None) ->
     Args:
         path: where they were read.
         data: all of them.
-        digests: the SHA-256 that files had, by path; one that is not among them is not checked.
+        digests: the SHA-256 that files had, by path; None checks nothing.
 
     Raises:
-        ImageReadError: they are others.
+        ChangedInputError: they are others, or the file was not listed.
     """
-    listed = (digests or {}).get(path)
-    if listed is not None and hashlib.sha256(data).hexdigest() != listed:
-        raise ImageReadError(f"'{path.name}' was changed during the run: let nothing write there, and run again")
+    if digests is None:
+        return
+    if path not in digests:
+        raise ChangedInputError(f"'{path.name}' came during the run: let nothing write there, and run again")
+    if hashlib.sha256(data).hexdigest() != digests[path]:
+        raise ChangedInputError(f"'{path.name}' was changed during the run: let nothing write there, and run again")

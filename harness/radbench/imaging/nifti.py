@@ -47,7 +47,7 @@ def load_nifti(path: Path, digests: Mapping[Path, str] | None = None) -> Nifti1I
 
     try:
         image = nibabel.load(path)
-        if digests:
+        if digests is not None:
             image = _in_memory(image, digests)
     except (MemoryError, ImageReadError):
         raise

@@ -120,7 +120,7 @@ def read_ct_series(
     )
 
 
-def read_volume(path: str | os.PathLike[str]) -> CtVolume:
+def read_volume(path: str | os.PathLike[str], *, digests: Mapping[Path, str] | None = None) -> CtVolume:
     """Read a NIfTI volume of Hounsfield units.
 
     The axes are turned to the nearest of the patient, as in a DICOM axial series: slices to superior, rows to
@@ -128,6 +128,7 @@ def read_volume(path: str | os.PathLike[str]) -> CtVolume:
 
     Args:
         path: ``.nii`` or ``.nii.gz``.
+        digests: as of :func:`read_ct_series`.
 
     Returns:
         The volume; ``direction`` holds the true directions of an oblique one.
@@ -140,7 +141,7 @@ def read_volume(path: str | os.PathLike[str]) -> CtVolume:
     file = Path(path)
     if not file.is_file():
         raise ImageReadError(f"'{file}' is not a file" if file.exists() else f"'{file}' does not exist")
-    image = load_nifti(file)
+    image = load_nifti(file, digests)
     if len(image.shape) != 3 or 0 in image.shape:
         raise ImageReadError(f"'{file.name}' has shape {list(image.shape)}; a volume has three dimensions")
     axes, flips, known = orientation(image)

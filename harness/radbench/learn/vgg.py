@@ -43,6 +43,7 @@ def vgg_features(
     *,
     pretrained: bool = True,
     weights: str | Path | None = None,
+    digest: str | None = None,
     seed: int = 0,
     value_range: tuple[float, float] = (0.0, 1.0),
 ) -> VGGFeatures:
@@ -53,6 +54,7 @@ def vgg_features(
             says so in a warning.
         weights: a file to take them from instead: the state dict of timm's or torchvision's VGG-16, or of its
             ``features`` alone, as safetensors or as a .pth of tensors. It counts before ``pretrained``.
+        digest: the SHA-256 that the file must have; None takes any.
         seed: of the random features; they depend on nothing else.
         value_range: what values of the images map to 0 and 1 before ImageNet's mean and deviation are applied.
 
@@ -64,6 +66,10 @@ def vgg_features(
     if weights is not None:
         file = Path(weights)
         state, content = _read(file)
+        if digest is not None and content != digest:
+            raise PretrainedWeightsError(
+                f"weights '{file}': the file was changed during the run; give the command again"
+            )
         _take(network, state, f"'{file}'")
         pretrained_as = f"{file.name} sha256 {content[:16]}"
     elif pretrained:

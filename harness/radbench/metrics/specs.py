@@ -87,10 +87,10 @@ CHO_SENSITIVITY = MetricSpec("cho_sensitivity", "higher", empty="NaN for a case 
 CHO_FPR = MetricSpec("cho_fpr", "lower", empty="NaN for a case whose lungs have no room for a nodule-free place")
 """False-positive rate: share of the nodule-free places that the observer of the original images calls."""
 
-_OF_IMAGES = (BRISQUE, LPC_SI, PSNR, SSIM, MS_SSIM, MAE, MSE, RMSE)
-_OF_MASKS = (DICE, JACCARD, PRECISION, RECALL, HD95, ASSD)
+OF_IMAGES = (BRISQUE, LPC_SI, PSNR, SSIM, MS_SSIM, MAE, MSE, RMSE)
+OF_MASKS = (DICE, JACCARD, PRECISION, RECALL, HD95, ASSD)
 
-METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in (*_OF_IMAGES, *_OF_MASKS)}
+METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in (*OF_IMAGES, *OF_MASKS)}
 """Those that are functions of :mod:`radbench.metrics`, by name."""
 
 

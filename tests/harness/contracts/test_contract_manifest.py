@@ -1,12 +1,15 @@
 """Manifests: their rules, and a fingerprint that goes by content and not by order."""
 
-from dataclasses import replace
+import hashlib
+import json
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from radbench.contracts import CaseEntry, DatasetError, check_manifest, fingerprint
+from radbench.engine.plan.keys import entry_key
 
 ENTRY = CaseEntry("c1", "p1", "test", "00", {"type": "liver"})
 entries = st.lists(
@@ -63,3 +66,14 @@ def test_the_fingerprint_depends_on_every_field(field):
 def test_the_fingerprint_tells_where_one_field_ends_and_the_next_begins():
     one, other = replace(ENTRY, case_id="ab", patient_id="c"), replace(ENTRY, case_id="a", patient_id="bc")
     assert fingerprint([one]) != fingerprint([other])
+
+
+def test_the_fingerprint_is_of_the_lines_alone_whatever_was_done_with_them():
+    entries = [CaseEntry(f"c{i}", f"p{i}", "test", "0" * 64, {"size": "small"}) for i in range(3)]
+    before = fingerprint(entries)
+    assert (
+        before == hashlib.sha256("\n".join(json.dumps(asdict(e), sort_keys=True) for e in entries).encode()).hexdigest()
+    )
+    for entry in entries:
+        entry_key(entry)  # which the engine remembers beside it
+    assert fingerprint(entries) == before

@@ -1,6 +1,7 @@
 """Whole runs of the toy plugin in this process: an executor that needs no workers stands in for the local one."""
 
 import random
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -60,6 +61,9 @@ class Inline:
         pending, self.pending, self.step = self.pending, [], None
         return pending
 
+    def close(self):
+        pass
+
 
 class Notes(Silent):
     def __init__(self):
@@ -77,9 +81,23 @@ class Notes(Silent):
 
 @pytest.fixture(name="go")
 def go_fixture(tmp_path, toy_plugin):
-    """Return a function that runs a request and tells everything about the run."""
+    """Return a function that runs a request and tells everything about the run.
 
-    def run(enhancers, tasks, out="run", cache="cache", jobs=2, retry_failed=False, dies=None, shuffled=None, **more):
+    ``executor(files, store)`` does its steps; :class:`Inline` where none is given.
+    """
+
+    def run(
+        enhancers,
+        tasks,
+        out="run",
+        cache="cache",
+        jobs=2,
+        retry_failed=False,
+        dies=None,
+        shuffled=None,
+        executor=None,
+        **more,
+    ):
         files = [toy_plugin, *more.pop("plugins", ())]
         registry = load_registry(files)
         plan = make_plan(registry, Request((enhancers,), (tasks,), plugin_files=tuple(map(str, files)), **more))
@@ -91,8 +109,9 @@ def go_fixture(tmp_path, toy_plugin):
             journal_run(folder, plan, "")
             session = Session(plan.pairs, (), folder, store, notes, Nobody(), retry_failed)
             steps = session.prepare(jobs)
-            executor = Inline(files, store, dies or (lambda step, case: False))
-            outcome = session.run(executor)
+            does = executor(files, store) if executor else Inline(files, store, dies or (lambda step, case: False))
+            with closing(does):
+                outcome = session.run(does)
         finally:
             folder.close()
         rows = {p.name: folder.read_cases(p.name) for p in plan.pairs}
@@ -102,7 +121,7 @@ def go_fixture(tmp_path, toy_plugin):
             folder=folder,
             store=store,
             notes=notes,
-            losses=executor.losses,
+            losses=getattr(does, "losses", 0),
             statuses={_short(n): str(s) for n, s in outcome.statuses.items()},
             incomplete={_short(n) for n in outcome.incomplete},
             rows={_short(n): r for n, r in rows.items()},

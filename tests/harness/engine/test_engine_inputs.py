@@ -1,8 +1,12 @@
 """Session: what is read is what the plan listed; a file that is changed during a run fails by name."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
+
+from radbench.engine.keep.sealed import read_sealed
 
 from .session_runs import go_fixture  # noqa: F401
 
@@ -58,11 +62,12 @@ def test_a_case_whose_file_changes_fails_by_name_and_leaves_no_score(go, images,
         if name != changed:
             assert run.scores["toy-brighten toy-mean"][name] == undisturbed.scores["toy-brighten toy-mean"][name]
 
-    # What lies there now is right at once, in the same cache, and so is the old file when it is back.
+    # The old file is right again at once in the same folder, and what lies there now is, too.
+    write(images, changed, 10 * NAMES.index(changed))
+    assert go("toy-brighten", "toy-mean", dataset=dataset).scores == undisturbed.scores
+    write(images, changed, 200)
     expected = go("toy-brighten", "toy-mean", dataset=dataset, out="now", cache="now")
     assert go("toy-brighten", "toy-mean", dataset=dataset, out="again").scores == expected.scores
-    write(images, changed, 10 * NAMES.index(changed))
-    assert go("toy-brighten", "toy-mean", dataset=dataset, out="back").scores == undisturbed.scores
 
 
 def test_an_enhanced_image_that_changes_fails_by_name(go, images, tmp_path):
@@ -79,11 +84,46 @@ def test_an_enhanced_image_that_changes_fails_by_name(go, images, tmp_path):
     assert [found[name]["status"] for name in "abc"] == ["ok"] * 3
 
 
-def test_a_folder_that_another_program_enhanced_is_the_one_that_was_planned(go, images, tmp_path):
-    enhanced = tmp_path / "enhanced"
+PLUGIN = Path(__file__).with_name("input_plugin.py")
+
+
+@pytest.mark.parametrize(
+    ("enhancer", "words"),
+    [
+        ("images[root={}]", "what lies at a path of enhancer 'images"),
+        ("chain[of=[images[root={}],toy-brighten]]", "what lies at a path of enhancer 'images"),
+        ("atlas[of=folder[root={}]]", "a case of data set 'folder"),
+        ("late[file={}/value.txt]", "what lies at a path of enhancer 'late"),
+        ("plain[file={}/value.txt]", "what lies at a path of enhancer 'plain"),
+    ],
+)
+def test_what_an_enhancer_is_made_of_is_what_was_planned(go, images, tmp_path, enhancer, words):
+    made_of = tmp_path / "made-of"
     for name in NAMES:
-        write(enhanced, name, 100)
-    change = Once("a", lambda: write(enhanced, "d", 200))
-    run = go(f"images[root={enhanced}]", "toy-mean", dataset=f"folder[root={images}]", dies=change)
-    assert {str(s) for pair, s in run.statuses.items() if pair.startswith("images")} == {"error"}
-    assert "what lies at a path of enhancer 'images" in "\n".join(run.notes.notes)
+        write(made_of, name, 100)
+    (made_of / "value.txt").write_text("0.1")
+
+    def change():
+        for name in NAMES:
+            write(made_of, name, 200)
+        (made_of / "value.txt").write_text("0.9")
+
+    asked = enhancer.format(made_of), "toy-mean"
+    run = go(*asked, dataset=f"folder[root={images}]", dies=Once("a", change), plugins=[PLUGIN])
+    own = {pair: str(status) for pair, status in run.statuses.items() if not pair.startswith("original")}
+    assert set(own.values()) == {"error"}
+    assert words in "\n".join(run.notes.notes)
+    again = go(*asked, dataset=f"folder[root={images}]", plugins=[PLUGIN], out="again")
+    assert set(again.statuses.values()) == {"ok"}
+
+
+@pytest.mark.parametrize("enhancer", ["late", "plain"])
+def test_a_file_that_is_read_late_does_not_change_between_images(go, images, tmp_path, enhancer):
+    file = tmp_path / "value.txt"
+    file.write_text("0.5")
+    change = Once("c", lambda: file.write_text("0.9"), enhancer)
+    run = go(f"{enhancer}[file={file}]", "toy-mean", dataset=f"folder[root={images}]", dies=change, plugins=[PLUGIN])
+    assert f"what lies at a path of enhancer '{enhancer}" in "\n".join(run.notes.notes)
+    kept = [read_sealed(path)[0]["image"] for path in run.store.root.rglob("*.image")]
+    # The radiographs are darker than any of the two.
+    assert {float(image.mean()) for image in kept if image.mean() > 0.2} == {0.5}

@@ -190,6 +190,7 @@ def test_a_data_set_named_twice_is_paired_once(toy_plugin):
         ({"enhancers": ("toy-brihten",)}, "unknown enhancer 'toy-brihten': did you mean 'toy-brighten'"),
         ({"enhancers": ("",)}, "name at least one enhancer"),
         ({"tasks": ("toy-meen",)}, "unknown task 'toy-meen': did you mean 'toy-mean'"),
+        ({"dataset": "all"}, "unknown dataset 'all'"),
         ({"dataset": "toi"}, "unknown dataset 'toi': did you mean 'toy'"),
         ({"tasks": ("toy-lung",)}, "task 'toy-lung' has no data set of its own"),
         ({"overrides": {"enhencer": {"a": "1"}}}, "the owner must be enhancer, task or dataset"),

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from radbench.contracts import DatasetError, ImageReadError
+from radbench.contracts.errors import ChangedInputError
 from radbench.contracts.folders import cache_folder
 from radbench.imaging import digests, read_image, read_mask
 from radbench.imaging.digests import file_digests
@@ -145,3 +146,22 @@ def test_what_is_decoded_is_what_was_listed(tmp_path: Path, name: str, write: Ca
             read_image(path, digests=wrong)
         with pytest.raises(ImageReadError, match=f"'{file.name}' was changed during the run"):
             read_mask(path, digests=wrong, threshold=0.5)
+
+
+def test_a_file_that_was_not_listed_is_refused(tmp_path: Path) -> None:
+    """An .img is read as it is until somebody puts a .hdr beside it."""
+    pair(tmp_path / "a.img")
+    listed = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in [tmp_path / "a.img"]}
+    with pytest.raises(ChangedInputError, match=r"'a.hdr' came during the run"):
+        read_image(tmp_path / "a.img", digests=listed)
+    with pytest.raises(ChangedInputError, match=r"'a.img' came during the run"):
+        read_image(tmp_path / "a.img", digests={})
+
+
+def test_who_asks_for_more_below_a_root_leaves_others_what_they_know(
+    files: list[Path], tmp_path: Path, hashed: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later(monkeypatch, 10)
+    for asked in (files, files[:1], files):
+        file_digests(tmp_path / "root", asked)
+    assert hashed == files

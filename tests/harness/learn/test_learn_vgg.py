@@ -1,5 +1,6 @@
 """VGG-16 up to block2_conv2: its weights' formats, what it says without them, and what it computes."""
 
+import hashlib
 import sys
 from types import SimpleNamespace
 
@@ -43,7 +44,11 @@ def test_a_file_of_any_usual_format_gives_its_features(tmp_path, kind):
     found = vgg_features(weights=file)
     images = torch.rand(2, 1, 16, 16)
     torch.testing.assert_close(found.network(images), by_hand(images, state()), atol=1e-5, rtol=1e-4)
-    assert found.pretrained.startswith(f"{file.name} sha256 ")
+    content = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert found.pretrained == f"{file.name} sha256 {content[:16]}"
+    assert vgg_features(weights=file, digest=content).pretrained == found.pretrained
+    with pytest.raises(PretrainedWeightsError, match="changed during the run"):
+        vgg_features(weights=file, digest="0" * 64)
 
 
 def test_values_of_another_range_are_taken_to_the_unit_range(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import subprocess
 import sys
@@ -17,16 +18,14 @@ from radbench.metrics import specs
 from radbench.metrics.reduction import fixed_order_sum
 
 
-def _with_reference(name: str) -> Callable[..., torch.Tensor]:
+def _of_images(name: str) -> Callable[..., torch.Tensor]:
+    """Return a metric of images; one with a reference takes each image for its own."""
     metric = getattr(radbench.metrics, name)
-    return lambda images, **options: metric(images, images, **options)
+    wanted = [p for p in inspect.signature(metric).parameters.values() if p.default is p.empty]
+    return metric if len(wanted) == 1 else lambda images, **options: metric(images, images, **options)
 
 
-IMAGE_METRICS = {
-    "brisque": radbench.metrics.brisque,
-    "lpc_si": radbench.metrics.lpc_si,
-    **{name: _with_reference(name) for name in ("psnr", "ssim", "ms_ssim", "mae", "mse", "rmse")},
-}
+IMAGE_METRICS = {spec.name: _of_images(spec.name) for spec in specs.OF_IMAGES}
 every_metric = pytest.mark.parametrize("name", IMAGE_METRICS)
 
 

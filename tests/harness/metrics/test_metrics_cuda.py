@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 import pytest
 import torch
 
 from radbench import metrics
+from radbench.metrics import specs
 
 pytestmark = [
     pytest.mark.gpu,
@@ -22,15 +24,13 @@ def _images(count: int, height: int = 187, width: int = 203) -> torch.Tensor:
     return (0.5 + 0.3 * torch.sin(x) * torch.cos(y) + 0.05 * noise).clamp(0, 1)
 
 
-def _with_reference(metric: Callable[..., torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
-    return lambda images: metric(images, images.flip(-1).contiguous())
+def _score(name: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    metric = getattr(metrics, name)
+    wanted = [p for p in inspect.signature(metric).parameters.values() if p.default is p.empty]
+    return metric if len(wanted) == 1 else lambda images: metric(images, images.flip(-1).contiguous())
 
 
-SCORES = {
-    "brisque": metrics.brisque,
-    "lpc_si": metrics.lpc_si,
-    **{name: _with_reference(getattr(metrics, name)) for name in ("psnr", "ssim", "ms_ssim", "mae", "mse", "rmse")},
-}
+SCORES = {spec.name: _score(spec.name) for spec in specs.OF_IMAGES}
 every_metric = pytest.mark.parametrize("name", SCORES)
 
 

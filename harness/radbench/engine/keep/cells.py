@@ -48,9 +48,9 @@ def evidence_of(row: Mapping[str, str], observations: set[str], features: Mappin
     Args:
         row: the line, by column.
         observations: the names that are wanted.
-        features: what did not fit into columns, as JSON has it.
+        features: what did not fit into columns.
     """
-    found: dict[str, Any] = decoded(features)
+    found: dict[str, Any] = dict(features)
     for name, facet, value in _read(row):
         if name not in observations:
             continue

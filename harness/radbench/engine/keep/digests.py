@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,20 @@ def content_digest(paths: list[Path]) -> str:
                     h.update(hashlib.file_digest(stream, "sha256").digest())
         h.update(b"\1")
     return h.hexdigest()
+
+
+def state_of(paths: Iterable[Path]) -> list[tuple[Any, ...]]:
+    """Return size, times and place of what lies at paths of this machine and below: another one tells of a change."""
+
+    def state(file: Path) -> tuple[Any, ...]:
+        try:
+            about = file.stat()
+        except OSError:
+            return (str(file),)
+        return str(file), about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino
+
+    found = [f for p in paths for f in (sorted(_files_below(p, frozenset())) if p.is_dir() else [p])]
+    return [state(file) for file in found]
 
 
 def _files_below(folder: Path, way: frozenset[tuple[int, int]]) -> Iterator[Path]:

@@ -6,16 +6,19 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import filelock
 
+from radbench.contracts.atomic import replacing
 from radbench.contracts.errors import UsageError
 from radbench.engine.keep.digests import digest
+from radbench.engine.keep.evidence import decoded
 from radbench.engine.keep.lines import append_line, read_lines
-from radbench.engine.keep.sealed import write_atomically
+from radbench.engine.keep.sealed import StoreError, write_atomically
 
 
 class RunFolder:
@@ -74,10 +77,8 @@ class RunFolder:
         """Return where the features of a pair's cases lie, which fit into no table."""
         return self.root / "cases" / f"{safe_name(pair)}.features.jsonl"
 
-    def write_cases(
-        self, pair: str, rows: Sequence[Mapping[str, Any]], features: Sequence[Mapping[str, Any]] = ()
-    ) -> None:
-        """Replace the per-case CSV of a pair, and the features beside it; floats read back equal.
+    def write_cases(self, pair: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Replace the per-case CSV of a pair; floats read back equal.
 
         Raises:
             StoreError: it cannot be written.
@@ -88,17 +89,42 @@ class RunFolder:
         writer.writeheader()
         writer.writerows({k: repr(v) if isinstance(v, float) else v for k, v in row.items()} for row in rows)
         write_atomically(self.cases_file(pair), text.getvalue().encode())
-        if features:
-            lines = "".join(json.dumps(dict(one)) + "\n" for one in features)
-            write_atomically(self.features_file(pair), lines.encode())
+
+    @contextmanager
+    def writing_features(self, pair: str) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
+        """Replace the features of a pair's cases, one at a time: they may exceed the memory. Without any, nothing is
+        written.
+
+        Yields:
+            what takes a case's id and its evidence, as JSON has it.
+
+        Raises:
+            StoreError: they cannot be written.
+        """
+        with ExitStack() as stack:
+            streams: list[BinaryIO] = []
+
+            def keep(case_id: str, evidence: Mapping[str, Any]) -> None:
+                try:
+                    if not streams:
+                        streams.append(stack.enter_context(replacing(self.features_file(pair))))
+                    line = json.dumps({"case_id": case_id, "evidence": evidence})
+                    streams[0].write(line.encode() + b"\n")
+                except OSError as e:
+                    raise StoreError(f"cannot write '{self.features_file(pair)}': {e.strerror or e}") from e
+
+            yield keep
 
     def read_features(self, pair: str) -> dict[str, dict[str, Any]]:
         """Return by case id the features that were kept as evidence; none where there is no file."""
+        found = {}
         try:
-            lines = self.features_file(pair).read_text().splitlines()
+            with self.features_file(pair).open() as file:
+                for record in map(json.loads, file):
+                    found[record["case_id"]] = decoded(record["evidence"])
         except FileNotFoundError:
             return {}
-        return {record["case_id"]: record["evidence"] for record in map(json.loads, lines)}
+        return found
 
     def read_cases(self, pair: str) -> list[dict[str, str]]:
         """Return the per-case rows of a pair; none where there is no file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,8 @@ class Asked:
         parts: by field, the parts that it names.
         identity, label: of the part.
         code: the digest of its code as the plan saw it.
-        content: the digest of what lay at its paths of this machine; a data set's cases have their own.
+        content: the digest of what lay at its paths of this machine, "" where it names none; of a data set that is
+            part of an enhancer or a task, of its whole manifest.
     """
 
     kind: str
@@ -178,11 +179,13 @@ class Part:
         return None if own is None else str(own)
 
     def content_seen_by(self, built: Any) -> str:
-        """Return what :meth:`local_digest` gave, found out anew for an object (None: a function) that has come to life.
+        """Return what :attr:`Asked.content` gave, found out anew for an object (None: a function) that came to life.
 
         Raises:
-            Exception: whatever its ``fingerprint()`` raises.
+            Exception: whatever its ``fingerprint()`` or ``manifest()`` raises.
         """
+        if self.kind == "dataset":
+            return fingerprint(built.manifest())
         own = built.fingerprint() if hasattr(built, "fingerprint") else None
         return str(own) if own is not None else digest(self._contents_now())
 
@@ -287,9 +290,15 @@ class Part:
     @cached_property
     def asked(self) -> Asked:
         """What a worker is told of it."""
+
+        def told(name: str, part: Part) -> Asked:
+            # Cases of a data set that is scored or learnt from are held against the plan one by one.
+            alone = part.kind == "dataset" and self.kind != "dataset" and not self.fields[name].learns
+            return replace(part.asked, content=part.opened.fingerprint) if alone else part.asked
+
         values = self._dumped(set(self.fields))
         parts = {
-            n: tuple(p.asked for p in found) if isinstance(found, tuple) else None if found is None else found.asked
+            n: tuple(told(n, p) for p in found) if isinstance(found, tuple) else found and told(n, found)
             for n, found in self.parts.items()
         }
         content = "" if self.kind == "dataset" else self.local_digest()

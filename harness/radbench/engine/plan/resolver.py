@@ -52,7 +52,7 @@ class Resolver:
         return found
 
     def parts(self, kind: str, wanted: Iterable[str]) -> list[Part]:
-        """Return the parts that were typed: comma lists and ``all`` expanded, each once.
+        """Return the parts that were typed: comma lists and, of enhancers and tasks, ``all`` expanded, each once.
 
         Raises:
             UsageError: nothing is left, or as :meth:`part`.
@@ -60,7 +60,9 @@ class Resolver:
         """
         found: list[Part] = []
         for item in (item for text in wanted for item in split_list(text)):
-            found += self._all(kind) if item == "all" else [self.part(kind, item)]
+            # Of data sets, nobody wants whatever happens to be installed.
+            every = item == "all" and kind != "dataset"
+            found += self._all(kind) if every else [self.part(kind, item)]
         if not found:
             raise UsageError(f"name at least one {kind}: there is {', '.join(self.registry.names(kind))}")
         return unique(found)
@@ -218,7 +220,7 @@ def rebuilt(registry: Registry, asked: Asked) -> Part:
     config = validate_config(model, {**asked.values, **named}, f"{asked.kind} '{asked.name}'")
     part = Part(asked.kind, _spec_under(entry, config, parts), entry.plugin, factory, config, parts)
     # What the plan worked out stands: neither folders are read again nor manifests made for it.
-    part.__dict__.update(identity=asked.identity, label=asked.label)
+    part.__dict__.update(identity=asked.identity, label=asked.label, asked=asked)
     if part.code.digest != asked.code:
         raise SourceChangedError(
             f"the source of {asked.kind} '{asked.label}' was changed during the run: give the command again"

@@ -30,23 +30,20 @@ def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple
     Raises:
         StoreError: it cannot be written.
     """
-    rows, failures, features = [], [], []
+    rows, failures = [], []
     breakage = ledger.breakage(pair)
-    records = {r["entry"]: r for r in store.read_scores(pair.score_key)}
+    scored = _scored(pair, store, folder)
     for entry in pair.entries:
         key = entry_key(entry)
         row = {"case_id": entry.case_id, "patient_id": entry.patient_id}
         row |= {f"{GROUP}:{name}": value for name, value in sorted(entry.groups.items())}
-        if key in records:
-            cells, vectors = cells_of(records[key]["evidence"])
-            measured = {k: records[key][k] for k in MEASURES if records[key].get(k) is not None}
-            rows.append(row | {"status": "ok", "message": "", **cells, **measured})
-            features += [{"case_id": entry.case_id, "evidence": vectors}] if vectors else []
+        if key in scored:
+            rows.append(row | {"status": "ok", "message": "", **scored[key]})
         elif (failure := ledger.failure(pair, key) or (None if breakage else _unscored(pair, ledger, key))) is not None:
             failures.append(failure | {"case_id": entry.case_id})
             rows.append(row | {"status": f"{failure['status']}", "message": failure["message"]})
     status, error = _verdict(pair, rows, failures, breakage)
-    folder.write_cases(pair.name, rows, features)
+    folder.write_cases(pair.name, rows)
     unloadable = sum(f["stage"] == "load" for f in failures)
     weights = _of_weights(pair, store)
     folder.record(
@@ -60,6 +57,21 @@ def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple
         **weights,
     )
     return status, len(failures) > unloadable
+
+
+def _scored(pair: Pair, store: Store, folder: RunFolder) -> dict[str, dict[str, Any]]:
+    """Return the columns of each case that was scored, by its key, and write the features that fit into none."""
+    wanted = {entry_key(e): e.case_id for e in pair.entries}
+    found = {}
+    with folder.writing_features(pair.name) as keep:
+        for record in store.read_scores(pair.score_key):
+            if record["entry"] in wanted:
+                cells, vectors = cells_of(record["evidence"])
+                measured = {k: record[k] for k in MEASURES if record.get(k) is not None}
+                found[record["entry"]] = cells | measured
+                if vectors:
+                    keep(wanted[record["entry"]], vectors)
+    return found
 
 
 def _unscored(pair: Pair, ledger: Ledger, entry: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 import traceback
 from bdb import BdbQuit
@@ -16,7 +17,7 @@ from typing import Any
 from radbench.contracts.case import ON_DEMAND, Case
 from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.enhancement import Enhancement
-from radbench.contracts.errors import CaseError, InvalidOutputError, PluginError
+from radbench.contracts.errors import CaseError, ChangedInputError, InvalidOutputError, PluginError
 from radbench.contracts.results import Status, TaskContext
 from radbench.engine.keep.code import code_of
 from radbench.engine.keep.evidence import encoded
@@ -54,6 +55,8 @@ KINDS = ("make", "enhance", "lesson", "fit", "score")
 
 _CASE_BYTES = 512 * 2**20
 
+_UNDER_WAY = threading.Lock()
+
 
 class Workbench:
     """What a warm worker keeps between steps: living parts, and the cases it saw last.
@@ -65,6 +68,9 @@ class Workbench:
         threads: that training may use.
         tell: of events.
         imports: what plugins asked for when they were loaded.
+
+    Attributes:
+        expendable: whether the process may end itself where only a new one can go on.
     """
 
     def __init__(
@@ -84,13 +90,26 @@ class Workbench:
         self._parts: tuple[Part, ...] = ()
         self._before: set[str] = set()
         self._judged: tuple[set[str], int] | None = None
+        self.expendable = True
 
     def do(self, step: Step) -> None:
         """Do a step; what concerns one case is told as that case's failure and the rest goes on.
 
         Raises:
             Exception: what concerns the whole step (a factory that raises, a fit, a full disk).
+            RuntimeError: another step is under way in this process.
         """
+        if not _UNDER_WAY.acquire(blocking=False):
+            raise RuntimeError(
+                "another step is under way in this process: random states and threads are its own, so that both would "
+                "give other numbers; give each worker a process"
+            )
+        try:
+            self._do(step)
+        finally:
+            _UNDER_WAY.release()
+
+    def _do(self, step: Step) -> None:
         with self._watched(step.loading.dataset if step.loading else None, step.enhancer, step.learner):
             work = {"make": self._make, "enhance": self._enhance, "lesson": self._lesson, "score": self._score}
             (self._fit if step.kind == "fit" else work[step.kind])(step)
@@ -341,6 +360,9 @@ class Workbench:
         try:
             return self.case(step.loading, entry)
         except (Exception, SystemExit) as e:
+            if empty is not None and isinstance(e, ChangedInputError):
+                # Lessons that lack a case which is there would stay.
+                raise SourceChangedError(str(e)) from e
             self._failure(entry, "load", step.loading.key, e)
             if empty is not None:
                 empty.append(NoLesson(entry.case_id, str(status_of(e)), message_of(e)))
@@ -379,11 +401,13 @@ class Workbench:
         return load(self.living.dataset(loading.dataset), self.living.listed(loading.dataset), entry)
 
     def _check_code(self) -> None:
-        """Refuse to keep what code that the key does not stand for may have changed.
+        """Refuse to keep what code or files that the key does not stand for may have changed.
 
         Raises:
             PluginError: a module was loaded or asked for that belongs to the code of none of the parts at work.
+            SourceChangedError: what lies at a path of one of them was changed since it came to life.
         """
+        self.living.check_unchanged(self._parts)
         judged = sys.modules.keys() - self._before, self._imports.count
         if judged == self._judged:
             return
@@ -399,7 +423,7 @@ class Workbench:
     def _failure(self, entry: CaseEntry, stage: str, key: str, error: BaseException) -> None:
         if isinstance(error, StoreError | SourceChangedError | BdbQuit):
             raise error
-        if self.device != "cpu" and "cuda error" in str(error).lower():
+        if self.expendable and self.device != "cpu" and "cuda error" in str(error).lower():
             # Nothing works any more in a process whose card has met one; another takes its place.
             traceback.print_exception(error)
             os._exit(1)
@@ -412,6 +436,7 @@ class Workbench:
             message=message_of(error),
             stage=stage,
             traceback=traceback.format_exc(),
+            passing=isinstance(error, ChangedInputError),
         )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from radbench.contracts.config import affects
+from radbench.contracts.config import affects, local_paths
 from radbench.contracts.enhancement import Enhancement
+from radbench.engine.keep.digests import state_of
 from radbench.engine.keep.store import Store
 from radbench.engine.plan.keys import MEASUREMENT
 from radbench.engine.plan.learning import IN_DATA
@@ -61,6 +62,7 @@ class Living:
         self.registry, self.store, self.device = registry, store, device
         self._objects: OrderedDict[Any, Any] = OrderedDict()
         self._parts: dict[str, Part] = {}
+        self._states: dict[str, list[tuple[Any, ...]]] = {}
 
     def part(self, asked: Asked) -> Part:
         """Return the part that was asked for.
@@ -128,14 +130,37 @@ class Living:
 
     def _built(self, part: Part, live: Live) -> Any:
         built = build(part.factory, part.config, self._below(part, live), live.seed)
-        self._check_content(part, live.asked, built)
+        if part.kind != "dataset":
+            self._check_content(part, live.asked, built)
         return built
 
     def _check_content(self, part: Part, asked: Asked, built: Any) -> None:
-        if asked.content and part.content_seen_by(built) != asked.content:
-            raise SourceChangedError(
-                f"what lies at a path of {part.kind} '{part.label}' was changed during the run: give the command again"
-            )
+        """Refuse a part whose paths of this machine, or whose cases, are not those that the plan saw.
+
+        Raises:
+            SourceChangedError: so it is.
+        """
+        if not asked.content:
+            return
+        watched = part.kind != "dataset" and not hasattr(built, "fingerprint")
+        state = state_of(local_paths(part.config)) if watched else []
+        if part.content_seen_by(built) != asked.content:
+            raise _changed(part)
+        if watched:
+            self._states[asked.identity] = state
+
+    def check_unchanged(self, parts: Iterable[Part]) -> None:
+        """Refuse to keep what came of paths that were changed since their part came to life; it may read them late.
+
+        A part that has a ``fingerprint()`` of its own answers for itself.
+
+        Raises:
+            SourceChangedError: they were.
+        """
+        for part in parts:
+            known = self._states.get(part.identity)
+            if known is not None and state_of(local_paths(part.config)) != known:
+                raise _changed(part)
 
     def _prepared(self, part: Part, built: Any, weights: Mapping[str, str]) -> Any:
         known = part.learns and part.identity in weights
@@ -150,7 +175,11 @@ class Living:
             weights = live.weights
             if part.kind != "dataset":
                 weights = {n.removeprefix(IN_DATA): key for n, key in weights.items() if n.startswith(IN_DATA)}
-            return self._built(one, Live(one.asked, weights, MEASUREMENT))
+            built = self._built(one, Live(one.asked, weights, MEASUREMENT))
+            if part.kind != "dataset":
+                # Nobody holds its cases against a manifest one by one, as those of the data set that is scored.
+                self._check_content(one, one.asked, built)
+            return built
 
         def made(name: str, found: Any) -> Any:
             level = affects(type(part.config), name)
@@ -167,6 +196,12 @@ class Living:
                 self._objects.popitem(last=False)
         self._objects.move_to_end(key)
         return self._objects[key]
+
+
+def _changed(part: Part) -> SourceChangedError:
+    what = "a case" if part.kind == "dataset" else "what lies at a path"
+    kind = "data set" if part.kind == "dataset" else part.kind
+    return SourceChangedError(f"{what} of {kind} '{part.label}' was changed during the run: give the command again")
 
 
 def _name(live: Live) -> tuple[Any, ...]:

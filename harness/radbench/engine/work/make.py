@@ -7,7 +7,7 @@ from typing import Any
 
 from radbench.contracts.case import Case, validate_case
 from radbench.contracts.dataset import CaseEntry
-from radbench.contracts.errors import CaseError
+from radbench.contracts.errors import CaseError, ChangedInputError
 
 
 def load(dataset: Any, listed: Mapping[str, str], entry: CaseEntry) -> Case:
@@ -19,13 +19,14 @@ def load(dataset: Any, listed: Mapping[str, str], entry: CaseEntry) -> Case:
         entry: the case as the plan knows it.
 
     Raises:
-        CaseError: it breaks the contract, or is another one than the manifest or the plan says.
+        CaseError: it breaks the contract, or is another one than the manifest says.
+        ChangedInputError: it is another one than the plan says.
         Exception: whatever the data set raises.
     """
     import torch
 
     if listed.get(entry.case_id) != entry.digest:
-        raise CaseError(
+        raise ChangedInputError(
             f"case '{entry.case_id}' is no longer the one that was planned: what it is read from was changed during "
             "the run; let nothing write there, and run again"
         )

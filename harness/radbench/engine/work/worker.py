@@ -1,4 +1,5 @@
-"""Worker: a process that takes steps from its standard input and tells of them on its standard output."""
+"""Worker: a process that takes steps from its standard input and tells of them on its standard output; and what any
+executor needs that does steps in a process: :func:`workbench`, :func:`told_of`, :func:`settings_restored`."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -106,6 +109,28 @@ def workbench(setup: WorkerSetup, tell: Callable[..., None]) -> Workbench:
     with imports.noted():
         registry = load_registry(setup.plugin_files)
     return Workbench(registry, Store(Path(setup.store)), setup.device, setup.threads, tell, imports)
+
+
+@contextmanager
+def settings_restored() -> Iterator[None]:
+    """Put back in the end what :func:`workbench` sets for the whole process, whose libraries have one thread till then.
+
+    For executors that work in a process which is not theirs alone.
+    """
+    import cv2
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    threads = cv2.getNumThreads(), torch.get_num_threads()
+    deterministic, benchmark = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        cv2.setNumThreads(threads[0])
+        torch.set_num_threads(threads[1])
+        torch.use_deterministic_algorithms(deterministic)
+        torch.backends.cudnn.benchmark = benchmark
 
 
 def told_of(error: BaseException) -> tuple[str, dict[str, Any]]:

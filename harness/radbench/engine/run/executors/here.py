@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from bdb import BdbQuit
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 from radbench.engine.plan.steps import Step
 from radbench.engine.run.executors.executor import Event
-from radbench.engine.work.worker import WorkerSetup, told_of, workbench
+from radbench.engine.work.worker import WorkerSetup, settings_restored, told_of, workbench
 
 
 class HereExecutor:
@@ -27,24 +26,9 @@ class HereExecutor:
         self.pending: list[Event] = []
         self.step: Step | None = None
         self._settings = ExitStack()
-        self._as_in_workers()
+        self._settings.enter_context(settings_restored())
         self.bench = workbench(setup, self.tell)
-
-    def _as_in_workers(self) -> None:
-        """Take over the settings of workers until :meth:`close`."""
-        import cv2
-        import torch
-        from threadpoolctl import threadpool_limits
-
-        self._restore(cv2.setNumThreads, cv2.getNumThreads())
-        self._restore(torch.set_num_threads, torch.get_num_threads())
-        self._restore(torch.use_deterministic_algorithms, torch.are_deterministic_algorithms_enabled())
-        benchmark = torch.backends.cudnn.benchmark
-        self._restore(lambda value: setattr(torch.backends.cudnn, "benchmark", value), benchmark)
-        self._settings.enter_context(threadpool_limits(1))
-
-    def _restore(self, setting: Callable[[Any], Any], value: Any) -> None:
-        self._settings.callback(setting, value)
+        self.bench.expendable = False
 
     def idle(self) -> list[tuple[int, int | None]]:
         """See :class:`radbench.engine.run.executors.executor.Executor`."""
