@@ -12,8 +12,9 @@ import torch
 
 from radbench.contracts.folders import cache_folder
 from radbench_phantom.ct import PhantomCt
+from radbench_phantom.cxr import film
 from radbench_phantom.cxr.dataset import PhantomCxr
-from radbench_phantom.thorax.patient import Thorax
+from radbench_phantom.thorax import render
 
 KINDS = {
     "phantom-ct": (PhantomCt, {"size": (24, 24, 24), "patients": 20}),
@@ -51,8 +52,14 @@ def digest(case):
 def renderings(monkeypatch):
     """Record who is rendered."""
     seen = []
-    real = Thorax.render
-    monkeypatch.setattr(Thorax, "render", lambda self, *a, **k: (seen.append(self.index), real(self, *a, **k))[1])
+    real = render.render
+
+    def record(thorax, *given, **named):
+        seen.append(thorax.index)
+        return real(thorax, *given, **named)
+
+    for module in (render, film):
+        monkeypatch.setattr(module, "render", record)
     return seen
 
 

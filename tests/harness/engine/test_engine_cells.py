@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from radbench.contracts.evidence import Features, Prediction
 from radbench.engine.keep.cells import MEASURES, cells_of, evidence_of, groups_of
-from radbench.engine.keep.evidence import encoded
+from radbench.engine.keep.evidence import decoded, encoded
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.run import settling
 
@@ -50,7 +50,7 @@ def test_plain_names_are_written_as_they_are():
 def test_features_lie_beside_the_columns_under_their_own_name():
     evidence = {"deep/features": Features(torch.ones(2, 3), torch.zeros(1, 3)), "parameters": math.nan}
     cells, vectors = cells_of(encoded(evidence))
-    found = evidence_of(written(cells), set(evidence), vectors)
+    found = evidence_of(written(cells), set(evidence), decoded(vectors))
     assert torch.equal(found["deep/features"].value, torch.ones(2, 3))
     assert math.isnan(found["parameters"])
 

@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from radbench.contracts import PluginError
+from radbench.contracts.remembered import recall
 from radbench.engine.keep import readings as readings_module
 from radbench.engine.keep.code import Code, code_of, forget_code, strange_modules
 from radbench.engine.keep.readings import Readings
@@ -423,7 +424,7 @@ def test_the_memory_forgets_what_was_not_used_longest(tmp_path, monkeypatch):
     for key in "abcad":
         memory.remembered(key, lambda key=key: key.upper())
     memory.keep()
-    assert readings_module._read(tmp_path / "readings.json") == {"c": "C", "a": "A", "d": "D"}
+    assert recall(tmp_path / "readings.json", readings_module._way_of_reading()) == {"c": "C", "a": "A", "d": "D"}
 
 
 def test_a_file_that_changes_within_the_clocks_grain_is_read_again(tmp_path):

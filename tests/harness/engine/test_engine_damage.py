@@ -49,6 +49,7 @@ def test_damaged_weights_are_fitted_again(go, name):
     again = go("toy-learner", "toy-mean[scale=1.0],toy-auroc", dataset="toy[size=9]", out="again", leakage=True)
     assert "fit" in {s.kind for s in again.steps}
     assert set(again.statuses.values()) == {"ok"}
+    assert ["weights of" in event["what"] for event in again.folder.events("damaged")] == [True]
 
 
 def test_a_torn_score_line_costs_that_case_alone(go):
@@ -57,6 +58,7 @@ def test_a_torn_score_line_costs_that_case_alone(go):
         file.write_bytes(file.read_bytes()[:-20])
     again = go("toy-brighten", "toy-mean")
     assert again.outcome.computed == 2  # the last of each of two files
+    assert ["1 of the kept scores" in event["what"] for event in again.folder.events("damaged")] == [True, True]
     assert again.rows == first.rows
 
 

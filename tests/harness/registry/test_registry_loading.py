@@ -215,7 +215,7 @@ def test_an_override_that_nothing_has_is_refused_and_one_that_some_have_is_not(f
             "enhancer", ["thing"]
         )
 
-    assert [part.label for part in asked_for("amount")] == ["thing"]
+    assert [part.label for part in asked_for("amount")] == ["thing[amount=1]"]
     with pytest.raises(ConfigurationError, match=r"no enhancer of this run .thing. has a field 'amout': did you mean"):
         asked_for("amout")
 

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +42,21 @@ def append_line(path: Path, record: Mapping[str, Any]) -> None:
         raise StoreError(f"cannot write '{path}': {os.strerror(errno.ENOSPC)}")
 
 
-def read_lines(path: Path) -> Iterable[dict[str, Any]]:
-    """Yield the records whose checksum holds, oldest first; nothing where there is no file."""
+def read_lines(path: Path, torn: Callable[[], None] = lambda: None) -> Iterable[dict[str, Any]]:
+    """Yield the records whose checksum holds, oldest first; nothing where there is no file.
+
+    Args:
+        path: of the file.
+        torn: called for every line that is cut short or damaged.
+    """
     try:
         with path.open("rb") as lines:
             for line in lines:
                 record = _checked(line.rstrip(b"\n"))
                 if record is not None:
                     yield record
+                elif line.strip():
+                    torn()
     except FileNotFoundError:
         return
     except OSError as e:

@@ -256,9 +256,9 @@ class Store:
         """
         append_line(self._scores(key), record)
 
-    def read_scores(self, key: str) -> Iterator[dict[str, Any]]:
-        """Yield the records, oldest first; a line that is torn or damaged is passed over."""
-        return (r for r in read_lines(self._scores(key)) if "entry" in r and "evidence" in r)
+    def read_scores(self, key: str, torn: Callable[[], None] = lambda: None) -> Iterator[dict[str, Any]]:
+        """Yield the records, oldest first; a line that is torn or damaged is passed over, once ``torn`` is called."""
+        return (r for r in read_lines(self._scores(key), torn) if "entry" in r and "evidence" in r)
 
     def discard_scores(self, key: str) -> None:
         """Take away all scores under a key."""
@@ -305,6 +305,12 @@ class Store:
                 return file_digest(file, "sha256").hexdigest() == facts["sha256"]
         except (OSError, KeyError, StoreError):
             return False
+
+    def has_damaged_weights(self, key: str) -> bool:
+        """Tell whether something was trained to the end and its weights are no longer whole."""
+        folder = self.weights_folder(key)
+        there = (folder / "facts.json").exists() and (folder / "weights.safetensors").exists()
+        return there and not self.has_weights(key)
 
     def weights_facts(self, key: str) -> dict[str, Any]:
         """Return the facts about a training.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
+from radbench.contracts.duration import duration
 from radbench.engine.plan.pairs import Pair
 
 
@@ -69,3 +70,9 @@ class Nobody:
 
     def ended(self, pairs: Sequence[Pair], last: bool) -> None:
         """See :class:`Listeners`."""
+
+
+def expected(facts: dict[str, Any]) -> str:
+    """Return in words how long a training will take, from what its estimate tells."""
+    resumed = "goes on where it was stopped; from the start, " if facts["resumed"] else ""
+    return f"{resumed}training takes about {duration(facts['seconds'])} on this machine ({facts['device']})"

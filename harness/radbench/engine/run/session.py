@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 from radbench.contracts.dataset import CaseEntry
-from radbench.contracts.duration import duration
 from radbench.contracts.results import Status
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.room import Room
@@ -23,7 +22,7 @@ from radbench.engine.run.executors.executor import Event, Executor
 from radbench.engine.run.lacking import cases_lacking, is_damaged, lacks
 from radbench.engine.run.ledger import Ledger
 from radbench.engine.run.ready_queue import ReadyQueue
-from radbench.engine.run.reporting import Listeners, Reporter
+from radbench.engine.run.reporting import Listeners, Reporter, expected
 from radbench.engine.run.settling import settle
 from radbench.engine.run.trained import Trained, trained
 from radbench.engine.run.using import files_of, folders_of
@@ -114,7 +113,7 @@ class Session:
             self._forgive()
         for pair in self.pairs:
             if pair.score_key not in self.ledger.scored:
-                self.ledger.scored[pair.score_key] = {r["entry"] for r in self.store.read_scores(pair.score_key)}
+                self.ledger.scored[pair.score_key] = self._scored_before(pair)
         wanted = [p for p in self.pairs if self.ledger.breakage(p) is None]
         apart = [t for t in self.apart if t.key not in self.ledger.broken]
         most = max((*(len(p.entries) for p in self.pairs), *(len(entries) for _, entries in self.cases)), default=1)
@@ -129,9 +128,19 @@ class Session:
             self.room.need(folders_of(self.steps))
         return self.steps
 
+    def _scored_before(self, pair: Pair) -> set[str]:
+        torn: list[None] = []
+        found = {r["entry"] for r in self.store.read_scores(pair.score_key, lambda: torn.append(None))}
+        if torn:
+            self._damaged(f"{len(torn)} of the kept scores of {pair.name} were cut short or damaged")
+        return found
+
     def _known(self) -> Known:
         scored = self.ledger.scored
         whole = {key: self.store.has_weights(key) for key in self.trainings}
+        for key, training in self.trainings.items():
+            if not whole[key] and self.store.has_damaged_weights(key):
+                self._damaged(f"the weights of {training.name} are damaged")
         made, enhanced = cache(self.store.cases_under), cache(self.store.enhancements_under)
         return Known(
             made=lambda key, entry: entry in made(key),
@@ -295,14 +304,18 @@ class Session:
         elif event.name == "kept":
             self._make_room(facts["bytes"])
         elif event.name == "damaged":
-            self.folder.record("damaged", what=facts["what"])
-            self.reporter.note(f"{facts['what']}: it is made again")
+            self._damaged(facts["what"])
         elif event.name == "progress":
             self.reporter.within(facts["done"], facts["total"], f"{step.label}: {facts['text']}")
         elif event.name == "warning":
+            self.folder.record("warning", step=step.label, message=facts["message"])
             self.reporter.note(f"{step.label}: {facts['message']}")
         elif event.name == "estimate":
-            self.reporter.note(f"{self.trainings[step.key].name}: {_expected(facts)}")
+            self.reporter.note(f"{self.trainings[step.key].name}: {expected(facts)}")
+
+    def _damaged(self, what: str) -> None:
+        self.folder.record("damaged", what=what)
+        self.reporter.note(f"{what}: it is made again")
 
     def _count(self, step: Step, entry: str) -> None:
         # A step that was given to a second worker tells of its first cases again.
@@ -415,8 +428,3 @@ class Session:
                     self.store.discard_enhancements(key)
         if over:
             self.listeners.ended(over, not self.open)
-
-
-def _expected(facts: dict[str, Any]) -> str:
-    resumed = "goes on where it was stopped; from the start, " if facts["resumed"] else ""
-    return f"{resumed}training takes about {duration(facts['seconds'])} on this machine ({facts['device']})"

@@ -8,13 +8,12 @@ import threading
 import time
 import traceback
 from bdb import BdbQuit
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from radbench.contracts.case import ON_DEMAND, Case
+from radbench.contracts.case import Case
 from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.enhancement import Enhancement
 from radbench.contracts.errors import CaseError, ChangedInputError, InvalidOutputError, PluginError
@@ -35,12 +34,12 @@ from radbench.engine.plan.keys import engine_modules, entry_key
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.resolver import SourceChangedError
 from radbench.engine.plan.steps import Live, Loading, Step
+from radbench.engine.work.cases import Cases
 from radbench.engine.work.enhance import LiveEnhancer, enhance
 from radbench.engine.work.failures import message_of, status_of
 from radbench.engine.work.imports import Imports
 from radbench.engine.work.lesson import lessons_of
 from radbench.engine.work.living import Living
-from radbench.engine.work.make import load
 from radbench.engine.work.peak_memory import peak_memory_mb, reset_peak_memory
 from radbench.engine.work.samples import sample_of
 from radbench.engine.work.score import score
@@ -52,8 +51,6 @@ Tell = Callable[..., None]
 """Called with an event's name and facts; also the sign of life that the timeout watches."""
 
 KINDS = ("make", "enhance", "lesson", "fit", "score")
-
-_CASE_BYTES = 512 * 2**20
 
 _UNDER_WAY = threading.Lock()
 
@@ -84,8 +81,7 @@ class Workbench:
     ) -> None:
         self.store, self.device, self.threads, self.tell = store, device, threads, tell
         self.living = Living(registry, store, device)
-        self._cases: OrderedDict[tuple[str, str], Case] = OrderedDict()
-        self._bytes = 0
+        self._cases = Cases(self.living, store, tell, self._check_code)
         self._imports = imports or Imports()
         self._parts: tuple[Part, ...] = ()
         self._before: set[str] = set()
@@ -369,36 +365,8 @@ class Workbench:
             return None
 
     def case(self, loading: Loading, entry: CaseEntry) -> Case:
-        """Return a case: one that was seen lately, one that was kept, or loaded anew; errors are the data set's."""
-        key = (loading.key, entry_key(entry))
-        if key in self._cases:
-            self._cases.move_to_end(key)
-            return self._cases[key]
-        case = self._made(loading, entry) if loading.slow else self._again(loading, entry)
-        self._cases[key] = case
-        self._bytes += _size(case)
-        while self._bytes > _CASE_BYTES and len(self._cases) > 1:
-            _, old = self._cases.popitem(last=False)
-            self._bytes -= _size(old)
-        return case
-
-    def _made(self, loading: Loading, entry: CaseEntry) -> Case:
-        at = entry_key(entry)
-        again = partial(self._again, loading, entry)
-        if self.store.has_case(loading.key, at):
-            try:
-                return self.store.load_case(loading.key, at, again)
-            except UnreadableError as e:
-                self.tell("damaged", what=str(e))
-                self.store.discard_case(loading.key, at)
-        case = again()
-        self._check_code()
-        self.store.save_case(loading.key, at, case)
-        # What was kept is what everybody sees, the one who made it among them.
-        return self.store.load_case(loading.key, at, again)
-
-    def _again(self, loading: Loading, entry: CaseEntry) -> Case:
-        return load(self.living.dataset(loading.dataset), self.living.listed(loading.dataset), entry)
+        """Return a case; errors are the data set's."""
+        return self._cases.case(loading, entry)
 
     def _check_code(self) -> None:
         """Refuse to keep what code or files that the key does not stand for may have changed.
@@ -438,8 +406,3 @@ class Workbench:
             traceback=traceback.format_exc(),
             passing=isinstance(error, ChangedInputError),
         )
-
-
-def _size(case: Case) -> int:
-    tensors = [case.image, *(case.targets[name] for name in case.targets if name not in ON_DEMAND)]
-    return sum(t.numel() * t.element_size() for t in tensors if hasattr(t, "element_size"))
