@@ -42,25 +42,12 @@ app(["first"])
 def reusing(bench: str, runs: int) -> float:
     """Return the median processor seconds of a run that computes nothing."""
     with tempfile.TemporaryDirectory() as folder:
-        words = [
-            bench,
-            "run",
-            "-e",
-            "original,clahe",
-            "-t",
-            "grabcut",
-            "--limit",
-            "6",
-            "--device",
-            "cpu",
-            "--out",
-            "run",
-        ]
+        words = [bench, *"run -e original,clahe -t grabcut --limit 6 --device cpu --out run".split()]
         environment = {**os.environ, "RADBENCH_CACHE": str(Path(folder) / "cache")}
         found = []
         for _ in range(runs + 1):
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run([bench, *words], check=True, capture_output=True, cwd=folder, env=environment)
+            subprocess.run(words, check=True, capture_output=True, cwd=folder, env=environment)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             found.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         return statistics.median(found[1:])
