@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import resource
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -42,7 +43,7 @@ app(["first"])
 def reusing(bench: str, runs: int) -> float:
     """Return the median processor seconds of a run that computes nothing."""
     with tempfile.TemporaryDirectory() as folder:
-        words = [bench, *"run -e original,clahe -t grabcut --limit 6 --device cpu --out run".split()]
+        words = [bench, *shlex.split("run -e original,clahe -t grabcut --limit 6 --device cpu --out run")]
         environment = {**os.environ, "RADBENCH_CACHE": str(Path(folder) / "cache")}
         found = []
         for _ in range(runs + 1):
