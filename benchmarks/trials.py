@@ -15,6 +15,7 @@ exit status is 1 where a table was wrong or a run was blocked.
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import random
 import shutil
@@ -131,8 +132,8 @@ def inputs(root: Path, times: int, draw: random.Random, counts: Counter[str]) ->
 
     def values(folder: Path) -> dict[str, dict[str, str]]:
         file = next(f for f in sorted((folder / "out" / "cases").glob("*.csv")) if "unsharp" in f.name)
-        head, *lines = (line.split(",") for line in file.read_text().splitlines())
-        rows = [dict(zip(head, line, strict=True)) for line in lines]
+        with file.open(newline="") as stream:
+            rows = [*csv.DictReader(stream)]
         return {r["case_id"]: {k: v for k, v in r.items() if k not in ("enhance_ms", "peak_memory_mb")} for r in rows}
 
     reference = {}

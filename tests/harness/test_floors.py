@@ -62,6 +62,17 @@ def test_a_module_imports_from_its_own_floor_and_those_below(module):
     assert [m for m in sorted(found) if floor(m) > floor(module)] == []
 
 
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("radbench.engine.") and m.count(".") > 2])
+def test_the_engines_rooms_stand_on_those_below(module):
+    rooms = ("keep", "plan", "work", "run")
+    found = imports(ast.parse(MODULES[module].read_text()), at_top=False)
+    below = {m for m in found if m.startswith("radbench.engine.")}
+    if module == "radbench.engine.plan.parts":
+        # How an object is built counts as code of every step, so it lives among them; a plan builds objects, too.
+        below.discard("radbench.engine.work.building")
+    assert [m for m in below if rooms.index(m.split(".")[2]) > rooms.index(module.split(".")[2])] == []
+
+
 @pytest.mark.parametrize(
     "file", sorted([*(ROOT / "plugins").rglob("*.py"), *(ROOT / "datasets").rglob("*.py")]), ids=str
 )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+from radbench.contracts.dataset import CaseEntry
+from radbench.engine.plan.learning import Training
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.poses import why_indistinct
 
-if TYPE_CHECKING:
-    from radbench.engine.plan.pairs import Pair
 
+def why_not(e: Part, t: Part, d: Part, split: str, entries: Sequence[CaseEntry], poses: Sequence[Any] | None) -> str:
+    """Return why an enhancer, a task and a data set do not go together, or "".
 
-def why_not(pair: Pair) -> str:
-    """Return why an enhancer, a task and a data set do not go together, or ""."""
-    e, t, d = pair.enhancer, pair.task, pair.dataset
+    Args:
+        e, t, d: they.
+        split: that is scored.
+        entries: the cases that are scored.
+        poses: that the task asks for.
+    """
     dataset = d.opened.dataset
     if lacking := _without(t.spec.needs_targets, dataset.targets):
         return f"data set '{d.label}' has no {lacking}"
@@ -25,12 +30,12 @@ def why_not(pair: Pair) -> str:
         return f"enhancer '{e.label}' offers no {lacking}"
     if t.spec.needs_views and not e.spec.renders:
         return f"enhancer '{e.label}' renders no views"
-    if fault := why_indistinct(pair.poses or ()):
+    if fault := why_indistinct(poses or ()):
         return f"task '{t.label}': {fault}"
-    if not d.opened.split(pair.split):
-        return f"data set '{d.label}' has no cases in split '{pair.split}'"
-    if not pair.entries:
-        return f"data set '{d.label}' has no twins in split '{pair.split}'"
+    if not d.opened.split(split):
+        return f"data set '{d.label}' has no cases in split '{split}'"
+    if not entries:
+        return f"data set '{d.label}' has no twins in split '{split}'"
     if t.learns and not t.sources and not d.opened.split("train"):
         return f"task '{t.label}' learns from '{d.label}', which has no split 'train'"
     return why_no_part(e) or why_no_part(t) or why_no_part(d)
@@ -52,13 +57,13 @@ def why_no_part(part: Part) -> str:
     return ""
 
 
-def learnt_from_scored(pair: Pair) -> str:
+def learnt_from_scored(dataset: Part, shown: Iterable[CaseEntry], trainings: Iterable[Training]) -> str:
     """Return which of the patients that are scored something learnt from, or ""."""
-    patients = {e.patient_id for e in pair.shown}
-    for training in pair.trainings:
-        learnt_from = {patient for collection, patient in training.patients if collection in pair.dataset.collections}
+    patients = {e.patient_id for e in shown}
+    for training in trainings:
+        learnt_from = {patient for collection, patient in training.patients if collection in dataset.collections}
         if seen := patients & learnt_from:
-            what = f"{len(seen)} of the {len(patients)} patients of '{pair.dataset.label}' that it would be scored on"
+            what = f"{len(seen)} of the {len(patients)} patients of '{dataset.label}' that it would be scored on"
             return f"{training.learner.kind} '{training.learner.label}' learnt from {what}"
     return ""
 

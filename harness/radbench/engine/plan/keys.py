@@ -12,7 +12,6 @@ from radbench.engine.keep.digests import digest
 from radbench.engine.plan.poses import exactly
 
 if TYPE_CHECKING:
-    from radbench.engine.plan.learning import Source
     from radbench.engine.plan.parts import Part
 
 MEASUREMENT = 0
@@ -132,13 +131,26 @@ def piece_key(
     return digest(found)
 
 
-def fit_key(learner: Part, sources: Iterable[Source], seed: int, precision: str, weights: Mapping[str, str]) -> str:
-    """Return the key of weights."""
+def fit_key(
+    learner: Part,
+    lessons: Mapping[str, Mapping[str, Sequence[str]]],
+    seed: int,
+    precision: str,
+    weights: Mapping[str, str],
+) -> str:
+    """Return the key of weights.
+
+    Args:
+        learner: whose.
+        lessons: by source and split, the keys of the pieces of its lessons.
+        seed, precision: of the training.
+        weights: by identity, the keys of the weights that its parts have.
+    """
     return digest(
         {
             "fit": learner.digest_of(*FIT),
             "engine": engine_code("fit"),
-            "lessons": {s.field: {split: s.pieces(split) for split in s.entries} for s in sources},
+            "lessons": lessons,
             "seed": seed,
             "precision": precision,
             "weights": sorted(weights.items()),

@@ -118,7 +118,8 @@ class Training:
     @cached_property
     def key(self) -> str:
         """Where its weights lie; the same whoever wants them."""
-        return fit_key(self.learner, self.sources, self.seed, self.precision, self.parts_weights)
+        lessons = {s.field: {split: s.pieces(split) for split in s.entries} for s in self.sources}
+        return fit_key(self.learner, lessons, self.seed, self.precision, self.parts_weights)
 
     @property
     def name(self) -> str:

@@ -244,8 +244,8 @@ def _pairs(enhancers: Sequence[Part], task: Part, dataset: Part, request: Reques
             if (enhancer.identity, pair.seed) in done:
                 continue
             done.add((enhancer.identity, pair.seed))
-            reason = why_not(pair)
-            seen = "" if reason else learnt_from_scored(pair)
+            reason = why_not(enhancer, task, dataset, pair.split, pair.entries, pair.poses)
+            seen = "" if reason else learnt_from_scored(dataset, pair.shown, pair.trainings)
             if seen and not request.leakage:
                 reason, seen = f"{seen}: choose other cases, or insist with --allow-leakage", ""
             yield replace(pair, reason=reason, told=seen)

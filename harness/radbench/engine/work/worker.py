@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from radbench.engine.run.frames import receive, send
+from radbench.engine.work.frames import receive, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ import psutil
 
 from radbench.contracts.results import Status
 from radbench.engine.plan.steps import Step
-from radbench.engine.run import frames
 from radbench.engine.run.executors.executor import Event
+from radbench.engine.work import frames
 from radbench.engine.work.worker import WorkerSetup
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
