@@ -313,6 +313,30 @@ def test_a_made_phantom_is_a_folder_data_set_again(bench):
     assert checked["targets"]["lesion_mask"] == {"cases": 3, "not_empty": 3}
 
 
+def test_check_finds_a_target_that_is_declared_and_never_there(bench):
+    (bench.folder / "bare_plugin.py").write_text(
+        "import torch\n"
+        "from radbench import Case, CaseEntry, Config, DatasetSpec, hookimpl\n\n\n"
+        "@hookimpl\n"
+        "def radbench_datasets():\n"
+        "    return [DatasetSpec(name='bare', factory='bare_plugin:Bare', summary='', targets=('lung_mask',))]\n\n\n"
+        "class Bare:\n"
+        "    Config, modality, targets = Config, 'any', frozenset({'lung_mask'})\n\n"
+        "    def __init__(self, config): ...\n\n"
+        "    def manifest(self):\n"
+        "        return [CaseEntry('a', 'p', 'test', '0' * 64)]\n\n"
+        "    def load(self, case_id):\n"
+        "        return Case('a', 'p', torch.zeros(1, 8, 8))\n"
+    )
+    said = bench("data", "check", "bare", "--plugin", "bare_plugin.py", status=1).stderr
+    assert "fault: target 'lung_mask' is declared, and no case has it" in said
+
+
+def test_an_empty_folder_is_not_enhanced_in_silence(bench):
+    (bench.folder / "nothing").mkdir()
+    assert "'nothing' holds no images" in bench("enhance", "clahe", "nothing", "out", status=2).stderr
+
+
 def test_check_names_the_bad_file(bench, radiographs):
     assert "r3" in bench("data", "check", f"folder[root={radiographs}]", status=1).stderr
 

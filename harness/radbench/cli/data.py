@@ -113,6 +113,9 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
         findings = case.targets.get("findings", {})
         stated.update(n for n, label in findings.items() if label == label)
         present.update({n: int(label) for n, label in findings.items() if label == label})
+    if len(chosen) > len(faults):
+        absent = sorted(t for t in opened.dataset.targets if t not in targets)
+        faults += [{"case": "", "fault": f"target '{t}' is declared, and no case has it"} for t in absent]
     per_split = {s: _counts(es) for s, es in opened.by_split.items()}
     return {
         "dataset": part.label,
@@ -120,7 +123,7 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
         "collection": ", ".join(sorted(part.collections)),
         "fingerprint": opened.fingerprint,
         "splits": per_split,
-        "loaded": len(chosen) - len(faults),
+        "loaded": sum(sizes.values()),
         "sizes": dict(sizes.most_common()),
         "read_as": dict(sources.most_common()),
         "targets": {t: {"cases": n, "not_empty": marked[t]} if t in MASK_TARGETS else n for t, n in targets.items()},
@@ -176,7 +179,7 @@ def _print_check(found: dict[str, Any], most: int) -> None:
         shares = ", ".join(f"{name} {n['present'] / n['stated']:.0%}" for name, n in found["prevalence"].items())
         typer.echo(f"  prevalence: {shares}")
     for fault in found["faults"][:most]:
-        typer.echo(f"  fault: {fault['case']}: {fault['fault']}", err=True)
+        typer.echo(f"  fault: {': '.join(filter(None, (fault['case'], fault['fault'])))}", err=True)
     if len(found["faults"]) > most:
         typer.echo(f"  … and {len(found['faults']) - most} faults more (--faults)", err=True)
     typer.echo("  no faults" if not found["faults"] else f"  {len(found['faults'])} faults")

@@ -111,6 +111,8 @@ def _jobs(source: Path, target: Path, overwrite: bool) -> list[tuple[str, Path, 
         if target.is_file():
             raise UsageError(f"'{source}' is a folder, so '{target}' must be one")
         found = find_images(source)
+        if not found:
+            raise UsageError(f"'{source}' holds no images")
         jobs = [(case_id, file, target / file.relative_to(source)) for case_id, file in found.items()]
     elif source.is_file():
         to = target / source.name if target.is_dir() else target
