@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,6 +115,7 @@ def _stored_from(name: str, dataset: Dataset, options: ReadOptions) -> Stored:
         raise ImageReadError(f"'{name}' claims {rows} x {columns} pixels, more than the {MAX_PIXELS} that are read")
     frame = _frame_number(name, dataset, options)
     pixels = _decode(name, dataset, None if frame is None else frame - 1)
+    dataset = with_functional_groups(dataset, 0 if frame is None else frame - 1)
     done: list[str] = []
     bits = int(dataset.BitsStored) if "BitsStored" in dataset and pixels.dtype.kind in "iu" else None
     signed = int(dataset.get("PixelRepresentation", 0)) == 1
@@ -127,6 +129,7 @@ def _stored_from(name: str, dataset: Dataset, options: ReadOptions) -> Stored:
     else:
         values = _stored_bits(name, dataset, pixels, bits, signed)
         bounds = (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1) if signed else (0.0, 2.0**bits - 1)
+    rescale = _rescale(name, dataset)
     modality = str(dataset.get("Modality", ""))
     spacing, spacing_from = _spacing(dataset)
     notes: dict[str, Any] = {
@@ -152,12 +155,13 @@ def _stored_from(name: str, dataset: Dataset, options: ReadOptions) -> Stored:
         bounds=bounds,
         format="DICOM",
         bits=bits,
-        rescale=_rescale(name, dataset),
+        rescale=rescale,
         reversed="MONOCHROME1" if photometric == "MONOCHROME1" else "",
-        windows=_windows(name, dataset),
-        tables=_tables(dataset),
-        padding=_padding(dataset, values) if samples == 1 else None,
-        hounsfield=modality == "CT" and _in_hounsfield_units(dataset),
+        # What is not asked for may be damaged.
+        windows=_windows(name, dataset) if options.window == "first" or isinstance(options.window, int) else (),
+        tables=_tables(dataset, _can_be_negative(bounds, rescale)) if options.window in ("first", "lut") else (),
+        padding=_padding(dataset, values, bits, signed) if samples == 1 else None,
+        hounsfield=modality == "CT" and rescale is not None and _in_hounsfield_units(dataset),
         needs_window=needs,
         lossy=str(dataset.get("LossyImageCompression", "")) == "01",
         spacing_mm=spacing,
@@ -177,16 +181,50 @@ def _transfer_syntax(dataset: Dataset) -> Any:
 
 def _frame_number(name: str, dataset: Dataset, options: ReadOptions) -> int | None:
     count = int(dataset.get("NumberOfFrames", 1) or 1)
-    if count > 1 and "SharedFunctionalGroupsSequence" in dataset:
-        raise ImageReadError(
-            f"'{name}' is an enhanced multi-frame file, whose frames carry their own rescale and windows; "
-            "split it into single-frame files"
-        )
     if count > 1 and options.frame is None:
         raise ImageReadError(f"'{name}' has {count} frames: choose one with frame=1..{count}")
     if options.frame is not None and options.frame > count:
         raise ImageReadError(f"'{name}' has {count} frames, so there is no frame={options.frame}")
     return options.frame if count > 1 else None
+
+
+_GROUPS = {
+    "PixelValueTransformationSequence": ("RescaleSlope", "RescaleIntercept", "RescaleType"),
+    "FrameVOILUTSequence": ("WindowCenter", "WindowWidth", "WindowCenterWidthExplanation", "VOILUTFunction"),
+    "PixelMeasuresSequence": ("PixelSpacing", "SliceThickness"),
+    "PlanePositionSequence": ("ImagePositionPatient",),
+    "PlaneOrientationSequence": ("ImageOrientationPatient",),
+}
+"""What of an enhanced object stands in its functional groups (PS3.3 C.7.6.16.2), by the macro's sequence."""
+
+
+def with_functional_groups(dataset: Dataset, index: int) -> Dataset:
+    """Return a dataset that says of one frame what its functional groups say, as an unenhanced object would.
+
+    A frame's own group counts before the one that all share; a macro that is in either counts whole, whatever stands
+    at the top of the dataset.
+
+    Args:
+        dataset: any image; one without functional groups is returned as it is.
+        index: of the frame, from 0.
+    """
+    groups = []
+    for keyword, place in (("PerFrameFunctionalGroupsSequence", index), ("SharedFunctionalGroupsSequence", 0)):
+        items = dataset.get(keyword) or ()
+        groups += [items[place]] if place < len(items) else []
+    if not groups:
+        return dataset
+    flat = copy.copy(dataset)
+    for sequence, keywords in _GROUPS.items():
+        found = next((group[sequence].value for group in groups if group.get(sequence)), None)
+        if not found:
+            continue
+        for keyword in keywords:
+            if keyword in found[0]:
+                flat[keyword] = found[0][keyword]
+            elif keyword in flat:
+                del flat[keyword]
+    return flat
 
 
 def _decode(name: str, dataset: Dataset, index: int | None) -> NDArray[Any]:
@@ -195,10 +233,10 @@ def _decode(name: str, dataset: Dataset, index: int | None) -> NDArray[Any]:
     syntax = _transfer_syntax(dataset)
     if not syntax:
         # A file without its meta header: what dcmread found out while parsing.
-        from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+        from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-        implicit = dataset.original_encoding[0]
-        syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        implicit, little = dataset.original_encoding
+        syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
         dataset.ensure_file_meta()
         dataset.file_meta.TransferSyntaxUID = syntax
     if syntax.is_compressed and not _readable(get_decoder, syntax):
@@ -272,14 +310,15 @@ def _rescale(name: str, dataset: Dataset) -> tuple[float, float] | None:
     if "ModalityLUTSequence" in dataset:
         raise ImageReadError(f"'{name}' has a modality look-up table instead of a rescale slope, which is not read")
     slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
-    if slope is None and intercept is None:
+    # Half of it says nothing: the stored 0 may be anything (both are type 1, PS3.3 C.11.1).
+    if slope in (None, "") or intercept in (None, ""):
         return None
-    return float(1 if slope is None else slope), float(0 if intercept is None else intercept)
+    return float(slope), float(intercept)
 
 
 def _in_hounsfield_units(dataset: Dataset) -> bool:
     """Whether a CT image's rescale gives HU: RescaleType may be left out when it does (PS3.3 C.8.2.1)."""
-    return "RescaleSlope" in dataset and str(dataset.get("RescaleType", "") or "HU") in ("HU", "HU_MOD")
+    return str(dataset.get("RescaleType", "") or "HU") in ("HU", "HU_MOD")
 
 
 def _several(value: Any) -> list[Any]:
@@ -291,7 +330,11 @@ def _several(value: Any) -> list[Any]:
 
 
 def _windows(name: str, dataset: Dataset) -> list[Window]:
-    centres, widths = _several(dataset.get("WindowCenter")), _several(dataset.get("WindowWidth"))
+    try:
+        centres = [float(v) for v in _several(dataset.get("WindowCenter"))]
+        widths = [float(v) for v in _several(dataset.get("WindowWidth"))]
+    except (ValueError, TypeError) as error:
+        raise ImageReadError(f"'{name}' has a window that is no number ({error}); use window=(low, high)") from error
     if not centres and not widths:
         return []
     if len(centres) != len(widths):
@@ -304,18 +347,25 @@ def _windows(name: str, dataset: Dataset) -> list[Window]:
     names = _several(dataset.get("WindowCenterWidthExplanation"))
     labels = [f"file {i + 1}" + (f" ({names[i]})" if i < len(names) else "") for i in range(len(centres))]
     return [
-        Window(float(centre), float(width), _FUNCTIONS[word], label)
+        Window(centre, width, _FUNCTIONS[word], label)
         for centre, width, label in zip(centres, widths, labels, strict=True)
     ]
 
 
-def _tables(dataset: Dataset) -> list[LookUpTable]:
+def _can_be_negative(bounds: tuple[float, float] | None, rescale: tuple[float, float] | None) -> bool:
+    """Whether values that enter a VOI look-up table, after the rescale, can lie below 0."""
+    slope, intercept = rescale or (1.0, 0.0)
+    return bounds is not None and min(end * slope + intercept for end in bounds) < 0
+
+
+def _tables(dataset: Dataset, negative: bool) -> list[LookUpTable]:
     tables = []
     for number, item in enumerate(dataset.get("VOILUTSequence") or (), start=1):
         count, first, bits = (int(v) for v in item.LUTDescriptor)
         count = count or 2**16  # PS3.3 C.11.2.1.1: 0 stands for 65536
-        signed = int(dataset.get("PixelRepresentation", 0)) == 1
-        if signed and first >= 2**15:
+        # A word of 16 bits, whichever type it was written in: its sign is that of the values that enter the table.
+        first %= 2**16
+        if negative and first >= 2**15:
             first -= 2**16
         raw = item["LUTData"].value
         if isinstance(raw, bytes):
@@ -333,12 +383,20 @@ def _tables(dataset: Dataset) -> list[LookUpTable]:
     return tables
 
 
-def _padding(dataset: Dataset, values: NDArray[Any]) -> NDArray[np.bool_] | None:
+def _padding(dataset: Dataset, values: NDArray[Any], bits: int | None, signed: bool) -> NDArray[np.bool_] | None:
     value = dataset.get("PixelPaddingValue")
-    if value is None:
+    if value in (None, ""):
         return None
     limit = dataset.get("PixelPaddingRangeLimit")
-    ends = sorted((int(value), int(value if limit is None else limit)))
+
+    def stored(word: Any) -> int:
+        # Written as the other signedness, or with bits above those that count, it is the same word as the pixels'.
+        if bits is None:
+            return int(word)
+        low = int(word) % 2**bits
+        return low - 2**bits if signed and low >= 2 ** (bits - 1) else low
+
+    ends = sorted((stored(value), stored(value if limit in (None, "") else limit)))
     padding: NDArray[np.bool_] = (values >= ends[0]) & (values <= ends[1])
     return padding
 

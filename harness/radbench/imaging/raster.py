@@ -21,6 +21,9 @@ REC601 = (0.299, 0.587, 0.114)
 
 _EXIF_ORIENTATION = 0x0112
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES, _TIFF_SAMPLE_FORMAT = 258, 262, 277, 339
+_TIFF_PLANAR, _TIFF_EXTRA = 284, 338
+_UNASSOCIATED = 2
+"""What an extra sample of a TIFF must be to be an alpha; associated alpha is in the colours already."""
 
 
 def read_raster(path: Path, data: bytes, options: ReadOptions) -> Stored:
@@ -135,7 +138,7 @@ def _channels(picture: Image.Image, path: Path, data: bytes, done: list[str]) ->
     """Return the pixels ``[H,W]`` or ``[H,W,1..4]`` (grey, grey+alpha, RGB, RGBA), their depth, why reversed."""
     bits, samples, reverse = _declared(picture, data)
     if bits == 16 and samples > 1:
-        return _sixteen_bit_colour(path, data, picture), 16, ""
+        return _sixteen_bit_colour(path, data, picture, done), 16, ""
     mode = picture.mode
     if mode in ("P", "PA"):
         return _look_up_palette(picture, done), 8, ""
@@ -155,15 +158,19 @@ def _channels(picture: Image.Image, path: Path, data: bytes, done: list[str]) ->
             key = int(picture.info["transparency"])
             done.append("a value stands for transparent")
             return np.stack([values, np.where(values == key, 0, 65535).astype(np.uint16)], axis=-1), 16, ""
-        return values, 16, reverse
+        # Twelve bits and the like come in words of sixteen.
+        return values, min(bits, 16) if bits > 8 else 16, reverse
     if mode == "I":
         signed = np.asarray(picture)
         return (signed if reverse == "signed" else signed.view(np.uint32)), None, ""
     if mode == "F":
         return np.asarray(picture), None, ""
-    if mode in ("La", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"):
+    if mode in ("La", "RGBa"):
+        done.append("associated alpha: as stored")
+        return np.asarray(picture)[..., :-1], 8, ""
+    if mode in ("RGBX", "CMYK", "YCbCr", "LAB", "HSV"):
         done.append(f"{mode} to RGB")
-        return np.asarray(picture.convert("RGBA" if mode in ("La", "RGBa") else "RGB")), 8, ""
+        return np.asarray(picture.convert("RGB")), 8, ""
     raise ImageReadError(f"'{path.name}' has pixels of kind '{mode}', which is not read; save it as PNG or TIFF")
 
 
@@ -185,18 +192,43 @@ def _declared(picture: Image.Image, data: bytes) -> tuple[int, int, str]:
     return 8, len(picture.getbands()), ""
 
 
-def _sixteen_bit_colour(path: Path, data: bytes, picture: Image.Image) -> NDArray[Any]:
-    """Decode 16-bit colour with OpenCV, since Pillow keeps only eight of the bits."""
+def _sixteen_bit_colour(path: Path, data: bytes, picture: Image.Image, done: list[str]) -> NDArray[Any]:
+    """Decode 16-bit colour, of which Pillow keeps only eight bits, with OpenCV, or tifffile where planes lie apart."""
     import cv2
 
     if picture.format == "TIFF" and int(getattr(picture, "n_frames", 1)) > 1:
         raise ImageReadError(f"'{path.name}' has several 16-bit colour pages; save the one you mean by itself")
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    tags: Any = picture.tag_v2 if picture.format == "TIFF" else {}  # type: ignore[attr-defined]
+    extra = tags.get(_TIFF_EXTRA, ())
+    extra = extra if isinstance(extra, tuple) else (extra,)
+    apart = int(tags.get(_TIFF_PLANAR, 1)) == 2
+    if apart:
+        pixels = np.moveaxis(_planes(path, data), 0, -1)
+    else:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:
         raise ImageReadError(f"'{path.name}' holds 16-bit colour that cannot be decoded; save it as a 16-bit PNG")
     if pixels.ndim == 2:
         return pixels
-    return pixels[..., [2, 1, 0, 3][: pixels.shape[2]]] if pixels.shape[2] in (3, 4) else pixels
+    if not apart and pixels.shape[2] in (3, 4):
+        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+    if extra and extra[0] != _UNASSOCIATED:
+        done.append("extra samples dropped: none is an alpha that is still to be applied")
+        pixels = pixels[..., : pixels.shape[2] - len(extra)]
+    return pixels
+
+
+def _planes(path: Path, data: bytes) -> NDArray[Any]:
+    """Decode a TIFF whose channels lie one after another, ``[C,H,W]``."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            return np.asarray(file.pages[0].asarray())
+    except Exception as error:  # damaged bytes, or a compression that it lacks, make a decoder raise anything
+        raise ImageReadError(
+            f"'{path.name}' holds its colours in separate planes and cannot be decoded ({error}); save it interleaved"
+        ) from error
 
 
 def _look_up_palette(picture: Image.Image, done: list[str]) -> NDArray[Any]:
@@ -227,6 +259,9 @@ def _to_grey(channels: NDArray[Any], bits: int | None, options: ReadOptions, don
         grey = colour.astype(np.float64) @ np.array(REC601)
     if alpha is None:
         return grey
+    if options.alpha == "shape" and (colour == colour[:1, :1]).all() and (alpha != alpha[0, 0]).any():
+        done.append("one colour everywhere: the alpha itself")
+        return alpha
     top = 2 ** (bits or 8) - 1
     if (alpha == top).all():
         done.append("alpha is opaque: dropped")

@@ -58,8 +58,9 @@ def read_mask(
     """Read a mask.
 
     With a threshold, what lies above that part of the full stored range is set. Without one: in a lossy file
-    (JPEG), what lies above half of the range; in any other, everything that is not 0, provided that all such
-    pixels have one value. A mask of several grey levels is refused, since nothing says which count.
+    (JPEG), what lies above half of the range, and one with nothing there that is not black is refused; in any
+    other, everything that is not 0, provided that all such pixels have one value. A mask of several grey levels is
+    refused, since nothing says which count. A picture of one colour with transparency is its transparency.
 
     Args:
         path: any format that :func:`read_image` reads.
@@ -76,7 +77,7 @@ def read_mask(
     """
     import torch
 
-    chosen = ReadOptions(**options)
+    chosen = ReadOptions(**{"alpha": "shape", **options})
     stored = read_stored(Path(path), chosen, digests)
     values = stored.values
     if values.size == 0:
@@ -92,6 +93,11 @@ def read_mask(
         low, high = stored.bounds
         part = 0.5 if threshold is None else threshold
         mask = values > low + part * (high - low)
+        if threshold is None and not mask.any() and values.max() > low:
+            raise ImageReadError(
+                f"'{stored.name}' is a mask in a lossy file whose values end at {values.max():g} of {high:g}: say "
+                "which count with a threshold (0 counts all but the lowest)"
+            )
         rule = f"above {part:g} of the stored range"
     else:
         levels = _levels(values)

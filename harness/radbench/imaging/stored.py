@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 AIR_HU = -1000.0
 """What padding pixels of a CT slice become: they lie outside the scanned circle, in air."""
 
-MAPPING_VERSION = 1
+MAPPING_VERSION = 2
 """Raised whenever the same file and options give other pixels, so that remembered results are not reused."""
 
 MAX_PIXELS = 2**27
@@ -42,7 +42,8 @@ class ReadOptions:
             stored as 16); values beyond it are refused.
         rescale: ``(slope, intercept)`` from stored values to units, for formats that cannot state it.
         polarity: "declared": as the format or photometric interpretation says; "reversed": the other way.
-        alpha: "over-black": partly transparent pixels are laid over black (air); "ignore": as if opaque.
+        alpha: "over-black": partly transparent pixels are laid over black (air); "ignore": as if opaque; "shape":
+            where all have one colour, the alpha itself, else as over-black (masks are drawn so).
         frame: which frame or page, from 1, of a file that has several; None refuses such a file.
         plane: of a NIfTI volume: "axial", "coronal" or "sagittal".
         slice_number: of a NIfTI volume: from 1, counted from inferior, posterior or right; None
@@ -57,7 +58,7 @@ class ReadOptions:
     bits: int | None = None
     rescale: tuple[float, float] | None = None
     polarity: Literal["declared", "reversed"] = "declared"
-    alpha: Literal["over-black", "ignore"] = "over-black"
+    alpha: Literal["over-black", "ignore", "shape"] = "over-black"
     frame: int | None = None
     plane: Literal["axial", "coronal", "sagittal"] = "axial"
     slice_number: int | None = None
@@ -67,7 +68,7 @@ class ReadOptions:
     def __post_init__(self) -> None:
         self._check_window()
         _among("polarity", self.polarity, ("declared", "reversed"))
-        _among("alpha", self.alpha, ("over-black", "ignore"))
+        _among("alpha", self.alpha, ("over-black", "ignore", "shape"))
         _among("plane", self.plane, ("axial", "coronal", "sagittal"))
         if self.bits is not None and not 1 <= self.bits <= 32:
             raise ValueError(f"bits={self.bits!r} must lie in 1..32")

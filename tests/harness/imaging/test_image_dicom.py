@@ -304,14 +304,6 @@ def test_several_frames_are_refused_until_one_is_chosen(tmp_path: Path) -> None:
     assert np.array_equal(read_image(path, frame=2).image[0].numpy(), (stored[1] / 4095).astype(np.float32))
 
 
-def test_enhanced_multi_frame_is_refused_in_words(tmp_path: Path) -> None:
-    path = dicom(
-        tmp_path / "a.dcm", np.stack([unsigned()] * 2), NumberOfFrames=2, SharedFunctionalGroupsSequence=[Dataset()]
-    )
-    with pytest.raises(ImageReadError, match="enhanced multi-frame"):
-        read_image(path, frame=1)
-
-
 def test_dicom_without_pixels_is_refused(tmp_path: Path) -> None:
     dicom(tmp_path / "a.dcm", unsigned())
     ds = pydicom.dcmread(tmp_path / "a.dcm")
