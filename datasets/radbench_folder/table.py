@@ -55,6 +55,8 @@ def _rows(path: Path, config: FolderConfig) -> dict[str, Row]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             columns = reader.fieldnames or []
+            if twice := [name for name in columns if columns.count(name) > 1]:
+                raise DatasetError(f"table '{path}' names the column '{twice[0]}' twice: rename or remove one")
             for name in (config.case_column, config.patient_column, config.group_column, config.split_column):
                 if name is not None and name not in columns:
                     raise DatasetError(f"table '{path}' has no column '{name}'{did_you_mean(name, columns)}")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -19,13 +22,20 @@ _WRITABLE = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".dcm"}
 def enhance(
     enhancer: Annotated[str, typer.Argument(help="A name or variant.", autocompletion=names_of("enhancer"))],
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="An image, a DICOM file or a folder of them.")],
-    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The file or folder to write.")],
+    target: Annotated[str, typer.Argument(metavar="OUTPUT", help="The file or folder to write; FOLDER/ makes one.")],
     window: Annotated[
         str,
         typer.Option(
             help="Window: LOW,HIGH in the file's units (HU for CT), the file's first or its Nth, lut, or none."
         ),
     ] = "first",
+    frame: Annotated[
+        str,
+        typer.Option(metavar="N|all", help="Of a file of several frames, pages or NIfTI slices: the Nth, or each."),
+    ] = "",
+    plane: Annotated[
+        str, typer.Option(metavar="axial|coronal|sagittal", help="Which way a NIfTI volume is cut into slices.")
+    ] = "axial",
     layers: Annotated[bool, typer.Option("--layers", help="Write the enhancer's layers, too.")] = False,
     profile: Profile = "quick",
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
@@ -44,8 +54,8 @@ def enhance(
     from radbench.engine.work.failures import message_of
     from radbench.registry.discovery import plugin_paths
 
-    read_with = {"window": _window(window)}
-    jobs = _jobs(source, target, overwrite)
+    read_with = {"window": _window(window), "plane": _plane(plane)}
+    jobs = _jobs(source, target, overwrite, _frame(frame), plane)
     where = pick_devices(device)[0]
     registry, files = open_registry(plugin), plugin_paths(plugin)
     progress = Progress()
@@ -62,16 +72,16 @@ def enhance(
             reporter=progress,
         )
         progress.begin(len(jobs), "images")
-        for case_id, file, to in jobs:
+        for job in jobs:
             try:
-                _one(loaded, case_id, file, to, layers, seed, where, read_with)
+                _one(loaded, job, layers, seed, where, read_with)
             except UsageError:
                 raise
             except (Exception, SystemExit) as e:
                 failed += 1
                 told = str(e) if isinstance(e, OSError) else message_of(e)
-                progress.note(f"failed: {file}: {told}")
-            progress.advance(1, file.name)
+                progress.note(f"failed: {job.file}: {_as_options(told)}")
+            progress.advance(1, job.file.name)
     except KeyboardInterrupt:
         progress.close()
         typer.echo("bench: interrupted; images that are done and what is learnt are kept", err=True)
@@ -79,8 +89,9 @@ def enhance(
     finally:
         progress.close()
     done = len(jobs) - failed
-    where_to = jobs[0][2] if len(jobs) == 1 else target
-    typer.echo(f"{done} of {len(jobs)} image{'s' * (len(jobs) != 1)} enhanced with {loaded.label}: {where_to}")
+    where_to = jobs[0].to if len(jobs) == 1 else jobs[0].to.parent if source.is_file() else target
+    there = f": {where_to}" if done else ""
+    typer.echo(f"{done} of {len(jobs)} image{'s' * (len(jobs) != 1)} enhanced with {loaded.label}{there}")
     if failed:
         raise typer.Exit(1)
 
@@ -99,40 +110,93 @@ def _window(text: str) -> str | int | tuple[float, float]:
     raise UsageError(f"--window '{text}' must be LOW,HIGH (LOW below HIGH), first, a number from 1, lut or none")
 
 
-def _jobs(source: Path, target: Path, overwrite: bool) -> list[tuple[str, Path, Path]]:
-    """Return (case id, input, output) for everything to do, or refuse before anything is done.
+def _frame(text: str) -> int | Literal["all"] | None:
+    if text in ("", "all"):
+        return "all" if text else None
+    if text.isdecimal() and int(text) >= 1:
+        return int(text)
+    raise UsageError(f"--frame '{text}' must be a number from 1, or all")
+
+
+def _plane(text: str) -> str:
+    if text not in ("axial", "coronal", "sagittal"):
+        raise UsageError(f"--plane '{text}' must be axial, coronal or sagittal")
+    return text
+
+
+def _as_options(told: str) -> str:
+    """Return a reader's advice in the words of this command."""
+    told = re.sub(r"\b(?:frame|slice_number)=1\.\.(\d+)", r"--frame 1..\1, or all", told)
+    told = told.replace("window=(low, high)", "--window LOW,HIGH")
+    return re.sub(r"\bwindow=(first|none|lut)\b", r"--window \1", told)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """An image to enhance: of which case and file, which of its frames (None: it has one), and where to."""
+
+    case_id: str
+    file: Path
+    to: Path
+    frame: int | None = None
+
+
+def _jobs(source: Path, target: str, overwrite: bool, frame: int | Literal["all"] | None, plane: str) -> list[_Job]:
+    """Return everything to do, or refuse before anything is done.
 
     Raises:
         UsageError: nothing to read, an output that cannot be written or is there already.
     """
     from radbench.imaging import find_images
 
+    into = Path(target)
     if source.is_dir():
-        if target.is_file():
+        if into.is_file():
             raise UsageError(f"'{source}' is a folder, so '{target}' must be one")
         found = find_images(source)
         if not found:
             raise UsageError(f"'{source}' holds no images")
-        jobs = [(case_id, file, target / file.relative_to(source)) for case_id, file in found.items()]
+        jobs = [_Job(case_id, file, into / file.relative_to(source)) for case_id, file in found.items()]
     elif source.is_file():
-        to = target / source.name if target.is_dir() else target
-        jobs = [(source.stem, source, to)]
+        to = into / source.name if into.is_dir() or target.endswith(("/", os.sep)) else into
+        jobs = [_Job(source.stem, source, to)]
     else:
         raise UsageError(f"'{source}' does not exist")
-    jobs = [(case_id, file, _with_writable_suffix(file, to)) for case_id, file, to in jobs]
-    there = [to for _, file, to in jobs if to.exists() or to.resolve() == file.resolve()]
-    if there and (not overwrite or any(to.resolve() == file.resolve() for _, file, to in jobs)):
+    jobs = [replace(job, to=_with_writable_suffix(job.file, job.to)) for job in jobs]
+    jobs = [one for job in jobs for one in _frames_of(job, frame, plane)]
+    there = [job.to for job in jobs if job.to.exists() or job.to.resolve() == job.file.resolve()]
+    if there and (not overwrite or any(job.to.resolve() == job.file.resolve() for job in jobs)):
         raise UsageError(f"'{there[0]}' is there already: choose another output, or --overwrite")
     try:
-        for folder in {to.parent for _, _, to in jobs}:
+        for folder in {job.to.parent for job in jobs}:
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise UsageError(f"cannot write to '{target}': {e.strerror}") from e
     return jobs
 
 
+def _frames_of(job: _Job, frame: int | Literal["all"] | None, plane: str) -> list[_Job]:
+    if frame is None:
+        return [job]
+    from radbench.imaging import count_frames
+
+    count = count_frames(job.file, plane)
+    if frame != "all":
+        # Of a folder, files of one frame are that one.
+        return [replace(job, frame=frame if count > 1 or frame > 1 else None)]
+    if count == 1:
+        return [job]
+    numbers = [f"{n:0{len(str(count))}}" for n in range(1, count + 1)]
+    return [
+        _Job(f"{job.case_id}-{number}", job.file, job.to.with_stem(f"{job.to.stem}-{number}"), int(number))
+        for number in numbers
+    ]
+
+
 def _with_writable_suffix(file: Path, to: Path) -> Path:
-    if _is_dicom(file):
+    from radbench.imaging import is_dicom_file
+
+    if is_dicom_file(file):
         if to.suffix.lower() not in (".dcm", file.suffix.lower()):
             raise UsageError(f"'{file}' is DICOM, so '{to.name}' must end in .dcm")
         return to
@@ -141,14 +205,13 @@ def _with_writable_suffix(file: Path, to: Path) -> Path:
     if to.suffix.lower() == ".dcm":
         raise UsageError(f"'{file}' is no DICOM file, so '{to.name}' cannot be derived from one: write .png or .tif")
     # What is read but never written (a GIF, a NIfTI slice, a raw file) comes out as PNG.
-    return to.with_suffix(".png") if to.suffix else to.with_name(to.name + ".png")
+    bare = to.with_suffix("") if to.name.lower().endswith(".nii.gz") else to
+    return bare.with_suffix(".png") if bare.suffix else bare.with_name(bare.name + ".png")
 
 
 def _one(
     loaded: LiveEnhancer,
-    case_id: str,
-    file: Path,
-    to: Path,
+    job: _Job,
     layers: bool,
     seed: int,
     device: str,
@@ -156,25 +219,21 @@ def _one(
 ) -> None:
     from radbench.contracts.case import CaseInfo
     from radbench.engine.work.enhance import enhance as enhance_images
-    from radbench.imaging import read_image, write_derived_dicom, write_image
+    from radbench.imaging import is_dicom_file, read_image, write_derived_dicom, write_image
 
-    read = read_image(file, **read_with)
-    info = CaseInfo(case_id, case_id, read.spacing_mm)
-    result = enhance_images(loaded, read.image[None].to(device), [info], seed, case_id)
+    nifti = job.file.name.lower().endswith((".nii", ".nii.gz", ".img"))
+    read_with = read_with | {"slice_number" if nifti else "frame": job.frame}
+    read = read_image(job.file, **read_with)
+    info = CaseInfo(job.case_id, job.case_id, read.spacing_mm)
+    result = enhance_images(loaded, read.image[None].to(device), [info], seed, job.case_id)
     image = result.image[0].cpu()
     # A float file states no depth; 16 bits keep what 8 would lose.
     bits = 8 if (read.provenance["bits"] or 16) <= 8 else 16
-    if _is_dicom(file):
-        write_derived_dicom(to, image, file, f"radbench {loaded.label}", **read_with)
+    to = job.to
+    if is_dicom_file(job.file):
+        write_derived_dicom(to, image, job.file, f"radbench {loaded.label}", **read_with)
     else:
         write_image(to, image, bits=8 if to.suffix.lower() in (".jpg", ".jpeg") else bits)
     if layers:
         for name, layer in result.layers.items():
             write_image(to.with_name(f"{to.stem}.{name}.png"), layer[0].cpu(), bits=bits)
-
-
-def _is_dicom(file: Path) -> bool:
-    from radbench.imaging.dicom import is_dicom
-
-    with file.open("rb") as stream:
-        return is_dicom(stream.read(132))

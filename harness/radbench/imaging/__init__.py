@@ -9,6 +9,8 @@ from radbench.on_demand import on_demand
 _ROOMS = {
     "write_derived_dicom": "derived",
     "file_digests": "digests",
+    "count_frames": "frames",
+    "is_dicom_file": "frames",
     "IMAGE_SUFFIXES": "folder",
     "case_id_of": "folder",
     "check_folder": "folder",
@@ -54,9 +56,11 @@ __all__ = [
     "case_id_of",
     "check_folder",
     "convex_hull",
+    "count_frames",
     "crop",
     "file_digests",
     "find_images",
+    "is_dicom_file",
     "lung_mask_3d",
     "paste",
     "read_ct_series",
@@ -78,6 +82,7 @@ if TYPE_CHECKING:
     from radbench.imaging.derived import write_derived_dicom
     from radbench.imaging.digests import file_digests
     from radbench.imaging.folder import IMAGE_SUFFIXES, case_id_of, check_folder, find_images
+    from radbench.imaging.frames import count_frames, is_dicom_file
     from radbench.imaging.intensity import LookUpTable, Window, unwindow_hu, window_hu
     from radbench.imaging.lungs import body_mask_3d, lung_mask_3d
     from radbench.imaging.read import read_image, read_mask

@@ -72,7 +72,21 @@ _STALE = (
     "DerivationDescription",
     "DerivationCodeSequence",
     "PixelValueTransformationSequence",
+    "FrameVOILUTSequence",
+    "RealWorldValueMappingSequence",
+    "HistogramSequence",
+    "SmallestValidPixelValue",
+    "LargestValidPixelValue",
+    "SmallestImagePixelValueInPlane",
+    "LargestImagePixelValueInPlane",
+    "SegmentedRedPaletteColorLookupTableData",
+    "SegmentedGreenPaletteColorLookupTableData",
+    "SegmentedBluePaletteColorLookupTableData",
+    "SegmentedAlphaPaletteColorLookupTableData",
+    "AlphaPaletteColorLookupTableData",
 )
+
+_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 
 _ACTIVITY = ("PT", "NM")
 
@@ -153,6 +167,11 @@ def _derived(source: Dataset, options: ReadOptions, pixels: NDArray[Any], descri
 
     lossy = _lossily_compressed(source)
     kept = copy.deepcopy(_without_pixels(source))
+    if any(keyword in kept for keyword in _GROUPS):
+        _keep_one_frame(kept, 0 if options.frame is None else options.frame - 1)
+    if (source.get("PhotometricInterpretation") == "MONOCHROME1") != (options.polarity == "reversed"):
+        # Large values came to mean the opposite.
+        kept.pop("PixelIntensityRelationshipSign", None)
     if lossy and "LossyImageCompression" not in kept:
         kept.LossyImageCompression = "01"
     sop_class, sop = str(source.get("SOPClassUID", "")), str(source.get("SOPInstanceUID", ""))
@@ -198,6 +217,20 @@ def _without_pixels(source: Dataset) -> Dataset:
         kept.add(element)
     kept.remove_private_tags()
     return kept
+
+
+def _keep_one_frame(enhanced: Dataset, index: int) -> None:
+    """Leave the functional groups of one frame, without what they say of its stored values."""
+    from pydicom.sequence import Sequence
+
+    per_frame = enhanced.get(_GROUPS[1])
+    if per_frame:
+        enhanced.PerFrameFunctionalGroupsSequence = Sequence([per_frame[index]] if index < len(per_frame) else [])
+    for group in (group for keyword in _GROUPS for group in enhanced.get(keyword) or ()):
+        for keyword in _STALE:
+            if keyword in group:
+                del group[keyword]
+    enhanced.NumberOfFrames = 1
 
 
 def _tag(keyword: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +49,13 @@ def parse_dicom(name: str, data: bytes) -> Dataset:
     from pydicom.errors import InvalidDicomError
 
     try:
-        dataset = pydicom.dcmread(io.BytesIO(data), force=not is_dicom(data[:132]))
-        # Elements are decoded when they are asked for; a damaged one must show now, not later.
-        for keyword in _NEEDED:
-            dataset.get(keyword)
+        with warnings.catch_warnings():
+            # What matters of it is an error here, with the file's name.
+            warnings.simplefilter("ignore")
+            dataset = pydicom.dcmread(io.BytesIO(data), force=not is_dicom(data[:132]))
+            # Elements are decoded when they are asked for; a damaged one must show now, not later.
+            for keyword in _NEEDED:
+                dataset.get(keyword)
     except InvalidDicomError:
         raise ImageReadError(f"'{name}' is not a DICOM file: it lacks the DICM mark") from None
     except MemoryError:

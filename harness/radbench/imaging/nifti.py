@@ -145,6 +145,13 @@ def read_nifti(path: Path, options: ReadOptions, digests: Mapping[Path, str] | N
     )
 
 
+def slices_along(image: Nifti1Image, plane: str) -> int:
+    """Return how many slices a volume has in a plane of the patient ("axial", "coronal" or "sagittal")."""
+    axes, _, known = orientation(image)
+    shape = (*image.shape, 1, 1)[:3]
+    return int(shape[axes[_PLANES[plane][0] if known else 2]])
+
+
 def orientation(image: Nifti1Image) -> tuple[list[int], list[bool], bool]:
     """Return, per world axis (right, anterior, superior), the array axis and whether it runs against; and whether
     the file states an orientation at all.

@@ -15,7 +15,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ImplicitVRLittleEndian
 
 from radbench.contracts.errors import ImageReadError
-from radbench.imaging import read_ct_series, read_image, read_mask
+from radbench.imaging import read_ct_series, read_image, read_mask, write_derived_dicom
 
 from .test_image_dicom import CT, dicom
 
@@ -245,3 +245,38 @@ def test_a_lossy_mask_of_noughts_and_ones_is_not_empty_in_silence(tmp_path: Path
     assert int(read_mask(tmp_path / "a.jpg", threshold=0)[0].sum()) == 16
     Image.fromarray(ones * 0).save(tmp_path / "black.jpg")
     assert not read_mask(tmp_path / "black.jpg")[0].any()
+
+
+# what is written of them ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("frames", "where"), [(1, "shared"), (3, "frame")])
+def test_a_derived_object_says_of_its_frame_what_is_true_of_it(tmp_path: Path, frames: int, where: str) -> None:
+    source = enhanced(tmp_path, frames, where)
+    chosen = {} if frames == 1 else {"frame": 2}
+    read = read_image(source, **chosen)
+    again = read_image(write_derived_dicom(tmp_path / "b.dcm", read.image, source, "none", **chosen))
+    assert again.spacing_mm == (0.5, 0.25)
+    assert np.allclose(again.image.numpy(), read.image.numpy(), atol=1e-4)
+    assert read.hu is not None
+    assert again.hu is not None
+    inside = (read.image > 0) & (read.image < 1)
+    assert np.allclose(again.hu[inside].numpy(), read.hu[inside].numpy(), atol=0.6)
+    ds = pydicom.dcmread(tmp_path / "b.dcm")
+    assert len(ds.get("PerFrameFunctionalGroupsSequence", [])) <= 1
+    assert ds.NumberOfFrames == 1
+
+
+def test_what_described_stored_values_is_gone(tmp_path: Path) -> None:
+    stale = {
+        "RealWorldValueMappingSequence": items(RealWorldValueSlope=2.0, RealWorldValueIntercept=0.0),
+        "HistogramSequence": items(HistogramNumberOfBins=1),
+        "LargestValidPixelValue": 4095,
+        "PixelIntensityRelationshipSign": 1,
+    }
+    for photometric, sign in (("MONOCHROME1", None), ("MONOCHROME2", 1)):
+        source = dicom(tmp_path / "a.dcm", RAMP, PhotometricInterpretation=photometric, **stale)
+        write_derived_dicom(tmp_path / "b.dcm", read_image(source).image, source, "none")
+        ds = pydicom.dcmread(tmp_path / "b.dcm")
+        assert not [name for name in list(stale)[:3] if name in ds]
+        assert ds.get("PixelIntensityRelationshipSign") == sign

@@ -1,0 +1,55 @@
+"""How many images a file holds, without decoding them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from radbench.imaging.nifti import SUFFIXES as NIFTI_SUFFIXES
+
+
+def count_frames(path: Path, plane: str = "axial") -> int:
+    """Return how many frames, pages or slices a file holds; 1 where it cannot be read, which shows when it is.
+
+    Args:
+        path: of any format that :func:`radbench.imaging.read_image` reads.
+        plane: of the slices that a NIfTI volume is cut into.
+    """
+    name = path.name.lower()
+    try:
+        if name.endswith(NIFTI_SUFFIXES) or (name.endswith(".img") and path.with_suffix(".hdr").exists()):
+            return _slices(path, plane)
+        if is_dicom_file(path):
+            return _dicom_frames(path)
+        from PIL import Image
+
+        with Image.open(path) as picture:
+            return int(getattr(picture, "n_frames", 1))
+    except Exception:  # damaged bytes make a parser raise anything
+        return 1
+
+
+def is_dicom_file(path: Path) -> bool:
+    """Whether a file is to be read as DICOM: by its mark, or by its suffix where an old program left the mark out."""
+    from radbench.imaging.dicom import is_dicom
+    from radbench.imaging.folder import DICOM_SUFFIXES
+
+    try:
+        with path.open("rb") as stream:
+            marked = is_dicom(stream.read(132))
+    except OSError:
+        # A dangling link, or a file that may not be read: that shows when it is read.
+        marked = False
+    return marked or path.name.lower().endswith(DICOM_SUFFIXES)
+
+
+def _dicom_frames(path: Path) -> int:
+    import pydicom
+
+    header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["NumberOfFrames"], force=True)
+    return int(header.get("NumberOfFrames", 1) or 1)
+
+
+def _slices(path: Path, plane: str) -> int:
+    from radbench.imaging.nifti import load_nifti, slices_along
+
+    return slices_along(load_nifti(path), plane)
