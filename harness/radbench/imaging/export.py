@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from radbench.contracts.case import MASK_TARGETS, Case
 from radbench.contracts.dataset import LabelMap
 from radbench.contracts.errors import UsageError
-from radbench.imaging.export_dicom import write_slice
-from radbench.imaging.export_volume import write_volume
+from radbench.imaging.export_dicom import patient_id_of, write_slice
+from radbench.imaging.export_volume import as_stored, file_name, write_volume
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,6 +23,8 @@ _SUFFIX = {"png": ".png", "dicom": ".dcm", "nifti": ".nii.gz"}
 _COLUMNS = (
     "case_id",
     "patient_id",
+    "file",
+    "dicom_patient_id",
     "groups",
     "spacing_row_mm",
     "spacing_column_mm",
@@ -83,7 +85,7 @@ def export_cases(
 def _write_case(case: Case, out: Path, format_: str) -> None:
     from radbench.imaging import write_image
 
-    image = out / "images" / f"{case.case_id}{_SUFFIX[format_]}"
+    image = out / "images" / f"{file_name(case.case_id)}{_SUFFIX[format_]}"
     image.parent.mkdir(parents=True, exist_ok=True)
     if format_ == "png":
         write_image(image, case.image, bits=16)
@@ -92,7 +94,7 @@ def _write_case(case: Case, out: Path, format_: str) -> None:
     else:
         _write_nifti(image, _values(case)[0], case)
     for name in sorted(MASK_TARGETS & case.targets.keys()):
-        file = out / name / f"{case.case_id}{'.nii.gz' if format_ == 'nifti' else '.png'}"
+        file = out / name / f"{file_name(case.case_id)}{'.nii.gz' if format_ == 'nifti' else '.png'}"
         file.parent.mkdir(parents=True, exist_ok=True)
         if format_ == "nifti":
             _write_nifti(file, case.targets[name].byte(), case)
@@ -116,6 +118,8 @@ def _row(case: Case) -> dict[str, Any]:
     return {
         "case_id": case.case_id,
         "patient_id": case.patient_id,
+        "file": file_name(case.case_id),
+        "dicom_patient_id": patient_id_of(case.patient_id),
         "groups": json.dumps(dict(case.groups), sort_keys=True),
         "spacing_row_mm": spacing[0],
         "spacing_column_mm": spacing[1],
@@ -131,7 +135,7 @@ def _write_nifti(path: Path, values: Tensor, case: Case) -> None:
     row, column = case.spacing_mm or (1.0, 1.0)
     array = values[0].numpy()
     if array.dtype != np.uint8:
-        array = np.rint(array).astype(np.int16) if "hu" in case.targets else array.astype(np.float32)
+        array = as_stored(array) if "hu" in case.targets else array.astype(np.float32)
     # NIfTI's axes run to the right, anterior and superior; an axial picture's columns run left, its rows posterior.
     affine = np.diag([-column, -row, 1.0, 1.0])
     nibabel.save(nibabel.Nifti1Image(array.T[:, :, None], affine), path)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radbench.contracts.case import Case
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from pydicom.dataset import FileDataset
     from torch import Tensor
 
@@ -60,7 +63,7 @@ def _ct_slice(
     spacing_mm: tuple[float, float, float],
     number: int,
 ) -> None:
-    import numpy as np
+    from pydicom.valuerep import DSfloat
 
     ds = _dataset(path, case, _CT_STORAGE, number)
     low, high = case.provenance.get("window_hu", _SOFT_TISSUE)
@@ -71,11 +74,34 @@ def _ct_slice(
     ds.ImagePositionPatient = [f"{p:.6g}" for p in position]
     ds.SliceThickness, *in_plane = (f"{s:.6g}" for s in spacing_mm)
     ds.PixelSpacing = in_plane
-    ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = "-1024", "1", "HU"
+    stored, slope, intercept = _stored(hu.numpy())
+    ds.RescaleIntercept, ds.RescaleSlope = DSfloat(intercept, auto_format=True), DSfloat(slope, auto_format=True)
+    ds.RescaleType = "HU"
     # DICOM's LINEAR function reaches its ends half a unit inside (PS3.3 C.11.2.1.2.1).
     ds.WindowCenter, ds.WindowWidth = f"{(low + high + 1) / 2:.6g}", f"{high - low + 1:.6g}"
-    _put_pixels(ds, np.rint(hu.numpy() + 1024).clip(-32768, 32767).astype("<i2"))
+    _put_pixels(ds, stored)
     ds.save_as(path, enforce_file_format=True)
+
+
+def _stored(hu: NDArray[np.float32]) -> tuple[NDArray[Any], float, float]:
+    """Return 16-bit words, slope and intercept; whole numbers in a scanner's range as a scanner writes them."""
+    import numpy as np
+
+    words = hu.astype(np.float64) + 1024
+    if (words == np.rint(words)).all() and words.min() >= -32768 and words.max() <= 32767:
+        return words.astype("<i2"), 1.0, -1024.0
+    low, high = float(hu.min()), float(hu.max())
+    # The slope has the sixteen characters of a DS: so do the values that are read back.
+    slope = float(f"{(high - low) / 65535 or 1.0:.9g}")
+    return np.rint((hu.astype(np.float64) - low) / slope).clip(0, 65535).astype("<u2"), slope, low
+
+
+def patient_id_of(patient: str) -> str:
+    """Return a valid PatientID: 64 characters at the most, one value, no control characters (PS3.5 6.2: LO)."""
+    plain = "".join("_" if c == "\\" or not c.isprintable() else c for c in patient).strip()
+    if plain == patient and len(plain) <= 64:
+        return plain
+    return f"{plain[:55]}-{hashlib.sha256(patient.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def _uid(case: Case, *parts: str) -> Any:
@@ -98,11 +124,11 @@ def _dataset(path: Path, case: Case, storage: str, number: int) -> FileDataset:
     ds.SOPClassUID, ds.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
     ds.StudyInstanceUID = generate_uid(entropy_srcs=["radbench", case.patient_id, "study"])
     ds.SeriesInstanceUID = _uid(case, "series")
-    ds.PatientID = ds.PatientName = case.patient_id
+    ds.PatientID = ds.PatientName = patient_id_of(case.patient_id)
     for name in ("PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "ReferringPhysicianName"):
         setattr(ds, name, "")
     ds.StudyID = ds.AccessionNumber = ""
-    ds.Manufacturer, ds.SeriesDescription = "radbench", case.case_id[:64]
+    ds.Manufacturer, ds.SeriesDescription = "radbench", patient_id_of(case.case_id)
     ds.SeriesNumber, ds.InstanceNumber = 1, number
     return ds
 

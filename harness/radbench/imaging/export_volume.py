@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from radbench.contracts.case import Case
 from radbench.contracts.dataset import LabelMap
 from radbench.imaging.export_dicom import write_series
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def write_volume(case: Case, out: Path, format_: str, label_map: Callable[[str], LabelMap] | None) -> Mapping[int, str]:
@@ -31,15 +36,33 @@ def write_volume(case: Case, out: Path, format_: str, label_map: Callable[[str],
     depth, row, column = case.targets["volume_spacing_mm"].tolist()
     volume = case.targets["volume_hu"]
     if format_ == "dicom":
-        write_series(out / "images" / case.case_id, case, volume, (depth, row, column))
+        write_series(out / "images" / file_name(case.case_id), case, volume, (depth, row, column))
     else:
-        hu = np.rint(volume.numpy()).astype(np.int16)
-        _write_nifti(out / "images" / f"{case.case_id}.nii.gz", hu, (depth, row, column))
+        _write_nifti(
+            out / "images" / f"{file_name(case.case_id)}.nii.gz", as_stored(volume.numpy()), (depth, row, column)
+        )
     if label_map is None:
         return {}
     found = label_map(case.case_id)
-    _write_nifti(out / "labels" / f"{case.case_id}.nii.gz", np.asarray(found.labels), (depth, row, column))
+    _write_nifti(out / "labels" / f"{file_name(case.case_id)}.nii.gz", np.asarray(found.labels), (depth, row, column))
     return found.names
+
+
+def as_stored(hu: NDArray[np.float32]) -> NDArray[Any]:
+    """Return Hounsfield units as int16 where that keeps them, else as float32."""
+    import numpy as np
+
+    short = np.rint(hu).clip(-32768, 32767).astype(np.int16)
+    return short if (short == hu).all() else hu.astype(np.float32)
+
+
+def file_name(case_id: str) -> str:
+    """Return the path below a folder that a case goes to: its id, unless that would lead elsewhere or is too long."""
+    parts = [part for part in case_id.split("/") if part not in ("", ".", "..")]
+    plain = "/".join("".join(c if c.isprintable() and c != "\\" else "_" for c in part)[:120] for part in parts)
+    if plain == case_id:
+        return plain
+    return f"{plain or 'case'}-{hashlib.sha256(case_id.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def _write_nifti(path: Path, voxels: Any, spacing_mm: tuple[float, float, float]) -> None:

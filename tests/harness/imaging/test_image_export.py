@@ -100,3 +100,40 @@ def test_nothing_is_written_over(tmp_path):
         export_cases([slice_case()], tmp_path / "out", "png")
     with pytest.raises(UsageError, match="must be one of png, dicom, nifti"):
         export_cases([slice_case()], tmp_path / "new", "bmp")
+
+
+@pytest.mark.parametrize("format_", ["dicom", "nifti"])
+def test_values_beyond_sixteen_bits_and_fractions_are_kept(tmp_path, format_):
+    hu = torch.tensor([[[-1024.0, 64511.0], [0.25, 3071.5]]])
+    export_cases([Case("c", "p", torch.zeros(1, 2, 2), targets={"hu": hu})], tmp_path / "out", format_)
+    (file,) = (tmp_path / "out" / "images").iterdir()
+    read = read_image(file, window=(-1024, 64511), modality="ct")
+    # Of DICOM's sixteen bits a step is 1.0 here; NIfTI keeps all.
+    assert torch.allclose(read.hu, hu, atol=0.51 if format_ == "dicom" else 0.0)
+
+
+def test_volumes_of_fractions_are_kept(tmp_path):
+    case = volume_case()
+    volume = case.targets["volume_hu"] * 20 + 0.5
+    targets = {"volume_hu": volume, "volume_spacing_mm": case.targets["volume_spacing_mm"]}
+    export_cases([Case("v0", "p", case.image, targets=targets)], tmp_path / "out", "nifti")
+    assert torch.equal(read_volume(tmp_path / "out" / "images" / "v0.nii.gz").hu, volume)
+
+
+@pytest.mark.parametrize("name", ["x" * 90, "a\\b", "../../x", "/etc/x", "a\nb", "..", "nested/ok"])
+def test_a_name_leads_nowhere_else_and_is_a_valid_identifier(tmp_path, name):
+    given = slice_case()
+    case = Case(
+        name, name, given.image, targets={"hu": given.targets["hu"], "lesion_mask": given.targets["lesion_mask"]}
+    )
+    export_cases([case], tmp_path / "deep" / "out", "dicom")
+    files = [p for p in tmp_path.rglob("*") if p.is_file()]
+    assert all((tmp_path / "deep" / "out") in p.parents for p in files)
+    (row,) = csv.DictReader((tmp_path / "deep" / "out" / "cases.csv").open(newline=""))
+    assert (row["case_id"], row["patient_id"]) == (name, name)
+    written = pydicom.dcmread(tmp_path / "deep" / "out" / "images" / f"{row['file']}.dcm")
+    assert written.PatientID == row["dicom_patient_id"]
+    assert isinstance(written.PatientID, str)
+    assert len(written.PatientID) <= 64
+    if name == "nested/ok":
+        assert (row["file"], row["dicom_patient_id"]) == (name, name)
