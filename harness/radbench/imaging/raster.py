@@ -202,6 +202,7 @@ def _sixteen_bit_colour(path: Path, data: bytes, picture: Image.Image, done: lis
     extra = tags.get(_TIFF_EXTRA, ())
     extra = extra if isinstance(extra, tuple) else (extra,)
     apart = int(tags.get(_TIFF_PLANAR, 1)) == 2
+    pixels: NDArray[Any] | None
     if apart:
         pixels = np.moveaxis(_planes(path, data), 0, -1)
     else:

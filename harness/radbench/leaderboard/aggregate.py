@@ -205,6 +205,9 @@ class _Table:
             error += "" if column.complete else f"; {column.problem}"
         elif group == WHOLE:
             error = error or pair.error
+        silent = sum(case in pair.evidence and _is_silent(pair.evidence[case], metric) for case in cases)
+        if silent and not error:
+            error = f"{silent} of {len(cases)} cases have no {metric.name}"
         if math.isnan(column.values["value"]) and not error:
             error = NOTHING
         if math.isnan(column.values["delta"]):
@@ -226,6 +229,14 @@ class _Table:
             "status": str(Status.OK),
             "error": _clean("; ".join(filter(None, (pair.lacking, untested, error)))),
         }
+
+
+def _is_silent(evidence: Mapping[str, Any], metric: MetricSpec) -> bool:
+    """Tell whether a case that was scored gives a metric nothing to go by."""
+    from radbench.stats.aggregations.evidence import is_no_answer
+
+    found = evidence.get(metric.observation)
+    return found is None or (not isinstance(found, Mapping) and is_no_answer(found))
 
 
 class _Observed:

@@ -156,6 +156,14 @@ def test_a_score_that_is_not_finite_counts_as_no_answer() -> None:
     assert row["error"] == "2 of 3 cases failed"
 
 
+def test_cases_that_give_nobody_an_answer_are_counted_in_words() -> None:
+    frame = rows(pair("original", [0.5, math.nan, 0.7, math.nan]), pair("a", [0.6, math.nan, 0.8, math.nan]))
+    for enhancer in ("original", "a"):
+        row = one(frame, enhancer)
+        assert (row["n_cases"], row["error"]) == (2, "2 of 4 cases have no dice")
+        assert not math.isnan(row["rank"])
+
+
 def test_the_difference_is_taken_on_common_cases() -> None:
     frame = rows(pair("original", [0.5, 0.5, None, 0.1]), pair("wls", [0.6, 0.7, 0.9, None]))
     assert one(frame, "wls")["delta"] == pytest.approx(0.15)
