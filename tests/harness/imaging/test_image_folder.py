@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from radbench.contracts import DatasetError
-from radbench.imaging import find_images
+from radbench.imaging import IMAGE_SUFFIXES, find_images
+from radbench.imaging.stored import MAX_PIXELS
 
 
 def make(root: Path, *names: str) -> None:
@@ -81,3 +82,9 @@ def test_real_folder_gives_its_forty_images(real_data: Path) -> None:
     found = find_images(real_data / "hannover-cxr")
     assert len(found) == 40
     assert list(found) == sorted(found)
+
+
+def test_the_document_names_every_suffix_and_the_largest_size() -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "inputs.md").read_text()
+    assert [suffix for suffix in IMAGE_SUFFIXES if f"`{suffix}`" not in text] == []
+    assert f"{MAX_PIXELS:,} pixels" in text
