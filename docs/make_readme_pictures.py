@@ -22,7 +22,7 @@ from torch import Tensor
 
 import radbench
 from radbench.contracts import Sample, TaskContext
-from radbench.engine.plan.parts import Resolver
+from radbench.engine.plan.resolver import Resolver
 from radbench.imaging import crop, square_region
 from radbench.leaderboard import renderable
 from radbench.registry.registry import load_registry

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.util
 import re
 from pathlib import Path
 
@@ -98,3 +99,16 @@ def test_names_in_docstrings_exist(module):
     for text, classes in docstrings(ast.parse(MODULES[module].read_text())):
         for name in ROLE.findall(text):
             assert found(module, name, classes), name
+
+
+@pytest.mark.parametrize(
+    "script", [*sorted((ROOT / "docs").glob("*.py")), *sorted((ROOT / "benchmarks").glob("*.py"))], ids=lambda p: p.name
+)
+def test_scripts_import_what_is_there(script):
+    """Nobody runs them but by hand, so that nothing else would notice a name that has moved."""
+    for node in ast.walk(ast.parse(script.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0].startswith("radbench"):
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                below = hasattr(module, "__path__") and importlib.util.find_spec(f"{node.module}.{alias.name}")
+                assert hasattr(module, alias.name) or below, alias.name
