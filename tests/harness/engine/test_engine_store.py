@@ -260,6 +260,21 @@ def test_a_folder_is_free_again_after_its_run(folder):
     again.close()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
+def test_runs_and_caches_are_for_their_user_alone(tmp_path):
+    folder = RunFolder(tmp_path / "deep" / "run")
+    folder.open()
+    folder.close()
+    Store(tmp_path / "cache").probe()
+    for made in (tmp_path / "deep" / "run", tmp_path / "cache"):
+        assert made.stat().st_mode & 0o077 == 0
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o755)
+    shared.chmod(0o755)
+    RunFolder(shared).open()
+    assert shared.stat().st_mode & 0o777 == 0o755, "what the user made stays as it is"
+
+
 def test_a_folder_that_cannot_be_made_is_wrong_usage(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot write to '.*file/run'.*choose another --out"):

@@ -18,7 +18,7 @@ from radbench.contracts.errors import UsageError
 from radbench.engine.keep.digests import digest
 from radbench.engine.keep.evidence import decoded
 from radbench.engine.keep.lines import append_line, read_lines
-from radbench.engine.keep.sealed import StoreError, write_atomically
+from radbench.engine.keep.sealed import StoreError, make_private, write_atomically
 
 
 class RunFolder:
@@ -35,12 +35,13 @@ class RunFolder:
         self._lock = filelock.FileLock(root / ".lock")
 
     def open(self) -> None:
-        """Make the folder and take it for this process.
+        """Make the folder, readable by its user alone, and take it for this process.
 
         Raises:
             UsageError: it cannot be made, or another run is writing to it.
         """
         try:
+            make_private(self.root)
             self.logs.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
         except filelock.Timeout:

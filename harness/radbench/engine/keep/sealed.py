@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import zlib
@@ -31,6 +32,16 @@ class UnreadableError(StoreError):
 
 class GoneError(UnreadableError):
     """Something is kept no more, or never was."""
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that its user alone can enter: images and patients' names lie below.
+
+    One that is there stays as it is; where it cannot be made, whoever writes there finds out.
+    """
+    with contextlib.suppress(OSError):
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

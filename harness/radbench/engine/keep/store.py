@@ -18,6 +18,7 @@ from radbench.engine.keep.sealed import (
     GoneError,
     StoreError,
     UnreadableError,
+    make_private,
     read_sealed,
     write_atomically,
     write_sealed,
@@ -62,6 +63,7 @@ class Store:
         Raises:
             StoreError: the cache folder cannot be made or written to.
         """
+        make_private(self.root)
         write_atomically(self.root / ".writable", b"")
 
     # made cases --------------------------------------------------------------------------------------------
@@ -308,8 +310,7 @@ class Store:
 
     def has_damaged_weights(self, key: str) -> bool:
         """Tell whether something was trained to the end and its weights are no longer whole."""
-        folder = self.weights_folder(key)
-        there = (folder / "facts.json").exists() and (folder / "weights.safetensors").exists()
+        there = all((self.weights_folder(key) / name).exists() for name in ("facts.json", "weights.safetensors"))
         return there and not self.has_weights(key)
 
     def weights_facts(self, key: str) -> dict[str, Any]:
