@@ -51,6 +51,14 @@ def test_every_frame_goes_into_a_file_of_its_own(folder):
         assert np.allclose(read_image(folder / f"out/a-{i}.tif").image[0].numpy() * 255, RAMP // i, atol=0.5)
 
 
+def test_frames_and_files_never_share_an_output(folder):
+    (folder / "in").mkdir()
+    pages(folder / "in" / "a.tif")
+    Image.fromarray(RAMP).save(folder / "in" / "a-1.tif")
+    with pytest.raises(UsageError, match=r"two images would be written to 'out/a-1.tif'"):
+        enhance("in", "out", "--frame", "all")
+
+
 def test_one_frame_is_chosen_and_the_advice_says_how(folder):
     pages(folder / "a.tif")
     done = enhance("a.tif", "out/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -164,6 +165,9 @@ def _jobs(source: Path, target: str, overwrite: bool, frame: int | Literal["all"
         raise UsageError(f"'{source}' does not exist")
     jobs = [replace(job, to=_with_writable_suffix(job.file, job.to)) for job in jobs]
     jobs = [one for job in jobs for one in _frames_of(job, frame, plane)]
+    where = Counter(job.to for job in jobs)
+    if twice := [to for to, count in where.items() if count > 1]:
+        raise UsageError(f"two images would be written to '{twice[0]}': enhance their files apart")
     there = [job.to for job in jobs if job.to.exists() or job.to.resolve() == job.file.resolve()]
     if there and (not overwrite or any(job.to.resolve() == job.file.resolve() for job in jobs)):
         raise UsageError(f"'{there[0]}' is there already: choose another output, or --overwrite")
@@ -220,9 +224,9 @@ def _one(
     from radbench.contracts.case import CaseInfo
     from radbench.engine.work.enhance import enhance as enhance_images
     from radbench.imaging import is_dicom_file, read_image, write_derived_dicom, write_image
+    from radbench.imaging.frames import is_nifti_file
 
-    nifti = job.file.name.lower().endswith((".nii", ".nii.gz", ".img"))
-    read_with = read_with | {"slice_number" if nifti else "frame": job.frame}
+    read_with = read_with | {"slice_number" if is_nifti_file(job.file) else "frame": job.frame}
     read = read_image(job.file, **read_with)
     info = CaseInfo(job.case_id, job.case_id, read.spacing_mm)
     result = enhance_images(loaded, read.image[None].to(device), [info], seed, job.case_id)

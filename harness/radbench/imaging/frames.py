@@ -14,9 +14,8 @@ def count_frames(path: Path, plane: str = "axial") -> int:
         path: of any format that :func:`radbench.imaging.read_image` reads.
         plane: of the slices that a NIfTI volume is cut into.
     """
-    name = path.name.lower()
     try:
-        if name.endswith(NIFTI_SUFFIXES) or (name.endswith(".img") and path.with_suffix(".hdr").exists()):
+        if is_nifti_file(path):
             return _slices(path, plane)
         if is_dicom_file(path):
             return _dicom_frames(path)
@@ -26,6 +25,12 @@ def count_frames(path: Path, plane: str = "axial") -> int:
             return int(getattr(picture, "n_frames", 1))
     except Exception:  # damaged bytes make a parser raise anything
         return 1
+
+
+def is_nifti_file(path: Path) -> bool:
+    """Whether a file is read as NIfTI: by its suffix, or as an .img with its header beside it (alone it is JSRT's)."""
+    name = path.name.lower()
+    return name.endswith(NIFTI_SUFFIXES) or (name.endswith(".img") and path.with_suffix(".hdr").exists())
 
 
 def is_dicom_file(path: Path) -> bool:

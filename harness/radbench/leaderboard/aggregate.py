@@ -205,9 +205,9 @@ class _Table:
             error += "" if column.complete else f"; {column.problem}"
         elif group == WHOLE:
             error = error or pair.error
-        silent = sum(case in pair.evidence and _is_silent(pair.evidence[case], metric) for case in cases)
-        if silent and not error:
-            error = f"{silent} of {len(cases)} cases have no {metric.name}"
+        if not error and column.n_cases < len(cases):
+            silent = sum(case in pair.evidence and _is_silent(pair.evidence[case], metric) for case in cases)
+            error = f"{silent} of {len(cases)} cases have no {metric.name}" if silent else ""
         if math.isnan(column.values["value"]) and not error:
             error = NOTHING
         if math.isnan(column.values["delta"]):
