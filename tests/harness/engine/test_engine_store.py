@@ -1,8 +1,10 @@
 """Store, journal and locations: whole or not at all, several writers, torn lines, damaged files."""
 
+import errno
 import json
 import math
 import os
+import pathlib
 import random
 import subprocess
 import sys
@@ -279,6 +281,25 @@ def test_a_folder_that_cannot_be_made_is_wrong_usage(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot write to '.*file/run'.*choose another --out"):
         RunFolder(tmp_path / "file" / "run").open()
+
+
+def test_features_that_meet_a_full_disk_in_the_end_are_the_stores_error(folder, monkeypatch):
+    def full(self, target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with folder.writing_features("p") as keep:
+        keep("a", {"f": {"value": [0, 0, ""], "reference": [0, 0, ""]}})
+    assert list(folder.read_features("p")) == ["a"]
+
+    def write_b():
+        with folder.writing_features("p") as keep:
+            keep("b", {"f": {"value": [0, 0, ""], "reference": [0, 0, ""]}})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pathlib.Path, "replace", full)
+        with pytest.raises(StoreError, match="No space left on device"):
+            write_b()
+    assert list(folder.read_features("p")) == ["a"], "what was there stays"
 
 
 def test_case_rows_read_back_equal(folder):

@@ -102,19 +102,20 @@ class RunFolder:
         Raises:
             StoreError: they cannot be written.
         """
-        with ExitStack() as stack:
-            streams: list[BinaryIO] = []
+        file = self.features_file(pair)
+        streams: list[BinaryIO] = []
 
-            def keep(case_id: str, evidence: Mapping[str, Any]) -> None:
-                try:
-                    if not streams:
-                        streams.append(stack.enter_context(replacing(self.features_file(pair))))
-                    line = json.dumps({"case_id": case_id, "evidence": evidence})
-                    streams[0].write(line.encode() + b"\n")
-                except OSError as e:
-                    raise StoreError(f"cannot write '{self.features_file(pair)}': {e.strerror or e}") from e
+        def keep(case_id: str, evidence: Mapping[str, Any]) -> None:
+            if not streams:
+                streams.append(stack.enter_context(replacing(file)))
+            streams[0].write(json.dumps({"case_id": case_id, "evidence": evidence}).encode() + b"\n")
 
-            yield keep
+        # What is buffered meets a full disk only in the end.
+        try:
+            with ExitStack() as stack:
+                yield keep
+        except OSError as e:
+            raise StoreError(f"cannot write '{file}': {e.strerror or e}") from e
 
     def read_features(self, pair: str) -> dict[str, dict[str, Any]]:
         """Return by case id the features that were kept as evidence; none where there is no file."""
