@@ -301,9 +301,10 @@ def install(write, site: Path, name: str, version: str, tops: dict[str, str], ed
     write({**files, f"{info}/RECORD": record}, site)
 
 
-@pytest.fixture
-def site(tmp_path, monkeypatch):
-    folder = tmp_path / "lib" / "site-packages"
+@pytest.fixture(params=["lib/site-packages", "target"])
+def site(tmp_path, monkeypatch, request):
+    """Return a folder for distributions: where an environment has them, or where ``pip install --target`` puts them."""
+    folder = tmp_path / request.param
     folder.mkdir(parents=True)
     monkeypatch.syspath_prepend(folder)
     return folder

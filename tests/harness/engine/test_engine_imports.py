@@ -1,9 +1,11 @@
 """A module that the key does not stand for is refused, whoever loaded it first and however it was asked for."""
 
+import _thread
 import builtins
 import importlib
 import sys
 import sysconfig
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -159,6 +161,19 @@ def test_the_standard_library_and_its_data_are_nobodys(write):
     write(rooms__cc=f"import importlib\ndef f(): importlib.import_module('_' + {name[1:]!r})")
     sys.modules.pop(name, None)
     assert Engine().strange("rooms.cc", importlib.import_module("rooms.cc").f) == []
+
+
+@pytest.mark.parametrize("ask", [lambda: builtins.__import__, lambda: importlib._bootstrap._gcd_import])
+def test_a_request_from_a_thread_that_no_python_began_is_answered(write, monkeypatch, ask):
+    """Autograd's threads for cards are such: they ask from C, with no caller to look at."""
+    write(asked_from_c="")
+    errors, before = [], _thread._count()
+    monkeypatch.setattr(sys, "unraisablehook", errors.append)
+    with Imports().noted():
+        _thread.start_new_thread(ask(), ("asked_from_c",))
+        while _thread._count() > before or "asked_from_c" not in sys.modules:
+            time.sleep(0.01)
+    assert errors == []
 
 
 def test_imports_are_as_they_were_once_nobody_notes_them():

@@ -117,15 +117,16 @@ def _data_below(folder: Path) -> Iterator[Path]:
 def distributions_of(top: str) -> Mapping[str, str]:
     """Return the distributions that bring a top-level module, with their versions; none for one that lies alone.
 
-    Which those are goes by where it lies: what stands in ``site-packages`` is looked up by name, what an editable
-    install points to belongs to that, and a module elsewhere to none, whatever is installed under its name.
+    Which those are goes by where it lies: what stands in a folder that packages are installed in is looked up by name,
+    what an editable install points to belongs to that, and a module elsewhere to none, whatever is installed under its
+    name.
     """
     place = place_of(top)
     if place is None or top in sys.stdlib_module_names:
         return {}
     path = place.file or place.folders[0]
     installed = _installed()
-    if {"site-packages", "dist-packages"} & set(path.parts):
+    if _is_installed(path):
         return dict(installed["tops"].get(top, {}))
     path = path.resolve()
     within = [(folder, found) for folder, found in installed["editable"].items() if path.is_relative_to(folder)]
@@ -144,13 +145,19 @@ def lies_alone(top: str) -> bool:
     elif not file.endswith((".py", ".pyc")):
         return False
     path = Path(file)
-    installed = {"site-packages", "dist-packages"} & set(path.parts)
-    return bool(file) and (bool(installed) or not path.is_relative_to(Path(os.__file__).parent))
+    return bool(file) and (_is_installed(path) or not path.is_relative_to(Path(os.__file__).parent))
+
+
+def _is_installed(path: Path) -> bool:
+    """Tell whether a file lies where packages are installed: beside their records, too (``pip install --target``)."""
+    return bool({"site-packages", "dist-packages"} & set(path.parts)) or any(
+        str(folder) in _installed()["targets"] for folder in path.resolve().parents[:2]
+    )
 
 
 @cache
 def _installed() -> Mapping[str, Any]:
-    """Return name and version of distributions by top-level module, and of editable ones by their folder."""
+    """Return name and version of distributions by top-level module, of editable ones by folder, and where all lie."""
     listed: list[list[Any]] = []
     for path in sys.path:
         with suppress(OSError), os.scandir(path or ".") as entries:
@@ -162,7 +169,8 @@ def _installed() -> Mapping[str, Any]:
     stamp = hashlib.sha256(json.dumps([sys.version, sorted(listed)]).encode()).hexdigest()
     # Reading every distribution's list of files takes longer than all the rest.
     found: Mapping[str, Any] = readings().remembered(f"installed {stamp}", _read_installed)
-    return found
+    targets = {os.path.realpath(path or ".") for path, name, _ in listed if name.endswith(".dist-info")}
+    return {**found, "targets": targets}
 
 
 def _read_installed() -> dict[str, dict[str, dict[str, str]]]:

@@ -4,7 +4,8 @@ A module that an earlier step loaded is loaded no more, so that what is new says
 therefore every request: by an import statement, ``__import__``, ``importlib.import_module`` and what stands on them.
 
 Not seen is what asks nobody: a look into ``sys.modules``, or at an attribute of a package; code that is read from a
-file and run without becoming a module; what plugins asked for before the noting began (in the caller's own process).
+file and run without becoming a module; what a library's own threads ask for from C; what plugins asked for before the
+noting began (in the caller's own process).
 """
 
 from __future__ import annotations
@@ -55,17 +56,17 @@ class Imports:
         def by_statement(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
             found = statement(name, globals, locals, fromlist, level)
             full = _absolute(name, level, globals) if level else name
-            self._note(full, sys._getframe(1))
+            self._note(full, sys._getframe().f_back)
             for one in fromlist or ():
                 below = sys.modules.get(f"{full}.{one}")
                 if below is not None and getattr(found, "__dict__", {}).get(one) is below:
-                    self._note(f"{full}.{one}", sys._getframe(1))
+                    self._note(f"{full}.{one}", sys._getframe().f_back)
             return found
 
         def by_function(name: str, package: str | None = None, level: int = 0) -> Any:
             found = function(name, package, level)
             full = importlib.util.resolve_name("." * level + name, package) if level else name
-            self._note(full, sys._getframe(1))
+            self._note(full, sys._getframe().f_back)
             return found
 
         builtins.__import__, bootstrap._gcd_import = by_statement, by_function
@@ -104,7 +105,8 @@ class Imports:
                 found.append(name)
         return found
 
-    def _note(self, module: str, frame: FrameType) -> None:
+    def _note(self, module: str, frame: FrameType | None) -> None:
+        # No frame: a thread that no Python began (autograd has one for each card) asks from C.
         if module.partition(".")[0] in sys.stdlib_module_names:
             return
         chain = _chain(frame)
