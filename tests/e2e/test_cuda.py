@@ -1,0 +1,41 @@
+"""Whole runs on a card, in worker processes: they train, repeat themselves and score as the processor does."""
+
+import pytest
+import torch
+
+import radbench
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+
+SMALL = (
+    "lung-unet[trained_on=phantom-cxr[patients=10,grid=[32,32,32],size=64],"
+    "size=64,segmentation_epochs=2,extraction_epochs=2]"
+)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("RADBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed"])
+def test_a_learner_is_trained_on_a_card(cache, precision):
+    (trained,) = radbench.train(SMALL, device="cuda", precision=precision, out=cache / "train")
+    assert trained.status == "ok", trained.error
+
+
+def test_what_a_card_taught_is_the_same_on_the_processor(cache):
+    image = torch.rand(1, 1, 96, 80, generator=torch.Generator().manual_seed(0))
+    on_card, on_processor = (radbench.enhance(SMALL, image, device=device) for device in ("cuda", "cpu"))
+    torch.testing.assert_close(on_card.image.cpu(), on_processor.image, atol=2e-3, rtol=0)
+
+
+def test_classical_enhancers_are_scored_on_a_card_as_on_the_processor(cache):
+    frames = [
+        radbench.run(["original", "clahe", "wls"], "grabcut", device=device, limit=3, out=cache / device)
+        for device in ("cpu", "cuda")
+    ]
+    values = [frame.set_index(["enhancer", "metric", "group"])["value"].sort_index() for frame in frames]
+    assert len(values[0]) > 10
+    assert abs(values[0] - values[1]).max() < 1e-3
