@@ -58,11 +58,31 @@ class FolderConfig(Config):
         "the patient id. None: the table's, or else every case is a patient of its own.",
         source="assumed",
     )
-    table: Path | None = local(None, "CSV file with a line per case; other lines are passed over.", source="assumed")
+    table: Path | None = local(
+        None,
+        "CSV file with a line per case; other lines are passed over. None: data.csv in root, where there is one.",
+        source="assumed",
+    )
     case_column: str = param("case_id", "Its column of case ids, with or without suffix.", source="assumed")
-    patient_column: str | None = param("patient_id", "Its column of patient ids, or None.", source="assumed")
-    group_column: str | None = param(None, "Its column of groups (lesion types), or None.", source="assumed")
-    split_column: str | None = param(None, "Its column of splits, or None.", source="assumed")
+    patient_column: str | None = param(
+        "patient_id", "Its column of patient ids; None: every case is a patient of its own.", source="assumed"
+    )
+    group_column: str | None = param(
+        None, "Its column of groups (lesion types); None: group, if it has that.", source="assumed"
+    )
+    split_column: str | None = param(None, "Its column of splits; None: split, if it has that.", source="assumed")
+    mask_column: str | None = param(
+        None,
+        "Its column of mask files, from the table's folder on; None: mask, if it has that. A case without a file there "
+        "has no mask, and is reported.",
+        source="assumed",
+    )
+    finding_columns: tuple[str, ...] | None = param(
+        None,
+        "Its columns of findings: 1 is present, 0 absent, empty not stated. None: those whose names begin with "
+        "finding:, by what follows.",
+        source="assumed",
+    )
     window: Window = param(
         "first",
         "first: the file's first window, else its whole stored range; k: its k-th; lut: its VOI look-up table; "
@@ -110,8 +130,6 @@ class FolderConfig(Config):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         self.read_options()
-        if self.table is None and (self.group_column or self.split_column):
-            raise ValueError("group_column and split_column name columns of a table: give table, too")
         if self.spacing_mm is not None and min(self.spacing_mm) <= 0:
             raise ValueError(f"spacing_mm={list(self.spacing_mm)} must be positive")
         return self

@@ -13,10 +13,19 @@ from typing import TYPE_CHECKING, Any
 from radbench.contracts.case import Case
 from radbench.contracts.dataset import SPLITS, CaseEntry
 from radbench.contracts.errors import CaseError, DatasetError, ImageReadError, did_you_mean
-from radbench.imaging import check_folder, file_digests, find_images, read_image, read_mask, recist_from_mask
+from radbench.imaging import (
+    check_folder,
+    count_frames,
+    file_digests,
+    find_images,
+    read_image,
+    read_mask,
+    recist_from_mask,
+)
+from radbench.imaging.frames import is_nifti_file
 from radbench.imaging.stored import MAPPING_VERSION
 from radbench_folder.config import FolderConfig
-from radbench_folder.table import read_table
+from radbench_folder.table import Table, mask_path, masks_of, read_table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,9 +54,9 @@ class FolderDataset:
 
     @property
     def targets(self) -> frozenset[str]:
-        """The mask, with RECIST axes for lesions; ``hu`` where the modality is "ct" and the files hold units."""
-        names: set[str] = set()
-        if self.config.masks is not None:
+        """The mask, with RECIST axes for lesions; findings that the table has; ``hu`` where the files hold units."""
+        names: set[str] = {"findings"} if self._table.findings else set()
+        if self._has_masks:
             names.add(self.config.mask_target)
             if self.config.mask_target in _WITH_RECIST:
                 names.add("recist")
@@ -97,7 +106,10 @@ class FolderDataset:
     @cached_property
     def _images(self) -> Mapping[str, Path]:
         masks = () if self.config.masks is None else (Path(self.config.masks).expanduser(),)
-        found = find_images(self.config.root, exclude=masks)
+        root = check_folder(self.config.root)
+        named = {mask.resolve() for mask in masks_of(self.config)}
+        found = find_images(root, exclude=masks)
+        found = {case_id: path for case_id, path in found.items() if not named or path.resolve() not in named}
         if not found:
             raise DatasetError(
                 f"folder '{self.config.root}' holds no images; PNG, JPEG, TIFF, BMP, GIF, DICOM, NIfTI and JSRT's "
@@ -106,9 +118,21 @@ class FolderDataset:
         return found
 
     @cached_property
+    def _table(self) -> Table:
+        return read_table(self.config, self._images)
+
+    @property
+    def _has_masks(self) -> bool:
+        return self.config.masks is not None or self._table.has_masks
+
+    @cached_property
     def _masks(self) -> Mapping[str, Path]:
+        table = self._table
         if self.config.masks is None:
-            return {}
+            rows = table.rows.items() if table.has_masks else ()
+            return {case_id: mask_path(table.path, row.mask) for case_id, row in rows if row.mask and table.path}
+        if table.has_masks:
+            raise DatasetError(f"'{table.path}' names masks, and masks is given, too: leave out one of them")
         found = find_images(self.config.masks)
         if not set(found) & set(self._images):
             example = next(iter(self._images))
@@ -137,15 +161,12 @@ class FolderDataset:
 
     @cached_property
     def _manifest(self) -> tuple[CaseEntry, ...]:
-        rows = read_table(self.config, self._images)
-        entries = []
+        table, entries = self._table, []
         for case_id, path in self._images.items():
-            row = rows.get(case_id)
+            row = table.rows.get(case_id)
             split = row.split if row is not None and row.split else self.config.split
             if split not in SPLITS:
-                raise DatasetError(
-                    f"table '{self.config.table}' puts case '{case_id}' in split '{split}', not {SPLITS}"
-                )
+                raise DatasetError(f"table '{table.path}' puts case '{case_id}' in split '{split}', not {SPLITS}")
             entries.append(
                 CaseEntry(
                     case_id=case_id,
@@ -168,39 +189,43 @@ class FolderDataset:
 
     def _digest(self, case_id: str, path: Path) -> str:
         digests, mask, header = self._digests, self._masks.get(case_id), _header_of(path)
+        row = self._table.rows.get(case_id)
         what = {
             "image": digests[path],
             "header": None if header is None else digests[header],
             # A name tells the format of NIfTI and JSRT files.
             "suffix": path.suffix.lower(),
             "mask": None if mask is None else [digests[mask], mask.suffix.lower()],
-            "mask_target": self.config.mask_target if self.config.masks is not None else None,
+            "mask_target": self.config.mask_target if self._has_masks else None,
             "mask_threshold": self.config.mask_threshold,
             "options": self._options,
             "mapping": MAPPING_VERSION,
         }
+        if row is not None and row.findings:
+            what["findings"] = dict(row.findings)
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
     def _targets(self, case_id: str, image: Tensor) -> tuple[dict[str, Any], dict[str, Any]]:
-        if self.config.masks is None:
-            return {}, {}
+        targets: dict[str, Any] = {}
+        if self._table.findings:
+            targets["findings"] = self._table.rows[case_id].labels()
+        if not self._has_masks:
+            return targets, {}
         path = self._masks.get(case_id)
         if path is None:
-            raise CaseError(f"case '{case_id}' has no mask: there is no '{case_id}.*' in '{self.config.masks}'")
+            where = (
+                f"there is no '{case_id}.*' in '{self.config.masks}'" if self.config.masks else "its line names none"
+            )
+            raise CaseError(f"case '{case_id}' has no mask: {where}")
         mask, source = read_mask(
-            path,
-            threshold=self.config.mask_threshold,
-            digests=self._digests,
-            frame=self.config.frame,
-            plane=self.config.plane,
-            slice_number=self.config.slice_number,
+            path, threshold=self.config.mask_threshold, digests=self._digests, **self._mask_place(path)
         )
         if mask.shape != image.shape:
             raise CaseError(
                 f"case '{case_id}': mask '{path.name}' is {mask.shape[1]} x {mask.shape[2]} (rows x columns), "
                 f"its image {image.shape[1]} x {image.shape[2]}; they must be equal"
             )
-        targets: dict[str, Any] = {self.config.mask_target: mask}
+        targets[self.config.mask_target] = mask
         if self.config.mask_target in _WITH_RECIST:
             if not bool(mask.any()):
                 raise CaseError(f"case '{case_id}': mask '{path.name}' is empty, so it gives no RECIST axes")
@@ -208,6 +233,14 @@ class FolderDataset:
             targets["recist"] = recist_from_mask(piece)
             source["recist"] = f"axes of the largest of {pieces} pieces"
         return targets, source
+
+    def _mask_place(self, path: Path) -> dict[str, Any]:
+        """Return where in its file a mask lies; one image of many frames has a mask of one."""
+        nifti, config = is_nifti_file(path), self.config
+        number = config.slice_number if nifti else config.frame
+        if number is None or count_frames(path, config.plane) == 1:
+            return {}
+        return {"slice_number": number, "plane": config.plane} if nifti else {"frame": number}
 
 
 def _header_of(path: Path) -> Path | None:

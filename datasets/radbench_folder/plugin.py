@@ -24,6 +24,7 @@ def radbench_datasets() -> list[DatasetSpec]:
                 "bone_mask",
                 "heart_mask",
                 "recist",
+                "findings",
                 "hu",
             ),
         )

@@ -15,13 +15,20 @@ from typing import Any, Literal
 
 from radbench.contracts.errors import CaseError, DatasetError
 from radbench.contracts.folders import cache_folder
+from radbench.contracts.printable import printable
 from radbench.contracts.remembered import recall, remember
+from radbench.imaging.answers import short
+from radbench.imaging.dicom_file import check_inflated
+from radbench.imaging.limits import check_limit
 from radbench_lidc.readings import parse_reading
 
 _LOG = logging.getLogger(__name__)
 _RACY_NS = 2_000_000_000
 _KEPT_EVERY_SECONDS = 60.0
 _FORMAT = "1"
+_CLOSED = "*"
+"""Stands for the files of a folder that may not be listed."""
+
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 _TAGS = (
     "PatientID",
@@ -71,7 +78,7 @@ def index_files(roots: Iterable[Path]) -> dict[Path, FileRecord]:
     which is stopped goes on where it was. It only saves time: without a writable cache folder all is read anew.
 
     Raises:
-        DatasetError: a folder is missing, is a file, or may not be listed; a file may not be read.
+        DatasetError: a folder is missing, is a file, or may not be listed. What below it cannot be read is a fault.
     """
     folders = [_folder(root) for root in roots]
     name = hashlib.sha256("\n".join(str(f.resolve()) for f in folders).encode()).hexdigest()[:32]
@@ -116,11 +123,15 @@ def _folder(root: Path) -> Path:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    def refuse(error: OSError) -> None:
-        raise DatasetError(f"folder '{error.filename}' cannot be listed ({error.strerror})") from error
+    closed: list[Path] = []
+
+    def note(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise DatasetError(f"folder '{folder}' cannot be listed ({error.strerror})") from error
+        closed.append(Path(error.filename) / _CLOSED)
 
     seen: set[str] = set()
-    for here, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+    for here, folders, files in os.walk(folder, onerror=note, followlinks=True):
         real = os.path.realpath(here)
         if real in seen:
             folders.clear()
@@ -133,21 +144,28 @@ def _walk(folder: Path) -> Iterator[Path]:
             plain = suffix == "" or suffix[1:].isdigit()
             if not name.startswith(".") and (suffix in (".xml", *_DICOM_SUFFIXES) or plain):
                 yield Path(here) / name
+    yield from closed
 
 
 def _state(path: Path) -> list[int]:
     try:
         stat = path.stat()
-    except OSError as error:
-        raise DatasetError(f"'{path}' cannot be read ({error.strerror or error})") from error
+    except OSError:
+        # Why shows when it is read.
+        return [0, 0, 0]
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
 def _read(path: Path) -> FileRecord:
     try:
+        check_limit(path.name, "bytes", path.stat().st_size)
         data = path.read_bytes()
+    except CaseError as error:
+        return FileRecord("fault", fault=str(error))
     except OSError as error:
-        raise DatasetError(f"'{path}' cannot be read ({error.strerror or error})") from error
+        if path.name == _CLOSED:
+            return FileRecord("fault", fault=f"folder '{path.parent.name}' cannot be listed; change its permissions")
+        return FileRecord("fault", fault=f"'{path.name}' cannot be read ({error.strerror or error})")
     suffix = path.suffix.lower()
     if suffix == ".xml":
         return _reading(path, data)
@@ -174,6 +192,7 @@ def _header(path: Path, data: bytes) -> FileRecord:
 
     digest = hashlib.sha256(data).hexdigest()
     try:
+        check_inflated(path.name, data)
         header = pydicom.dcmread(
             io.BytesIO(data), stop_before_pixels=True, specific_tags=list(_TAGS), force=data[128:132] != b"DICM"
         )
@@ -182,7 +201,7 @@ def _header(path: Path, data: bytes) -> FileRecord:
         record = FileRecord(
             "dicom",
             digest,
-            patient=str(header.get("PatientID", "") or "").strip(),
+            patient=printable(str(header.get("PatientID", "") or "")),
             study=str(header.get("StudyInstanceUID", "")),
             series=str(header.get("SeriesInstanceUID", "")),
             image=str(header.get("SOPInstanceUID", "")),
@@ -191,10 +210,10 @@ def _header(path: Path, data: bytes) -> FileRecord:
             thickness_mm=None if thickness in (None, "") else float(thickness),
             position=None if not position else (float(position[0]), float(position[1]), float(position[2])),
         )
-    except MemoryError:
-        raise
     except Exception as error:  # damaged bytes make a parser raise anything
-        return FileRecord("fault", digest, fault=f"'{path.name}' is cut short or damaged ({error}); download it again")
+        return FileRecord(
+            "fault", digest, fault=f"'{path.name}' is cut short or damaged ({short(error)}); get it again"
+        )
     if not record.patient or not record.series:
         return FileRecord("fault", digest, fault=f"'{path.name}' names no patient and series, or is cut short")
     return record

@@ -59,7 +59,7 @@ def check(
     name: Name,
     profile: Profile = "quick",
     limit: Annotated[int, typer.Option(min=0, help="Load at most so many cases; 0 for all.")] = 0,
-    faults: Annotated[int, typer.Option(min=1, help="Print at most so many faults.")] = 10,
+    faults: Annotated[int, typer.Option(min=1, help="Print at most so many faults, and as many things noticed.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     jobs: Jobs = 0,
     plugin: Plugins = [],  # noqa: B006
@@ -96,7 +96,7 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
     sources: Counter[str] = Counter()
     present: Counter[str] = Counter()
     stated: Counter[str] = Counter()
-    faults = []
+    faults, noticed = [], []
     for entry in tracked(chosen, len(chosen), "cases", f"checking {name}"):
         if entry.case_id in unmade:
             faults.append({"case": entry.case_id, "fault": unmade[entry.case_id]})
@@ -110,6 +110,8 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
         targets.update(case.targets.keys())
         marked.update(t for t in case.targets if t in MASK_TARGETS and bool(case.targets[t].any()))
         sources[_how_read(case.provenance)] += 1
+        if case.provenance.get("noticed"):
+            noticed.append({"case": entry.case_id, "noticed": str(case.provenance["noticed"])})
         findings = case.targets.get("findings", {})
         stated.update(n for n, label in findings.items() if label == label)
         present.update({n: int(label) for n, label in findings.items() if label == label})
@@ -128,6 +130,7 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
         "read_as": dict(sources.most_common()),
         "targets": {t: {"cases": n, "not_empty": marked[t]} if t in MASK_TARGETS else n for t, n in targets.items()},
         "prevalence": {n: {"present": present[n], "stated": count} for n, count in stated.items()},
+        "noticed": noticed,
         "faults": faults,
     }
 
@@ -178,6 +181,10 @@ def _print_check(found: dict[str, Any], most: int) -> None:
     if found["prevalence"] and found["loaded"]:
         shares = ", ".join(f"{name} {n['present'] / n['stated']:.0%}" for name, n in found["prevalence"].items())
         typer.echo(f"  prevalence: {shares}")
+    for one in found["noticed"][:most]:
+        typer.echo(f"  noticed: {one['case']}: {one['noticed']}", err=True)
+    if len(found["noticed"]) > most:
+        typer.echo(f"  … and {len(found['noticed']) - most} more of which something was noticed (--faults)", err=True)
     for fault in found["faults"][:most]:
         typer.echo(f"  fault: {': '.join(filter(None, (fault['case'], fault['fault'])))}", err=True)
     if len(found["faults"]) > most:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,6 +16,8 @@ from radbench.cli.options import Device, Plugins, Profile, names_of, open_regist
 from radbench.contracts.errors import UsageError
 
 if TYPE_CHECKING:
+    from pydicom import Dataset
+
     from radbench.engine.work.enhance import LiveEnhancer
 
 _WRITABLE = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".dcm"}
@@ -42,6 +45,14 @@ def enhance(
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    deidentify: Annotated[
+        bool,
+        typer.Option(
+            "--deidentify",
+            help="Take names, dates and identifiers out of DICOM (basic profile of PS3.15 E) and number the files of "
+            "a folder. Text that is burnt into the pixels stays.",
+        ),
+    ] = False,
     plugin: Plugins = [],  # noqa: B006
 ) -> None:
     """Enhance an image, a DICOM file or a folder.
@@ -52,11 +63,13 @@ def enhance(
     """
     from radbench.api import Options, load_enhancer, pick_devices
     from radbench.cli.progress import Progress
+    from radbench.contracts.printable import printable as shown
     from radbench.engine.work.failures import message_of
     from radbench.registry.discovery import plugin_paths
 
     read_with = {"window": _window(window), "plane": _plane(plane)}
-    jobs = _jobs(source, target, overwrite, _frame(frame), plane)
+    jobs = _jobs(source, target, overwrite, _frame(frame), plane, deidentify)
+    write = _Writing(layers, _deidentifier(deidentify), read_with)
     where = pick_devices(device)[0]
     registry, files = open_registry(plugin), plugin_paths(plugin)
     progress = Progress()
@@ -75,14 +88,15 @@ def enhance(
         progress.begin(len(jobs), "images")
         for job in jobs:
             try:
-                _one(loaded, job, layers, seed, where, read_with)
+                for noticed in _one(loaded, job, write, seed, where):
+                    progress.note(f"noticed: {shown(job.file)}: {_as_options(noticed)}")
             except UsageError:
                 raise
             except (Exception, SystemExit) as e:
                 failed += 1
                 told = str(e) if isinstance(e, OSError) else message_of(e)
-                progress.note(f"failed: {job.file}: {_as_options(told)}")
-            progress.advance(1, job.file.name)
+                progress.note(f"failed: {shown(job.file)}: {_as_options(told)}")
+            progress.advance(1, shown(job.file.name))
     except KeyboardInterrupt:
         progress.close()
         typer.echo("bench: interrupted; images that are done and what is learnt are kept", err=True)
@@ -91,7 +105,7 @@ def enhance(
         progress.close()
     done = len(jobs) - failed
     where_to = jobs[0].to if len(jobs) == 1 else jobs[0].to.parent if source.is_file() else target
-    there = f": {where_to}" if done else ""
+    there = f": {shown(where_to)}" if done else ""
     typer.echo(f"{done} of {len(jobs)} image{'s' * (len(jobs) != 1)} enhanced with {loaded.label}{there}")
     if failed:
         raise typer.Exit(1)
@@ -129,7 +143,8 @@ def _as_options(told: str) -> str:
     """Return a reader's advice in the words of this command."""
     told = re.sub(r"\b(?:frame|slice_number)=1\.\.(\d+)", r"--frame 1..\1, or all", told)
     told = told.replace("window=(low, high)", "--window LOW,HIGH")
-    return re.sub(r"\bwindow=(first|none|lut)\b", r"--window \1", told)
+    told = re.sub(r"\bwindow=(first|none|lut)\b", r"--window \1", told)
+    return re.sub(r"\bbits=(\d+)\b", lambda bits: f"--window 0,{2 ** int(bits[1]) - 1}", told)
 
 
 @dataclass(frozen=True)
@@ -142,22 +157,47 @@ class _Job:
     frame: int | None = None
 
 
-def _jobs(source: Path, target: str, overwrite: bool, frame: int | Literal["all"] | None, plane: str) -> list[_Job]:
+@dataclass(frozen=True)
+class _Writing:
+    """What is written of an image, how, and with which options it was read."""
+
+    layers: bool
+    deidentify: Callable[[Dataset], Dataset] | None
+    read_with: dict[str, Any]
+
+
+def _deidentifier(wanted: bool) -> Callable[[Dataset], Dataset] | None:
+    if not wanted:
+        return None
+    from radbench.imaging.deidentify import Deidentifier
+
+    return Deidentifier()
+
+
+def _jobs(
+    source: Path, target: str, overwrite: bool, frame: int | Literal["all"] | None, plane: str, numbered: bool
+) -> list[_Job]:
     """Return everything to do, or refuse before anything is done.
 
     Raises:
         UsageError: nothing to read, an output that cannot be written or is there already.
     """
-    from radbench.imaging import find_images
+    from radbench.imaging import case_id_of
+    from radbench.imaging.folder import list_images
 
     into = Path(target)
     if source.is_dir():
         if into.is_file():
             raise UsageError(f"'{source}' is a folder, so '{target}' must be one")
-        found = find_images(source)
+        # The output, where it lies within, holds no input.
+        found = list_images(source, exclude=[into])
         if not found:
             raise UsageError(f"'{source}' holds no images")
-        jobs = [_Job(case_id, file, into / file.relative_to(source)) for case_id, file in found.items()]
+        digits = len(str(len(found)))
+        jobs = [
+            _Job(case_id_of(file, source), file, into / _place(file, source, n if numbered else 0, digits))
+            for n, file in enumerate(found, 1)
+        ]
     elif source.is_file():
         to = into / source.name if into.is_dir() or target.endswith(("/", os.sep)) else into
         jobs = [_Job(source.stem, source, to)]
@@ -168,7 +208,13 @@ def _jobs(source: Path, target: str, overwrite: bool, frame: int | Literal["all"
     where = Counter(job.to for job in jobs)
     if twice := [to for to, count in where.items() if count > 1]:
         raise UsageError(f"two images would be written to '{twice[0]}': enhance their files apart")
-    there = [job.to for job in jobs if job.to.exists() or job.to.resolve() == job.file.resolve()]
+    if astray := [
+        job.to for job in jobs if source.is_dir() and not job.to.parent.resolve().is_relative_to(into.resolve())
+    ]:
+        raise UsageError(
+            f"'{astray[0].parent}' is a link that leads out of '{target}': remove it, or name another output"
+        )
+    there = [job.to for job in jobs if os.path.lexists(job.to) or job.to.resolve() == job.file.resolve()]
     if there and (not overwrite or any(job.to.resolve() == job.file.resolve() for job in jobs)):
         raise UsageError(f"'{there[0]}' is there already: choose another output, or --overwrite")
     try:
@@ -197,6 +243,11 @@ def _frames_of(job: _Job, frame: int | Literal["all"] | None, plane: str) -> lis
     ]
 
 
+def _place(file: Path, source: Path, number: int, digits: int) -> Path:
+    """Return where below the output an image goes: as below the input, or by its number, since names tell who it is."""
+    return Path(f"image-{number:0{digits}}{file.suffix.lower()}") if number else file.relative_to(source)
+
+
 def _with_writable_suffix(file: Path, to: Path) -> Path:
     from radbench.imaging import is_dicom_file
 
@@ -216,17 +267,16 @@ def _with_writable_suffix(file: Path, to: Path) -> Path:
 def _one(
     loaded: LiveEnhancer,
     job: _Job,
-    layers: bool,
+    write: _Writing,
     seed: int,
     device: str,
-    read_with: dict[str, Any],
-) -> None:
+) -> list[str]:
     from radbench.contracts.case import CaseInfo
     from radbench.engine.work.enhance import enhance as enhance_images
     from radbench.imaging import is_dicom_file, read_image, write_derived_dicom, write_image
     from radbench.imaging.frames import is_nifti_file
 
-    read_with = read_with | {"slice_number" if is_nifti_file(job.file) else "frame": job.frame}
+    read_with = write.read_with | {"slice_number" if is_nifti_file(job.file) else "frame": job.frame}
     read = read_image(job.file, **read_with)
     info = CaseInfo(job.case_id, job.case_id, read.spacing_mm)
     result = enhance_images(loaded, read.image[None].to(device), [info], seed, job.case_id)
@@ -235,9 +285,10 @@ def _one(
     bits = 8 if (read.provenance["bits"] or 16) <= 8 else 16
     to = job.to
     if is_dicom_file(job.file):
-        write_derived_dicom(to, image, job.file, f"radbench {loaded.label}", **read_with)
+        write_derived_dicom(to, image, job.file, f"radbench {loaded.label}", deidentify=write.deidentify, **read_with)
     else:
         write_image(to, image, bits=8 if to.suffix.lower() in (".jpg", ".jpeg") else bits)
-    if layers:
+    if write.layers:
         for name, layer in result.layers.items():
             write_image(to.with_name(f"{to.stem}.{name}.png"), layer[0].cpu(), bits=bits)
+    return [read.provenance["noticed"]] if "noticed" in read.provenance else []

@@ -5,9 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from radbench.contracts.printable import printable
+
 
 class RadbenchError(Exception):
-    """Base of every error that radbench raises on purpose."""
+    """Base of every error that radbench raises on purpose: one line, whatever names and reasons it quotes."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(printable(str(message)))
 
 
 class UsageError(RadbenchError):

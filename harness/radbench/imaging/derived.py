@@ -7,6 +7,7 @@ import datetime as dt
 import hashlib
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.contracts.errors import ImageReadError
-from radbench.imaging.dicom import parse_dicom, stored_from
+from radbench.imaging.answers import answered, short
+from radbench.imaging.dicom import stored_from
+from radbench.imaging.dicom_file import parse_dicom
 from radbench.imaging.intensity import Window
 from radbench.imaging.read import read_bytes
 from radbench.imaging.stored import ReadOptions, choose_mapping
@@ -96,6 +99,8 @@ def write_derived_dicom(
     image: Tensor,
     source_path: str | os.PathLike[str],
     description: str,
+    *,
+    deidentify: Callable[[Dataset], Dataset] | None = None,
     **options: Any,
 ) -> Path:
     """Write an enhanced image as a derived object of its source.
@@ -117,6 +122,7 @@ def write_derived_dicom(
         image: float ``[1,H,W]`` or ``[H,W]`` in [0,1], dense is bright, of the source's size.
         source_path: the DICOM file that was enhanced.
         description: what was done, for DerivationDescription (1024 characters or fewer) and the series.
+        deidentify: takes out of the new object what says who it is (:class:`radbench.imaging.deidentify.Deidentifier`).
         options: the :class:`radbench.imaging.ReadOptions` fields with which the source was read.
 
     Returns:
@@ -129,8 +135,9 @@ def write_derived_dicom(
     """
     chosen = ReadOptions(**options)
     origin = Path(source_path)
-    dataset = parse_dicom(origin.name, read_bytes(origin))
-    stored = stored_from(origin.name, dataset, chosen)
+    with answered(origin):
+        dataset = parse_dicom(origin.name, read_bytes(origin))
+        stored = stored_from(origin.name, dataset, chosen)
     if str(dataset.get("Modality", "")) in _ACTIVITY:
         raise ImageWriteError(
             f"'{origin.name}' is {dataset.Modality}: its pixels mean activity, which enhanced ones do not; write a PNG"
@@ -148,12 +155,14 @@ def write_derived_dicom(
     try:
         derived = _derived(dataset, chosen, pixels, description)
         _describe_pixels(derived, pixels, bounds)
+        if deidentify is not None:
+            derived = deidentify(derived)
         derived.save_as(buffer, enforce_file_format=True)
     except (ImageReadError, MemoryError):
         raise
     except Exception as error:  # a damaged element raises anything when it is copied or encoded
         raise ImageReadError(
-            f"'{origin.name}' has an element that cannot be written again ({error}); repair its header"
+            f"'{origin.name}' has an element that cannot be written again ({short(error)}); repair its header"
         ) from error
     target = Path(path)
     write_bytes(target, buffer.getvalue())

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,66 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.contracts.errors import ImageReadError
+from radbench.imaging.answers import short
+from radbench.imaging.dicom_file import parse_dicom
 from radbench.imaging.intensity import LookUpTable, VoiFunction, Window
-from radbench.imaging.stored import MAX_PIXELS, ReadOptions, Stored
+from radbench.imaging.limits import check_limit
+from radbench.imaging.raster import luma
+from radbench.imaging.stored import ReadOptions, Stored
 
 if TYPE_CHECKING:
     from pydicom import Dataset
-
-MAGIC = b"DICM"
-MAGIC_OFFSET = 128
 
 _FUNCTIONS: dict[str, VoiFunction] = {
     "LINEAR": "LINEAR",
     "LINEAR_EXACT": "LINEAR_EXACT",
     "SIGMOID": "SIGMOID",
 }
-_PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-_LUMA = np.array((0.299, 0.587, 0.114))
+_COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT")
+"""Photometric interpretations of three samples that pydicom gives as RGB."""
 
-
-def is_dicom(head: bytes) -> bool:
-    """Whether a file's first 132 bytes carry DICOM's magic."""
-    return head[MAGIC_OFFSET : MAGIC_OFFSET + 4] == MAGIC
-
-
-def parse_dicom(name: str, data: bytes) -> Dataset:
-    """Parse a DICOM file that has pixels.
-
-    Args:
-        name: for the sentences.
-        data: the whole file, with or without the 128-byte preamble.
-
-    Raises:
-        ImageReadError: not DICOM, cut short, or without pixels.
-    """
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
-    try:
-        with warnings.catch_warnings():
-            # What matters of it is an error here, with the file's name.
-            warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(io.BytesIO(data), force=not is_dicom(data[:132]))
-            # Elements are decoded when they are asked for; a damaged one must show now, not later.
-            for keyword in _NEEDED:
-                dataset.get(keyword)
-    except InvalidDicomError:
-        raise ImageReadError(f"'{name}' is not a DICOM file: it lacks the DICM mark") from None
-    except MemoryError:
-        raise
-    except Exception as error:  # damaged bytes make a parser raise anything
-        raise ImageReadError(f"'{name}' is cut short or damaged ({_short(error)}); copy it again") from error
-    if not any(keyword in dataset for keyword in _PIXEL_KEYWORDS):
-        kind = getattr(dataset.get("SOPClassUID"), "name", "")
-        what = f"it is a {kind}" if kind else "it has no SOP class"
-        if "Rows" not in dataset and "SOPClassUID" not in dataset:
-            raise ImageReadError(f"'{name}' is not a DICOM image, or is cut short in its header")
-        raise ImageReadError(f"'{name}' has no pixels ({what}), or is cut short before them; give an image")
-    return dataset
-
-
-_NEEDED = ("SOPClassUID", "Rows", "Columns", "PixelData", "RescaleSlope", "WindowCenter", "PixelSpacing")
+_INVERSE = {"MONOCHROME1": "INVERSE", "MONOCHROME2": "IDENTITY"}
+"""The presentation that belongs to each polarity (PS3.3 C.8.11.3.1.2)."""
 
 
 def read_dicom(path: Path, data: bytes, options: ReadOptions) -> Stored:
@@ -105,7 +63,7 @@ def stored_from(name: str, dataset: Dataset, options: ReadOptions) -> Stored:
         raise
     except Exception as error:  # damaged elements raise anything when they are decoded
         raise ImageReadError(
-            f"'{name}' has a damaged or contradictory DICOM header ({_short(error)}); export it again"
+            f"'{name}' has a damaged or contradictory DICOM header ({short(error)}); export it again"
         ) from error
 
 
@@ -115,8 +73,7 @@ def _stored_from(name: str, dataset: Dataset, options: ReadOptions) -> Stored:
     rows, columns = int(dataset.get("Rows", 0) or 0), int(dataset.get("Columns", 0) or 0)
     if rows == 0 or columns == 0:
         raise ImageReadError(f"'{name}' has no pixels (its size is [{rows}, {columns}])")
-    if rows * columns > MAX_PIXELS:
-        raise ImageReadError(f"'{name}' claims {rows} x {columns} pixels, more than the {MAX_PIXELS} that are read")
+    check_limit(name, "pixels", rows * columns)
     frame = _frame_number(name, dataset, options)
     pixels = _decode(name, dataset, None if frame is None else frame - 1)
     dataset = with_functional_groups(dataset, 0 if frame is None else frame - 1)
@@ -124,10 +81,13 @@ def _stored_from(name: str, dataset: Dataset, options: ReadOptions) -> Stored:
     bits = int(dataset.BitsStored) if "BitsStored" in dataset and pixels.dtype.kind in "iu" else None
     signed = int(dataset.get("PixelRepresentation", 0)) == 1
     bounds: tuple[float, float] | None = None
-    if samples > 1 or photometric == "PALETTE COLOR":
+    if photometric == "PALETTE COLOR" or (samples == 3 and photometric in _COLOURS):
         values, bounds, bits = _luma(dataset, pixels, photometric, done)
-    elif photometric not in ("MONOCHROME1", "MONOCHROME2"):
-        raise ImageReadError(f"'{name}' has photometric interpretation '{photometric}', which is not read")
+    elif samples != 1 or photometric not in _INVERSE:
+        raise ImageReadError(
+            f"'{name}' has photometric interpretation '{photometric}' with {samples} samples per pixel, "
+            "which is not read"
+        )
     elif bits is None:
         values = pixels
     else:
@@ -148,6 +108,9 @@ def _stored_from(name: str, dataset: Dataset, options: ReadOptions) -> Stored:
     }
     if frame is not None:
         notes["frame"] = f"{frame} of {int(dataset.NumberOfFrames)}"
+    shape = str(dataset.get("PresentationLUTShape", "") or "")
+    if photometric in _INVERSE and shape in _INVERSE.values() and shape != _INVERSE[photometric]:
+        notes["noticed"] = f"{photometric} with PresentationLUTShape {shape}: if bone is dark, say polarity=reversed"
     needs = ""
     if modality == "CT":
         needs = "is a CT slice that states no window"
@@ -171,11 +134,6 @@ def _stored_from(name: str, dataset: Dataset, options: ReadOptions) -> Stored:
         spacing_mm=spacing,
         notes=notes,
     )
-
-
-def _short(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 160 else text[:157] + "..."
 
 
 def _transfer_syntax(dataset: Dataset) -> Any:
@@ -253,7 +211,7 @@ def _decode(name: str, dataset: Dataset, index: int | None) -> NDArray[Any]:
     except MemoryError:
         raise
     except Exception as error:  # damaged pixels make a decoder raise anything
-        raise ImageReadError(f"'{name}' has pixels that are cut short or damaged ({_short(error)})") from error
+        raise ImageReadError(f"'{name}' has pixels that are cut short or damaged ({short(error)})") from error
 
 
 def _readable(get_decoder: Any, syntax: Any) -> bool:
@@ -307,7 +265,7 @@ def _luma(
         return pixels[..., 0], top, bits
     # pydicom has already turned YBR into RGB.
     done.append("RGB to luma, Rec. 601")
-    return pixels.astype(np.float64) @ _LUMA, top, bits
+    return luma(pixels), top, bits
 
 
 def _rescale(name: str, dataset: Dataset) -> tuple[float, float] | None:
@@ -391,7 +349,7 @@ def _padding(dataset: Dataset, values: NDArray[Any], bits: int | None, signed: b
     value = dataset.get("PixelPaddingValue")
     if value in (None, ""):
         return None
-    limit = dataset.get("PixelPaddingRangeLimit")
+    last = dataset.get("PixelPaddingRangeLimit")
 
     def stored(word: Any) -> int:
         # Written as the other signedness, or with bits above those that count, it is the same word as the pixels'.
@@ -400,7 +358,7 @@ def _padding(dataset: Dataset, values: NDArray[Any], bits: int | None, signed: b
         low = int(word) % 2**bits
         return low - 2**bits if signed and low >= 2 ** (bits - 1) else low
 
-    ends = sorted((stored(value), stored(value if limit in (None, "") else limit)))
+    ends = sorted((stored(value), stored(value if last in (None, "") else last)))
     padding: NDArray[np.bool_] = (values >= ends[0]) & (values <= ends[1])
     return padding
 

@@ -7,9 +7,11 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from radbench.contracts.errors import ChangedInputError, DatasetError
+from radbench.contracts.errors import ChangedInputError
 from radbench.contracts.folders import cache_folder
 from radbench.contracts.remembered import recall, remember
+
+UNREADABLE = 64 * "0"
 
 # A file system's clock may be this coarse.
 _RACY_NS = 2_000_000_000
@@ -17,6 +19,9 @@ _RACY_NS = 2_000_000_000
 
 def file_digests(root: Path, files: Iterable[Path]) -> dict[Path, str]:
     """Return the SHA-256 of each file.
+
+    What cannot be read (a dangling link, a folder that may not be listed) has the digest :data:`UNREADABLE`: it is a
+    fault when it is loaded, and stops nothing else.
 
     A digest is taken from memory where the file's size, modification and change times are those it was hashed
     with. A file that changed in the last two seconds is not remembered, since it could change again unseen within
@@ -27,8 +32,6 @@ def file_digests(root: Path, files: Iterable[Path]) -> dict[Path, str]:
         root: the folder that the memory is kept for.
         files: files, anywhere.
 
-    Raises:
-        DatasetError: a file vanished or may not be read.
     """
     memory = cache_folder() / "digests" / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:32]}.json"
     known: dict[str, list[int | str]] = recall(memory) or {}
@@ -43,8 +46,9 @@ def file_digests(root: Path, files: Iterable[Path]) -> dict[Path, str]:
             asked.add(str(path.absolute()))
             entry = known.get(str(path.absolute()))
             digest = entry[3] if entry is not None and entry[:3] == state else _sha256(path)
-        except OSError as error:
-            raise DatasetError(f"'{path}' cannot be read ({error.strerror or error})") from error
+        except OSError:
+            digests[path] = UNREADABLE
+            continue
         digests[path] = str(digest)
         if max(stat.st_mtime_ns, stat.st_ctime_ns) < now - _RACY_NS:
             kept[str(path.absolute())] = [*state, str(digest)]

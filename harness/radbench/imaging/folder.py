@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from radbench.contracts.errors import DatasetError
+from radbench.contracts.printable import name_of
 
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 IMAGE_SUFFIXES = *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".img", ".nii.gz", ".nii"), *DICOM_SUFFIXES
@@ -19,7 +20,7 @@ def find_images(root: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
     A file counts by its suffix (:data:`IMAGE_SUFFIXES`, in any case), or, with any other name, by DICOM's
     mark. Hidden files and folders, ``__MACOSX`` and DICOMDIR are passed over. Links to folders are followed,
     each folder once. Files are not opened beyond that mark: whether they can be read shows when they are
-    loaded.
+    loaded. A folder below that may not be listed stands for what it holds, and is a fault when it is loaded.
 
     Args:
         root: the folder.
@@ -33,11 +34,8 @@ def find_images(root: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
         DatasetError: the folder is missing, is a file, or may not be listed; or two files give one case id.
     """
     folder = check_folder(root)
-    left_out = {Path(e).resolve() for e in exclude}
     found: dict[str, Path] = {}
-    for path in _walk(folder, left_out):
-        if not _is_image(path):
-            continue
+    for path in list_images(folder, exclude):
         case_id = case_id_of(path, folder)
         if case_id in found:
             raise DatasetError(
@@ -46,6 +44,16 @@ def find_images(root: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
             )
         found[case_id] = path
     return dict(sorted(found.items()))
+
+
+def list_images(root: str | os.PathLike[str], exclude: Iterable[str | os.PathLike[str]] = ()) -> list[Path]:
+    """Return the paths that :func:`find_images` makes cases of, whichever ids they have, in order.
+
+    Raises:
+        DatasetError: the folder is missing, is a file, or may not be listed.
+    """
+    left_out = {Path(e).resolve() for e in exclude}
+    return [path for path in _walk(check_folder(root), left_out) if path.is_dir() or _is_image(path)]
 
 
 def check_folder(root: str | os.PathLike[str]) -> Path:
@@ -63,8 +71,11 @@ def check_folder(root: str | os.PathLike[str]) -> Path:
 
 
 def case_id_of(path: Path, root: Path) -> str:
-    """Return the path below ``root`` with ``/`` between its parts and without an image suffix."""
-    name = path.relative_to(root).as_posix()
+    """Return the path below ``root`` with ``/`` between its parts and without an image suffix.
+
+    Bytes that are no UTF-8 are written out (:func:`radbench.contracts.printable.name_of`).
+    """
+    name = name_of(path.relative_to(root))
     lower = name.lower()
     for suffix in IMAGE_SUFFIXES:
         if lower.endswith(suffix) and len(path.name) > len(suffix):
@@ -73,11 +84,15 @@ def case_id_of(path: Path, root: Path) -> str:
 
 
 def _walk(folder: Path, left_out: set[Path]) -> Iterable[Path]:
-    def refuse(error: OSError) -> None:
-        raise DatasetError(f"folder '{error.filename}' cannot be listed ({error.strerror})") from error
+    closed: list[Path] = []
+
+    def note(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise DatasetError(f"folder '{folder}' cannot be listed ({error.strerror})") from error
+        closed.append(Path(error.filename))
 
     seen: set[Path] = set()
-    for here, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+    for here, folders, files in os.walk(folder, onerror=note, followlinks=True):
         real = Path(here).resolve()
         if real in seen or real in left_out:
             folders.clear()
@@ -85,6 +100,7 @@ def _walk(folder: Path, left_out: set[Path]) -> Iterable[Path]:
         seen.add(real)
         folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__MACOSX")
         yield from (Path(here) / f for f in sorted(files) if not f.startswith("."))
+    yield from (path for path in sorted(closed) if path.resolve() not in left_out)
 
 
 def _is_image(path: Path) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+from radbench.imaging.limits import limit
 from radbench.imaging.nifti import SUFFIXES as NIFTI_SUFFIXES
+from radbench.imaging.pages import count_pages
 
 
 def count_frames(path: Path, plane: str = "axial") -> int:
@@ -22,6 +25,8 @@ def count_frames(path: Path, plane: str = "axial") -> int:
         from PIL import Image
 
         with Image.open(path) as picture:
+            if picture.format in ("TIFF", "GIF"):
+                return count_pages(path.read_bytes(), limit("frames"))
             return int(getattr(picture, "n_frames", 1))
     except Exception:  # damaged bytes make a parser raise anything
         return 1
@@ -35,7 +40,7 @@ def is_nifti_file(path: Path) -> bool:
 
 def is_dicom_file(path: Path) -> bool:
     """Whether a file is to be read as DICOM: by its mark, or by its suffix where an old program left the mark out."""
-    from radbench.imaging.dicom import is_dicom
+    from radbench.imaging.dicom_file import is_dicom
     from radbench.imaging.folder import DICOM_SUFFIXES
 
     try:
@@ -50,7 +55,11 @@ def is_dicom_file(path: Path) -> bool:
 def _dicom_frames(path: Path) -> int:
     import pydicom
 
-    header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["NumberOfFrames"], force=True)
+    from radbench.imaging.dicom_file import check_inflated
+
+    data = path.read_bytes()
+    check_inflated(path.name, data)
+    header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=["NumberOfFrames"], force=True)
     return int(header.get("NumberOfFrames", 1) or 1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.contracts.errors import ImageReadError
+from radbench.imaging.answers import short
 from radbench.imaging.digests import check_digest
+from radbench.imaging.limits import check_limit, limit
 from radbench.imaging.stored import ReadOptions, Stored
 
 if TYPE_CHECKING:
@@ -52,12 +55,21 @@ def load_nifti(path: Path, digests: Mapping[Path, str] | None = None) -> Nifti1I
     except (MemoryError, ImageReadError):
         raise
     except Exception as error:  # damaged bytes make a parser raise anything
-        raise ImageReadError(f"'{path.name}' is not NIfTI, or is cut short or damaged ({error})") from error
+        raise ImageReadError(f"'{path.name}' is not NIfTI, or is cut short or damaged ({short(error)})") from error
     if not isinstance(image, Nifti1Pair):
         raise ImageReadError(
             f"'{path.name}' is {type(image).__name__}, which does not state its orientation; save it as NIfTI"
         )
+    _check_size(path.name, image)
     return image  # type: ignore[return-value]
+
+
+def _check_size(name: str, image: Any) -> None:
+    """Refuse headers that claim more than is read, before anything of it is."""
+    voxels = math.prod(int(n) for n in image.shape)
+    check_limit(name, "voxels", voxels)
+    begins = int(getattr(image.dataobj, "offset", 0))
+    check_limit(name, "bytes", max(begins, 0) + voxels * image.get_data_dtype().itemsize)
 
 
 def _in_memory(image: Any, digests: Mapping[Path, str]) -> Any:
@@ -67,10 +79,21 @@ def _in_memory(image: Any, digests: Mapping[Path, str]) -> Any:
     copies = {}
     for what, holder in image.file_map.items():
         file = Path(holder.filename)
+        check_limit(file.name, "bytes", file.stat().st_size)
         data = file.read_bytes()
         check_digest(file, data, digests)
-        copies[what] = FileHolder(fileobj=io.BytesIO(gzip.decompress(data) if file.suffix.lower() == ".gz" else data))
+        copies[what] = FileHolder(fileobj=io.BytesIO(_unpacked(file, data)))
     return type(image).from_file_map(copies)
+
+
+def _unpacked(file: Path, data: bytes) -> bytes:
+    if file.suffix.lower() != ".gz":
+        return data
+    most = limit("bytes")
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as members:
+        found = members.read(most + 1)
+    check_limit(file.name, "bytes", len(found))
+    return found
 
 
 def read_nifti(path: Path, options: ReadOptions, digests: Mapping[Path, str] | None = None) -> Stored:
@@ -122,7 +145,10 @@ def read_nifti(path: Path, options: ReadOptions, digests: Mapping[Path, str] | N
     # World axes run to the right, anterior and superior; rows and columns run against all three.
     if known:
         values = values[:: 1 if flips[row] else -1, :: 1 if flips[column] else -1]
-    zooms = [float(z) for z in image.header.get_zooms()[:3]] + [1.0]
+    check_limit(path.name, "pixels", values.size)
+    scale, unit = millimetres(path.name, image)
+    zooms = [float(z) * scale for z in image.header.get_zooms()[:3]] + [1.0]
+    spacing = (zooms[axes[row]], zooms[axes[column]])
     bits, bounds = _depth(values)
     needs = "" if bounds is not None else "holds values (Hounsfield units?) whose black and white nothing states"
     return Stored(
@@ -133,16 +159,32 @@ def read_nifti(path: Path, options: ReadOptions, digests: Mapping[Path, str] | N
         bits=bits,
         unscaled=True,
         needs_window=needs,
-        spacing_mm=(zooms[axes[row]], zooms[axes[column]]),
+        spacing_mm=spacing if all(0 < s < math.inf for s in spacing) else None,
         notes={
             "orientation": _LOOKS[options.plane] if known else "none stated: first axis along the columns",
             "slice": f"{options.plane} {number} of {count}",
-            "spacing_from": "pixdim",
+            "spacing_from": f"pixdim in {unit}",
             # Already applied by nibabel, in float64.
             "scl": [float(getattr(image.dataobj, "slope", 1.0)), float(getattr(image.dataobj, "inter", 0.0))],
             "conversions": [],
         },
     )
+
+
+_UNITS = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}
+
+
+def millimetres(name: str, image: Any) -> tuple[float, str]:
+    """Return how many millimetres the header's unit of length has, and its name; unknown is taken for mm.
+
+    Raises:
+        ImageReadError: a unit that the format does not have.
+    """
+    try:
+        unit = str(image.header.get_xyzt_units()[0])
+        return _UNITS[unit], unit
+    except KeyError as error:
+        raise ImageReadError(f"'{name}' has spacing in a unit that NIfTI does not know ({short(error)})") from error
 
 
 def slices_along(image: Nifti1Image, plane: str) -> int:
@@ -176,7 +218,7 @@ def _pixels(path: Path, image: Nifti1Image, shape: tuple[int, ...], index: tuple
     except MemoryError:
         raise
     except Exception as error:  # damaged bytes make a decoder raise anything
-        raise ImageReadError(f"'{path.name}' is cut short or damaged ({error}); copy it again") from error
+        raise ImageReadError(f"'{path.name}' is cut short or damaged ({short(error)}); copy it again") from error
 
 
 def _depth(values: NDArray[Any]) -> tuple[int | None, tuple[float, float] | None]:

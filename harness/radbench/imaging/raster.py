@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,18 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from radbench.contracts.errors import ImageReadError
-from radbench.imaging.stored import MAX_PIXELS, ReadOptions, Stored
+from radbench.imaging.answers import answered, short
+from radbench.imaging.limits import check_limit, limit
+from radbench.imaging.pages import count_pages
+from radbench.imaging.stored import ReadOptions, Stored
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF")
 
 REC601 = (0.299, 0.587, 0.114)
 """Luma of red, green and blue, ITU-R BT.601."""
+
+_AT_ONCE = 2**22
+"""Pixels whose colours are held as doubles at a time."""
 
 _EXIF_ORIENTATION = 0x0112
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES, _TIFF_SAMPLE_FORMAT = 258, 262, 277, 339
@@ -44,25 +49,13 @@ def read_raster(path: Path, data: bytes, options: ReadOptions) -> Stored:
             where none was chosen.
     """
     strict, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+    # The limit is the project's own; Pillow's would stand in its way.
+    most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        with warnings.catch_warnings():
-            # The limit here is MAX_PIXELS; Pillow's own warning lies below it, its own error above.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with answered(path):
             return _read(path, data, options)
-    except Image.DecompressionBombError:
-        raise _too_large(path) from None
-    except (ImageReadError, MemoryError):
-        raise
-    except Exception as error:  # damaged bytes make a decoder raise anything
-        raise ImageReadError(f"'{path.name}' is cut short or damaged ({error}); copy it again") from error
     finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = strict
-
-
-def _too_large(path: Path) -> ImageReadError:
-    return ImageReadError(
-        f"'{path.name}' claims more than the {MAX_PIXELS} pixels that are read: its header is damaged or hostile"
-    )
+        ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = strict, most
 
 
 def _read(path: Path, data: bytes, options: ReadOptions) -> Stored:
@@ -70,13 +63,13 @@ def _read(path: Path, data: bytes, options: ReadOptions) -> Stored:
         picture: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.UnidentifiedImageError:
         raise ImageReadError(
-            f"'{path.name}' is not an image that can be read, or its header is damaged; "
-            "PNG, JPEG, TIFF, BMP, GIF, DICOM, NIfTI and JSRT's raw files can"
+            f"'{path.name}' {_what_else(data)}; "
+            "PNG, JPEG, TIFF, BMP, GIF, DICOM, NIfTI and JSRT's raw files can be read"
         ) from None
-    if picture.width * picture.height > MAX_PIXELS:
-        raise _too_large(path)
+    check_limit(path.name, "pixels", picture.width * picture.height)
     notes: dict[str, Any] = {"conversions": []}
-    picture = _frame(picture, path, options, notes)
+    picture = _frame(picture, data, path, options, notes)
+    check_limit(path.name, "pixels", picture.width * picture.height)
     picture.load()
     turn = int(picture.getexif().get(_EXIF_ORIENTATION, 1))
     done: list[str] = notes["conversions"]
@@ -108,6 +101,33 @@ def _read(path: Path, data: bytes, options: ReadOptions) -> Stored:
     )
 
 
+_OTHERS = {
+    b"\x1f\x8b": "is compressed with gzip: decompress it",
+    b"PK\x03\x04": "is a zip archive: unpack it",
+    b"%PDF": "is a PDF: export the image from it",
+    b"\x00\x00\x00\x0cjP": "is JPEG 2000 outside DICOM: save it as PNG",
+    b"\xff\x4f\xff\x51": "is JPEG 2000 outside DICOM: save it as PNG",
+    b"8BPS": "is a Photoshop file: save it as PNG",
+    b"NRRD": "is NRRD: save it as NIfTI",
+    b"ObjectType": "is a MetaImage header: save it as NIfTI",
+    b"NDims": "is a MetaImage header: save it as NIfTI",
+    b"\x93NUMPY": "is a NumPy array: save it as PNG or NIfTI",
+    b"\x89HDF": "is HDF5: save its images as PNG or NIfTI",
+    b"II\x2b\x00": "is a BigTIFF that is damaged, or of a kind that is not read: save it as TIFF",
+    b"MM\x00\x2b": "is a BigTIFF that is damaged, or of a kind that is not read: save it as TIFF",
+}
+"""Other formats that are met, by their first bytes, and what to do."""
+
+
+def _what_else(data: bytes) -> str:
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "is WebP: save it as PNG"
+    if data[4:8] == b"ftyp":
+        return "is HEIC, AVIF or a video: save the image as PNG"
+    known = (what for mark, what in _OTHERS.items() if data.startswith(mark))
+    return next(known, "is not an image that can be read, or its header is damaged")
+
+
 def _within_unit(grey: NDArray[Any]) -> bool:
     finite = grey[np.isfinite(grey)]
     return bool(finite.size) and bool(finite.min() >= 0.0) and bool(finite.max() <= 1.0)
@@ -117,8 +137,12 @@ def _is_lossy(picture: Image.Image) -> bool:
     return picture.format == "JPEG" or "jpeg" in str(picture.info.get("compression", "")).lower()
 
 
-def _frame(picture: Image.Image, path: Path, options: ReadOptions, notes: dict[str, Any]) -> Image.Image:
-    count = int(getattr(picture, "n_frames", 1))
+def _frame(picture: Image.Image, data: bytes, path: Path, options: ReadOptions, notes: dict[str, Any]) -> Image.Image:
+    claimed = (
+        count_pages(data, limit("frames")) if picture.format in ("TIFF", "GIF") else getattr(picture, "n_frames", 1)
+    )
+    count = int(claimed)
+    check_limit(path.name, "frames", count)
     if count == 1:
         if options.frame not in (None, 1):
             raise ImageReadError(f"'{path.name}' has one frame, so there is no frame={options.frame}")
@@ -168,7 +192,7 @@ def _channels(picture: Image.Image, path: Path, data: bytes, done: list[str]) ->
     if mode in ("La", "RGBa"):
         done.append("associated alpha: as stored")
         return np.asarray(picture)[..., :-1], 8, ""
-    if mode in ("RGBX", "CMYK", "YCbCr", "LAB", "HSV"):
+    if mode in ("RGBX", "CMYK", "YCbCr", "HSV"):
         done.append(f"{mode} to RGB")
         return np.asarray(picture.convert("RGB")), 8, ""
     raise ImageReadError(f"'{path.name}' has pixels of kind '{mode}', which is not read; save it as PNG or TIFF")
@@ -196,7 +220,7 @@ def _sixteen_bit_colour(path: Path, data: bytes, picture: Image.Image, done: lis
     """Decode 16-bit colour, of which Pillow keeps only eight bits, with OpenCV, or tifffile where planes lie apart."""
     import cv2
 
-    if picture.format == "TIFF" and int(getattr(picture, "n_frames", 1)) > 1:
+    if picture.format == "TIFF" and count_pages(data, 1) > 1:
         raise ImageReadError(f"'{path.name}' has several 16-bit colour pages; save the one you mean by itself")
     tags: Any = picture.tag_v2 if picture.format == "TIFF" else {}  # type: ignore[attr-defined]
     extra = tags.get(_TIFF_EXTRA, ())
@@ -225,10 +249,15 @@ def _planes(path: Path, data: bytes) -> NDArray[Any]:
 
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
-            return np.asarray(file.pages[0].asarray())
+            page: Any = file.pages[0]
+            check_limit(path.name, "pixels", page.imagewidth * page.imagelength * -(-page.samplesperpixel // 4))
+            return np.asarray(page.asarray())
+    except ImageReadError:
+        raise
     except Exception as error:  # damaged bytes, or a compression that it lacks, make a decoder raise anything
         raise ImageReadError(
-            f"'{path.name}' holds its colours in separate planes and cannot be decoded ({error}); save it interleaved"
+            f"'{path.name}' holds its colours in separate planes and cannot be decoded ({short(error)}); "
+            "save it interleaved"
         ) from error
 
 
@@ -245,6 +274,15 @@ def _look_up_palette(picture: Image.Image, done: list[str]) -> NDArray[Any]:
     return np.asarray(picture.convert("RGBA"))
 
 
+def luma(colour: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the luma (Rec. 601) of colours ``[H,W,3]``, ``[H,W]``; some rows at a time, to spare memory."""
+    grey = np.empty(colour.shape[:2])
+    step = max(1, _AT_ONCE // max(1, colour.shape[1]))
+    for row in range(0, len(colour), step):
+        grey[row : row + step] = colour[row : row + step].astype(np.float64) @ np.array(REC601)
+    return grey
+
+
 def _to_grey(channels: NDArray[Any], bits: int | None, options: ReadOptions, done: list[str]) -> NDArray[Any]:
     if channels.ndim == 2:
         return channels
@@ -257,7 +295,7 @@ def _to_grey(channels: NDArray[Any], bits: int | None, options: ReadOptions, don
             done.append("RGB channels are equal: grey")
     else:
         done.append("RGB to luma, Rec. 601")
-        grey = colour.astype(np.float64) @ np.array(REC601)
+        grey = luma(colour)
     if alpha is None:
         return grey
     if options.alpha == "shape" and (colour == colour[:1, :1]).all() and (alpha != alpha[0, 0]).any():

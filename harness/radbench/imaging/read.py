@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.contracts.errors import ImageReadError
-from radbench.imaging.dicom import is_dicom, read_dicom
+from radbench.imaging.answers import answered
+from radbench.imaging.dicom import read_dicom
+from radbench.imaging.dicom_file import is_dicom
 from radbench.imaging.digests import check_digest
 from radbench.imaging.folder import DICOM_SUFFIXES
+from radbench.imaging.frames import is_nifti_file
 from radbench.imaging.jsrt import read_jsrt
-from radbench.imaging.nifti import SUFFIXES as NIFTI_SUFFIXES
+from radbench.imaging.limits import check_limit
 from radbench.imaging.nifti import read_nifti
 from radbench.imaging.raster import read_raster
 from radbench.imaging.stored import ReadImage, ReadOptions, Stored, develop
@@ -44,8 +47,9 @@ def read_image(path: str | os.PathLike[str], *, digests: Mapping[Path, str] | No
         ImageReadError: a sentence naming the file, what is wrong and what to do.
         TypeError, ValueError: an option that does not exist, or has a value it cannot have.
     """
-    chosen = ReadOptions(**options)
-    return develop(read_stored(Path(path), chosen, digests), chosen)
+    file, chosen = Path(path), ReadOptions(**options)
+    with answered(file):
+        return develop(read_stored(file, chosen, digests), chosen)
 
 
 def read_mask(
@@ -75,10 +79,14 @@ def read_mask(
     Raises:
         ImageReadError: it cannot be read, or has several grey levels and no threshold.
     """
+    file, chosen = Path(path), ReadOptions(**{"alpha": "shape", **options})
+    with answered(file):
+        return _mask(read_stored(file, chosen, digests), chosen, threshold)
+
+
+def _mask(stored: Stored, chosen: ReadOptions, threshold: float | None) -> tuple[Tensor, dict[str, Any]]:
     import torch
 
-    chosen = ReadOptions(**{"alpha": "shape", **options})
-    stored = read_stored(Path(path), chosen, digests)
     values = stored.values
     if values.size == 0:
         raise ImageReadError(f"'{stored.name}' has no pixels (its size is {list(values.shape)})")
@@ -130,17 +138,29 @@ def read_stored(path: Path, options: ReadOptions, digests: Mapping[Path, str] | 
     if not path.exists():
         raise ImageReadError(f"'{path}' does not exist")
     if path.is_dir():
+        try:
+            next(path.iterdir(), None)
+        except OSError as error:
+            raise ImageReadError(
+                f"folder '{path}' cannot be listed ({error.strerror}): what it holds is missing"
+            ) from error
         raise ImageReadError(
             f"'{path}' is a folder, not an image file: read a CT series with read_ct_series, "
             f"or take the folder as a data set with folder[root={path}]"
         )
-    if name.endswith(NIFTI_SUFFIXES) or (name.endswith(".img") and path.with_suffix(".hdr").exists()):
+    if is_nifti_file(path):
+        if options.frame is not None:
+            raise ImageReadError(f"'{path.name}' is NIfTI, which has slices and no frames: use slice_number=")
         _check_readable(path)
         return read_nifti(path, options, digests)
+    if options.slice_number is not None:
+        raise ImageReadError(f"'{path.name}' is no NIfTI volume, so that it has no slices: use frame=")
     data = read_bytes(path, digests)
     if is_dicom(data[:132]) or name.endswith(DICOM_SUFFIXES):
         return read_dicom(path, data, options)
     if name.endswith(".img"):
+        if options.frame not in (None, 1):
+            raise ImageReadError(f"'{path.name}' has one frame, so there is no frame={options.frame}")
         return read_jsrt(path, data)
     return read_raster(path, data, options)
 
@@ -152,6 +172,7 @@ def read_bytes(path: Path, digests: Mapping[Path, str] | None = None) -> bytes:
         ImageReadError: it cannot be opened, is empty, or is another than was listed.
     """
     try:
+        check_limit(path.name, "bytes", path.stat().st_size)
         data = path.read_bytes()
     except PermissionError:
         raise ImageReadError(f"'{path}' may not be read: permission denied; change its permissions") from None

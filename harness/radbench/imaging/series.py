@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.contracts.errors import ImageReadError
-from radbench.imaging.dicom import is_dicom, parse_dicom, stored_from
-from radbench.imaging.nifti import load_nifti, orientation
+from radbench.imaging.answers import answered
+from radbench.imaging.dicom import stored_from
+from radbench.imaging.dicom_file import is_dicom, parse_dicom
+from radbench.imaging.limits import check_limit
+from radbench.imaging.nifti import load_nifti, millimetres, orientation
 from radbench.imaging.read import read_bytes
 from radbench.imaging.stored import AIR_HU, ReadOptions
 
@@ -90,6 +93,18 @@ def read_ct_series(
             sideways (a tilted gantry). The sentence names the file.
     """
     paths, passed_over = _series_files(files)
+    with answered(paths[0].parent if paths else Path()):
+        return _series(files, paths, passed_over, series, tolerance, digests)
+
+
+def _series(
+    files: Any,
+    paths: Sequence[Path],
+    passed_over: Sequence[str],
+    series: str | None,
+    tolerance: float,
+    digests: Mapping[Path, str] | None,
+) -> CtVolume:
     slices = _one_series([_slice(path, digests) for path in paths], series)
     if len(slices) < 2:
         where = slices[0].name if slices else files
@@ -136,23 +151,24 @@ def read_volume(path: str | os.PathLike[str], *, digests: Mapping[Path, str] | N
     Raises:
         ImageReadError: not NIfTI, damaged, not three-dimensional, no orientation, or not finite.
     """
-    import torch
-
     file = Path(path)
     if not file.is_file():
         raise ImageReadError(f"'{file}' is not a file" if file.exists() else f"'{file}' does not exist")
-    image = load_nifti(file, digests)
+    with answered(file):
+        return _volume(file, load_nifti(file, digests))
+
+
+def _volume(file: Path, image: Any) -> CtVolume:
+    import torch
+
     if len(image.shape) != 3 or 0 in image.shape:
         raise ImageReadError(f"'{file.name}' has shape {list(image.shape)}; a volume has three dimensions")
     axes, flips, known = orientation(image)
     if not known:
         raise ImageReadError(f"'{file.name}' states no orientation (qform and sform codes are 0); set one of them")
-    try:
-        values = np.asarray(image.dataobj)
-    except MemoryError:
-        raise
-    except Exception as error:  # damaged bytes make a decoder raise anything
-        raise ImageReadError(f"'{file.name}' is cut short or damaged ({error}); copy it again") from error
+    values = np.asarray(image.dataobj)
+    if values.dtype.kind not in "iuf":
+        raise ImageReadError(f"'{file.name}' holds values of type {values.dtype}; a volume has grey ones")
     order = (axes[2], axes[1], axes[0])
     turned = values.transpose(order)
     # Superior as is; posterior and left run against the world axes anterior and right.
@@ -163,7 +179,8 @@ def read_volume(path: str | os.PathLike[str], *, digests: Mapping[Path, str] | N
     if bad:
         raise ImageReadError(f"'{file.name}' has {bad} NaN or infinite voxels; every voxel must be finite")
     # From RAS to DICOM's LPS.
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(image.affine, dtype=np.float64)
+    scale, unit = millimetres(file.name, image)
+    affine = np.diag([-scale, -scale, scale, 1.0]) @ np.asarray(image.affine, dtype=np.float64)
     corner = np.zeros(3)
     steps = []
     for axis, backward in zip(order, backwards, strict=True):
@@ -181,7 +198,13 @@ def read_volume(path: str | os.PathLike[str], *, digests: Mapping[Path, str] | N
         positions=positions,
         direction=np.stack([s / np.linalg.norm(s) for s in steps]),
         files=(file.name,),
-        provenance={"format": "NIfTI", "file": file.name, "slices": int(hu.shape[0]), "dtype": values.dtype.name},
+        provenance={
+            "format": "NIfTI",
+            "file": file.name,
+            "slices": int(hu.shape[0]),
+            "dtype": values.dtype.name,
+            "spacing_from": f"affine in {unit}",
+        },
     )
 
 
@@ -209,7 +232,11 @@ def _series_files(files: Any) -> tuple[list[Path], list[str]]:
 
 
 def _slice(path: Path, digests: Mapping[Path, str] | None) -> _Slice:
-    dataset = parse_dicom(path.name, read_bytes(path, digests))
+    with answered(path):
+        return _placed(path, parse_dicom(path.name, read_bytes(path, digests)))
+
+
+def _placed(path: Path, dataset: Dataset) -> _Slice:
     if str(dataset.get("Modality", "")) != "CT":
         raise ImageReadError(f"'{path.name}' is '{dataset.get('Modality', '')}', not CT; keep CT slices only")
     position, orient = dataset.get("ImagePositionPatient"), dataset.get("ImageOrientationPatient")
@@ -297,6 +324,7 @@ def _stack(slices: Sequence[_Slice]) -> Tensor:
     import torch
 
     first = slices[0].dataset
+    check_limit(slices[0].name, "voxels", len(slices) * int(first.Rows) * int(first.Columns))
     hu = np.empty((len(slices), int(first.Rows), int(first.Columns)), dtype=np.float32)
     for i, s in enumerate(slices):
         stored = stored_from(s.name, s.dataset, ReadOptions())

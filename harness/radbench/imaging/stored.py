@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from radbench.contracts.errors import ImageReadError
 from radbench.imaging.intensity import LookUpTable, Window
+from radbench.imaging.limits import check_limit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,10 +23,10 @@ AIR_HU = -1000.0
 MAPPING_VERSION = 2
 """Raised whenever the same file and options give other pixels, so that remembered results are not reused."""
 
-MAX_PIXELS = 2**27
-"""The largest image that is read; anything larger is taken for a damaged or hostile header."""
-
 _TABLE_SIZE = 2**18
+
+_USUAL_BITS = (8, 12)
+"""Depths of screens and of most detectors, which many programs store in words of sixteen bits."""
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,8 @@ def develop(stored: Stored, options: ReadOptions) -> ReadImage:
         "polarity": _polarity_note(stored, options),
         **stored.notes,
     }
+    if noticed := "; ".join(filter(None, (stored.notes.get("noticed"), _noticed(stored, mapping, options)))):
+        provenance["noticed"] = noticed
     if padded:
         provenance["padding"] = f"{padded} pixels outside the picture set to {'air' if is_ct else 'black'}"
     if options.spacing_mm is not None:
@@ -207,6 +210,17 @@ def develop(stored: Stored, options: ReadOptions) -> ReadImage:
         provenance=provenance,
         hu=None if hu is None else torch.from_numpy(hu)[None],
     )
+
+
+def _noticed(stored: Stored, mapping: Window | LookUpTable, options: ReadOptions) -> str:
+    """Return what is odd about values that were mapped as declared, or ""."""
+    if stored.bits != 16 or options.bits is not None or mapping != _whole_range(stored, options):
+        return ""
+    top = int(stored.values.max())
+    bits = next((b for b in _USUAL_BITS if top < 2**b), None)
+    if bits is None or top == 0 or int(stored.values.min()) < 0:
+        return ""
+    return f"values end at {top} of 65535, as {bits} bits in words of 16 do: if they are, say bits={bits}"
 
 
 def choose_mapping(stored: Stored, options: ReadOptions) -> Window | LookUpTable:
@@ -274,8 +288,7 @@ def _checked(stored: Stored, options: ReadOptions) -> Stored:
     values = stored.values
     if values.ndim != 2 or values.size == 0:
         raise ImageReadError(f"'{stored.name}' has no pixels (its size is {list(values.shape)})")
-    if values.size > MAX_PIXELS:
-        raise ImageReadError(f"'{stored.name}' has {values.size} pixels, more than the {MAX_PIXELS} that are read")
+    check_limit(stored.name, "pixels", values.size)
     if values.dtype.kind == "f":
         bad = int((~np.isfinite(values)).sum())
         if bad:

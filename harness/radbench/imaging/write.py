@@ -80,12 +80,12 @@ def quantise(image: Tensor, bits: int, name: str) -> NDArray[Any]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all.
+    """Write a file whole or not at all; a link that lies there is replaced, what it leads to is left alone.
 
     Raises:
         ImageWriteError: the folder cannot be made or written to, or the disk is full; nothing is left behind.
     """
     try:
-        replace_file(path, data, durable=True)
+        replace_file(path, data, durable=True, follow=False)
     except OSError as error:
         raise ImageWriteError(f"'{path}' cannot be written ({error.strerror or error})") from error

@@ -126,6 +126,75 @@ def test_table_with_an_unknown_split_is_refused(images: Path, tmp_path: Path) ->
         folder(root=images, table=tmp_path / "t.csv", patient_column=None, split_column="set").manifest()
 
 
+@pytest.mark.parametrize("column", ["group_column", "split_column", "mask_column", "finding_columns"])
+def test_a_column_without_a_table_is_refused(images: Path, column: str) -> None:
+    with pytest.raises(DatasetError, match=f"{column} names a column of a table, and there is none"):
+        folder(root=images, **{column: ["x"] if column == "finding_columns" else "x"}).manifest()
+
+
+def test_data_csv_beside_the_images_says_who_what_and_where(images: Path) -> None:
+    save(images / "outlines" / "one.png", mask())
+    (images / "data.csv").write_text(
+        "case_id,patient_id,group,split,mask,finding:effusion,finding:mass,age\n"
+        "p1_a.png,A,left,train,outlines/one.png,1,,61\np1_b,A,right,,,0,1,61\np2_a,B,left,,outlines/none.png,,0,\n"
+    )
+    data = folder(root=images, mask_target="heart_mask")
+    entries = {entry.case_id: entry for entry in data.manifest()}
+    assert {c: (e.patient_id, e.split, dict(e.groups)) for c, e in entries.items()} == {
+        "p1_a": ("A", "train", {"group": "left"}),
+        "p1_b": ("A", "test", {"group": "right"}),
+        "p2_a": ("B", "test", {"group": "left"}),
+    }
+    assert data.targets == {"heart_mask", "findings"}
+    case = validate_case(data.load("p1_a"))
+    assert np.array_equal(case.targets["heart_mask"][0].numpy(), mask() > 0)
+    assert case.targets["findings"]["effusion"] == 1.0
+    assert np.isnan(case.targets["findings"]["mass"])
+    with pytest.raises(CaseError, match="case 'p1_b' has no mask: its line names none"):
+        data.load("p1_b")
+    with pytest.raises(CaseError, match=r"case 'p2_a': .*none\.png' does not exist"):
+        data.load("p2_a")
+
+
+def test_what_the_table_says_is_part_of_a_cases_digest(images: Path) -> None:
+    def digests(findings: str) -> list[str]:
+        (images / "data.csv").write_text(f"case_id,patient_id,finding:mass\np1_a,A,{findings}\np1_b,A,0\np2_a,B,1\n")
+        return [entry.digest for entry in folder(root=images).manifest()]
+
+    before, after = digests("0"), digests("1")
+    assert [a == b for a, b in zip(before, after, strict=True)] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("case_id,patient_id,finding:mass\np1_a,A,yes\n", "line 2: finding 'mass' is 'yes'; 1 is present, 0 absent"),
+        ("case_id,patient_id,group\np1_a,A\n", "line 2: it has not as many fields"),
+        ("case_id,patient_id\np1_a,A,x\n", "line 2: it has not as many fields"),
+        ("case_id\np1_a\n", "no column 'patient_id'.*patient_column=none makes every case a patient"),
+        ('case_id,patient_id\n"p1_a,A\n', "cannot be read"),
+    ],
+)
+def test_data_csv_that_is_wrong_is_refused(images: Path, text: str, words: str) -> None:
+    (images / "data.csv").write_text(text)
+    with pytest.raises(DatasetError, match=words):
+        folder(root=images).manifest()
+
+
+def test_two_sources_of_masks_are_refused(images: Path, tmp_path: Path) -> None:
+    save(tmp_path / "masks" / "p1_a.png", mask())
+    (images / "data.csv").write_text("case_id,patient_id,mask\np1_a,A,a.png\np1_b,A,\np2_a,B,\n")
+    with pytest.raises(DatasetError, match="leave out one of them"):
+        folder(root=images, masks=tmp_path / "masks").manifest()
+
+
+def test_a_table_of_too_many_lines_is_refused(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (images / "data.csv").write_text("case_id,patient_id\np1_a,A\np1_b,A\np2_a,B\n")
+    monkeypatch.setenv("RADBENCH_MAX_LINES", "2")
+    with pytest.raises(DatasetError, match="more than the 2 lines that are read: set RADBENCH_MAX_LINES"):
+        folder(root=images).manifest()
+
+
 def test_missing_table_is_refused(images: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot be read"):
         folder(root=images, table=tmp_path / "none.csv").manifest()
@@ -229,7 +298,7 @@ def test_unknown_case_gets_a_suggestion(images: Path) -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [{"windw": 3}, {"window": [3, 1]}, {"bits": 0}, {"spacing_mm": [0, 1]}, {"group_column": "x"}, {"split": "dev"}],
+    [{"windw": 3}, {"window": [3, 1]}, {"bits": 0}, {"spacing_mm": [0, 1]}, {"split": "dev"}],
 )
 def test_bad_configuration_is_refused(images: Path, config: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):

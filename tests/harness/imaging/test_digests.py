@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radbench.contracts import DatasetError, ImageReadError
+from radbench.contracts import ImageReadError
 from radbench.contracts.errors import ChangedInputError
 from radbench.contracts.folders import cache_folder
 from radbench.imaging import digests, read_image, read_mask
-from radbench.imaging.digests import file_digests
+from radbench.imaging.digests import UNREADABLE, file_digests
 
 
 @pytest.fixture
@@ -100,10 +100,15 @@ def test_unwritable_cache_changes_no_digest(files: list[Path], tmp_path: Path, m
     assert file_digests(tmp_path / "root", files) == truth
 
 
-def test_file_that_vanished_is_refused(files: list[Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("instead", ["nothing", "folder", "dangling link"])
+def test_file_that_cannot_be_read_stops_no_other(files: list[Path], tmp_path: Path, instead: str) -> None:
+    truth = file_digests(tmp_path / "root", files)
     files[0].unlink()
-    with pytest.raises(DatasetError, match="cannot be read"):
-        file_digests(tmp_path / "root", files)
+    if instead == "folder":
+        files[0].mkdir()
+    elif instead == "dangling link":
+        files[0].symlink_to(tmp_path / "nowhere")
+    assert file_digests(tmp_path / "root", files) == {**truth, files[0]: UNREADABLE}
 
 
 @pytest.mark.parametrize("bit", [3, 700, 1300])

@@ -8,7 +8,7 @@ import pytest
 
 from radbench.contracts import DatasetError
 from radbench.imaging import IMAGE_SUFFIXES, find_images
-from radbench.imaging.stored import MAX_PIXELS
+from radbench.imaging.limits import LIMITS
 
 
 def make(root: Path, *names: str) -> None:
@@ -87,4 +87,4 @@ def test_real_folder_gives_its_forty_images(real_data: Path) -> None:
 def test_the_document_names_every_suffix_and_the_largest_size() -> None:
     text = (Path(__file__).resolve().parents[3] / "docs" / "inputs.md").read_text()
     assert [suffix for suffix in IMAGE_SUFFIXES if f"`{suffix}`" not in text] == []
-    assert f"{MAX_PIXELS:,} pixels" in text
+    assert [what for what, (most, _) in LIMITS.items() if f"{most:,} {what}" not in text] == []

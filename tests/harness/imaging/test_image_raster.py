@@ -301,7 +301,7 @@ def test_header_that_claims_too_many_pixels_is_refused(tmp_path: Path, side: int
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
     )
     (tmp_path / "a.png").write_bytes(data)
-    with pytest.raises(ImageReadError, match="claims more than the 134217728 pixels"):
+    with pytest.raises(ImageReadError, match="pixels, more than the 67,108,864 that are read"):
         read_image(tmp_path / "a.png")
 
 

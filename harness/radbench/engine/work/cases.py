@@ -32,6 +32,7 @@ class Cases:
         self.living, self.store, self.tell, self.check = living, store, tell, check
         self._seen: OrderedDict[tuple[str, str], Case] = OrderedDict()
         self._bytes = 0
+        self._noticed: set[str] = set()
 
     def case(self, loading: Loading, entry: CaseEntry) -> Case:
         """Return a case: one that was seen lately, one that was kept, or loaded anew; errors are the data set's."""
@@ -63,7 +64,13 @@ class Cases:
         return self.store.load_case(loading.key, at, again)
 
     def _again(self, loading: Loading, entry: CaseEntry) -> Case:
-        return load(self.living.dataset(loading.dataset), self.living.listed(loading.dataset), entry)
+        case = load(self.living.dataset(loading.dataset), self.living.listed(loading.dataset), entry)
+        noticed = case.provenance.get("noticed")
+        # The first stands for those like it: a folder has thousands.
+        if noticed and loading.key not in self._noticed:
+            self._noticed.add(loading.key)
+            self.tell("warning", message=f"case '{case.case_id}': {noticed} ('bench data check' names all such cases)")
+        return case
 
 
 def _size(case: Case) -> int:
