@@ -143,6 +143,7 @@ def _transfer_syntax(dataset: Dataset) -> Any:
 
 def _frame_number(name: str, dataset: Dataset, options: ReadOptions) -> int | None:
     count = int(dataset.get("NumberOfFrames", 1) or 1)
+    check_limit(name, "frames", count)
     if count > 1 and options.frame is None:
         raise ImageReadError(f"'{name}' has {count} frames: choose one with frame=1..{count}")
     if options.frame is not None and options.frame > count:

@@ -119,7 +119,7 @@ def read_nifti(path: Path, options: ReadOptions, digests: Mapping[Path, str] | N
         shape = shape[:-1]
     if len(shape) == 2:
         shape = (*shape, 1)
-    if len(shape) != 3 or image.get_data_dtype().fields is not None:
+    if len(shape) != 3 or image.get_data_dtype().kind not in "biuf":
         raise ImageReadError(
             f"'{path.name}' has shape {list(image.shape)} and type {image.get_data_dtype()}; give 2-D or 3-D grey"
         )
@@ -137,6 +137,7 @@ def read_nifti(path: Path, options: ReadOptions, digests: Mapping[Path, str] | N
         number = 1
     if number > count:
         raise ImageReadError(f"'{path.name}' has {count} {options.plane} slices, so there is no slice_number={number}")
+    check_limit(path.name, "pixels", math.prod(shape) // count)
     index: list[Any] = [slice(None)] * 3
     index[axes[step]] = count - number if flips[step] else number - 1
     raw = _pixels(path, image, shape, tuple(index))
@@ -145,7 +146,6 @@ def read_nifti(path: Path, options: ReadOptions, digests: Mapping[Path, str] | N
     # World axes run to the right, anterior and superior; rows and columns run against all three.
     if known:
         values = values[:: 1 if flips[row] else -1, :: 1 if flips[column] else -1]
-    check_limit(path.name, "pixels", values.size)
     scale, unit = millimetres(path.name, image)
     zooms = [float(z) * scale for z in image.header.get_zooms()[:3]] + [1.0]
     spacing = (zooms[axes[row]], zooms[axes[column]])

@@ -1,0 +1,50 @@
+"""Text from outside on one printable line, and names in characters that every file holds."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from radbench.contracts.errors import ImageReadError
+from radbench.contracts.printable import name_of, printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain text, ünïcödé 患者 🙂", "plain text, ünïcödé 患者 🙂"),
+        ("two\nlines\tand  more ", "two lines and more"),
+        ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
+        ("\u202egnp", "\\u202egnp"),
+        (os.fsdecode(b"M\xfcller"), "M\\xfcller"),
+        ("no\u00a0break\u200b", "no break\\u200b"),
+        ("\ud800", "\\ud800"),
+        ("", ""),
+    ],
+)
+def test_what_is_obeyed_is_written_out(text, shown):
+    assert printable(text) == shown
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_every_text_becomes_one_printable_line_and_stays_it(text):
+    shown = printable(text)
+    assert shown.isprintable()
+    shown.encode("utf-8")
+    assert printable(shown) == shown
+
+
+@given(st.binary(min_size=1, max_size=40).filter(lambda b: b"\0" not in b and b"/" not in b))
+def test_every_file_name_has_a_name_that_can_be_kept(raw):
+    name = name_of(os.fsdecode(raw))
+    assert name.encode()
+    try:
+        assert name == raw.decode() or raw == b"."
+    except UnicodeDecodeError:
+        assert name.isascii() or "\\x" in name
+
+
+def test_an_error_is_one_line_whatever_it_quotes():
+    name = os.fsdecode(b"a\xfc")
+    assert str(ImageReadError(f"'{name}' is\n\x1b[1mbad")) == "'a\\xfc' is \\x1b[1mbad"
