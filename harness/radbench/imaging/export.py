@@ -63,7 +63,7 @@ def export_cases(
             raise UsageError(f"'{out}' holds something already: name a folder that does not exist yet or is empty")
         (out / "images").mkdir(parents=True, exist_ok=True)
         names: dict[int, str] = {}
-        with (out / "cases.csv").open("w", newline="") as table:
+        with (out / "cases.csv").open("w", newline="", encoding="utf-8") as table:
             writer = csv.DictWriter(table, _COLUMNS, lineterminator="\n")
             writer.writeheader()
             count = 0
@@ -76,7 +76,7 @@ def export_cases(
                 count += 1
         if names:
             lines = [f"{label},{name}\n" for label, name in sorted(names.items())]
-            (out / "labels.csv").write_text("".join(["label,name\n", *lines]))
+            (out / "labels.csv").write_text("".join(["label,name\n", *lines]), encoding="utf-8")
     except OSError as e:
         raise UsageError(f"cannot write to '{out}': {e.strerror or e}") from e
     return count
