@@ -1,16 +1,21 @@
 """bench enhance: which images a file or a folder holds, and where each goes."""
 
+import os
 from pathlib import Path
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset
 from typer.testing import CliRunner
 
 from radbench.cli.app import make_app
 from radbench.contracts.errors import UsageError
 from radbench.imaging import count_frames, read_image
+
+from .imaging.test_image_dicom import dicom
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
@@ -96,3 +101,133 @@ def test_an_option_that_cannot_be_is_refused(folder, words, told):
     Image.fromarray(RAMP).save(folder / "a.png")
     with pytest.raises(UsageError, match=told):
         enhance("a.png", "b.png", *words)
+
+
+# names and links -----------------------------------------------------------------------------------------------
+
+
+def test_a_name_that_is_no_utf8_is_kept_and_can_be_printed(folder):
+    (folder / "in").mkdir()
+    for raw in (b"M\xfcller.png", b"\x1b[31mred.png"):
+        Image.fromarray(RAMP).save(folder / "in" / os.fsdecode(raw))
+    (folder / "in" / os.fsdecode(b"torn\xff.png")).write_bytes(b"not an image")
+    done = enhance("in", "out")
+    assert "2 of 3 images" in done.output
+    assert "failed: in/torn\\xff.png: " in done.output
+    assert "\x1b" not in done.output
+    assert sorted(os.fsencode(p.name) for p in (folder / "out").iterdir()) == [b"\x1b[31mred.png", b"M\xfcller.png"]
+
+
+def test_two_files_of_one_name_and_different_kinds_are_both_enhanced(folder):
+    (folder / "in").mkdir()
+    for suffix in ("png", "tif"):
+        Image.fromarray(RAMP).save(folder / "in" / f"a.{suffix}")
+    assert "2 of 2 images" in enhance("in", "out").output
+
+
+def test_an_output_within_the_input_is_no_input(folder):
+    (folder / "in").mkdir()
+    Image.fromarray(RAMP).save(folder / "in" / "a.png")
+    for _ in range(2):
+        assert "1 of 1 image " in enhance("in", "in/out", "--overwrite").output
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_link_among_the_outputs_is_never_followed(folder, overwrite):
+    (folder / "in").mkdir()
+    (folder / "out").mkdir()
+    Image.fromarray(RAMP).save(folder / "in" / "a.png")
+    (folder / "precious.png").write_text("precious")
+    (folder / "out" / "a.png").symlink_to(folder / "precious.png")
+    if overwrite:
+        assert enhance("in", "out", "--overwrite").exit_code == 0
+        assert not (folder / "out" / "a.png").is_symlink()
+    else:
+        with pytest.raises(UsageError, match=r"'out/a\.png' is there already"):
+            enhance("in", "out")
+    assert (folder / "precious.png").read_text() == "precious"
+
+
+def test_a_folder_among_the_outputs_that_leads_elsewhere_is_refused(folder):
+    (folder / "in" / "below").mkdir(parents=True)
+    Image.fromarray(RAMP).save(folder / "in" / "below" / "a.png")
+    (folder / "elsewhere").mkdir()
+    (folder / "out").mkdir()
+    (folder / "out" / "below").symlink_to(folder / "elsewhere")
+    with pytest.raises(UsageError, match=r"'out/below' is a link that leads out of 'out'"):
+        enhance("in", "out", "--overwrite")
+    assert not any((folder / "elsewhere").iterdir())
+
+
+# what is noticed, and what is taken out ------------------------------------------------------------------------
+
+
+def test_what_is_odd_is_said_in_the_words_of_the_command(folder):
+    Image.fromarray(RAMP.astype(np.uint16) * 16).save(folder / "a.png")
+    done = enhance("a.png", "out/")
+    assert done.exit_code == 0
+    assert "noticed: a.png: values end at 4080 of 65535, as 12 bits" in done.output
+    assert "--window 0,4095" in done.output
+    assert "noticed" not in enhance("a.png", "out/", "--window", "0,4095", "--overwrite").output
+
+
+NAMES = ("SECRET", "19700101", "1.2.840.99999")
+"""What stands in the elements that the profile takes out, at the top and within sequences."""
+
+
+def identified(path):
+    item, inner = Dataset(), Dataset()
+    inner.ReferencedSOPClassUID, inner.ReferencedSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.1", "1.2.840.99999.7"
+    item.ReferencedSOPInstanceUID, item.OperatorsName = "1.2.840.99999.8", "SECRET^OPERATOR"
+    item.ReferencedImageSequence = [inner]
+    block = Dataset().private_block(0x0099, "SECRET VENDOR", create=True)
+    elements = {
+        "PatientName": "SECRET^PATIENT",
+        "PatientID": "SECRET-1",
+        "PatientBirthDate": "19700101",
+        "StudyDate": "19700101",
+        "AcquisitionDateTime": "19700101120000",
+        "InstitutionName": "SECRET HOSPITAL",
+        "ReferringPhysicianName": "SECRET^DOCTOR",
+        "StudyDescription": "SECRET STORY",
+        "PatientComments": "SECRET",
+        "AccessionNumber": "SECRET",
+        "StudyInstanceUID": "1.2.840.99999.1",
+        "SeriesInstanceUID": "1.2.840.99999.2",
+        "SOPInstanceUID": f"1.2.840.99999.3.{len(path.name)}",
+        "FrameOfReferenceUID": "1.2.840.99999.4",
+        "ReferencedStudySequence": [item],
+        "RequestAttributesSequence": [item],
+        "PixelSpacing": [0.2, 0.2],
+        "KVP": "120",
+    }
+    dicom(path, RAMP, bits=8, **elements)
+    ds = pydicom.dcmread(path)
+    ds.add_new(block.get_tag(1), "LO", "SECRET")
+    ds.save_as(path)
+
+
+def test_deidentified_files_hold_nothing_of_who_and_when_and_stay_together(folder):
+    (folder / "in" / "SECRET patient").mkdir(parents=True)
+    for name in ("SECRET1.dcm", "SECRET22.dcm"):
+        identified(folder / "in" / "SECRET patient" / name)
+    done = enhance("in", "out", "--deidentify")
+    assert done.exit_code == 0, done.output
+    files = sorted(p for p in (folder / "out").rglob("*") if p.is_file())
+    assert [p.relative_to(folder / "out").as_posix() for p in files] == ["image-1.dcm", "image-2.dcm"]
+    for file in files:
+        data = file.read_bytes()
+        assert [name for name in NAMES if name.encode() in data] == []
+        assert np.allclose(read_image(file).image[0].numpy() * 255, RAMP, atol=0.01)
+    one, two = map(pydicom.dcmread, files)
+    for keyword in ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
+        assert one[keyword].value == two[keyword].value
+    assert one.SOPInstanceUID != two.SOPInstanceUID
+    assert one.file_meta.MediaStorageSOPInstanceUID == one.SOPInstanceUID
+    assert (one.PatientIdentityRemoved, one.DeidentificationMethodCodeSequence[0].CodeValue) == ("YES", "113100")
+    assert [float(v) for v in one.PixelSpacing] == [0.2, 0.2]
+    assert float(one.KVP) == 120
+    assert one.SourceImageSequence[0].ReferencedSOPInstanceUID.startswith("2.25.")
+    # Who knows the original cannot find the copy again: another call gives other names.
+    enhance("in", "again", "--deidentify")
+    assert pydicom.dcmread(folder / "again" / "image-1.dcm").StudyInstanceUID != one.StudyInstanceUID

@@ -64,7 +64,7 @@ def export_cases(
         (out / "images").mkdir(parents=True, exist_ok=True)
         names: dict[int, str] = {}
         with (out / "cases.csv").open("w", newline="", encoding="utf-8") as table:
-            writer = csv.DictWriter(table, _COLUMNS, lineterminator="\n")
+            writer = csv.DictWriter(table, _COLUMNS, lineterminator="\n", quoting=csv.QUOTE_ALL)
             writer.writeheader()
             count = 0
             for case in cases:

@@ -135,6 +135,8 @@ def read_stored(path: Path, options: ReadOptions, digests: Mapping[Path, str] | 
         ImageReadError: as :func:`read_image`.
     """
     name = path.name.lower()
+    if path.is_symlink() and not path.exists():
+        raise ImageReadError(f"'{path}' is a link to what does not exist (any more): mend it or remove it")
     if not path.exists():
         raise ImageReadError(f"'{path}' does not exist")
     if path.is_dir():
