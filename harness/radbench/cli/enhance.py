@@ -142,7 +142,7 @@ def _plane(text: str) -> str:
 def _as_options(told: str) -> str:
     """Return a reader's advice in the words of this command."""
     told = re.sub(r"\b(?:frame|slice_number)=1\.\.(\d+)", r"--frame 1..\1, or all", told)
-    told = told.replace("window=(low, high)", "--window LOW,HIGH")
+    told = told.replace("window=[low,high]", "--window LOW,HIGH")
     told = re.sub(r"\bwindow=(first|none|lut)\b", r"--window \1", told)
     return re.sub(r"\bbits=(\d+)\b", lambda bits: f"--window 0,{2 ** int(bits[1]) - 1}", told)
 

@@ -297,16 +297,16 @@ def _windows(name: str, dataset: Dataset) -> list[Window]:
         centres = [float(v) for v in _several(dataset.get("WindowCenter"))]
         widths = [float(v) for v in _several(dataset.get("WindowWidth"))]
     except (ValueError, TypeError) as error:
-        raise ImageReadError(f"'{name}' has a window that is no number ({error}); use window=(low, high)") from error
+        raise ImageReadError(f"'{name}' has a window that is no number ({error}); use window=[low,high]") from error
     if not centres and not widths:
         return []
     if len(centres) != len(widths):
         raise ImageReadError(
-            f"'{name}' has {len(centres)} window centres but {len(widths)} widths; use window=(low, high)"
+            f"'{name}' has {len(centres)} window centres but {len(widths)} widths; use window=[low,high]"
         )
     word = str(dataset.get("VOILUTFunction", "") or "LINEAR")
     if word not in _FUNCTIONS:
-        raise ImageReadError(f"'{name}' has VOI LUT function '{word}', which is not known; use window=(low, high)")
+        raise ImageReadError(f"'{name}' has VOI LUT function '{word}', which is not known; use window=[low,high]")
     names = _several(dataset.get("WindowCenterWidthExplanation"))
     labels = [f"file {i + 1}" + (f" ({names[i]})" if i < len(names) else "") for i in range(len(centres))]
     return [

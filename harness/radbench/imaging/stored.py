@@ -232,7 +232,7 @@ def choose_mapping(stored: Stored, options: ReadOptions) -> Window | LookUpTable
     mapping = _chosen(stored, options)
     fault = mapping.fault()
     if fault:
-        raise ImageReadError(f"'{stored.name}': {fault}; choose another with window=, or window=(low, high)")
+        raise ImageReadError(f"'{stored.name}': {fault}; choose another with window=, or window=[low,high]")
     return mapping
 
 
@@ -244,7 +244,7 @@ def _chosen(stored: Stored, options: ReadOptions) -> Window | LookUpTable:
         if window > len(stored.windows):
             raise ImageReadError(
                 f"'{stored.name}' has {len(stored.windows)} windows, so there is no window={window}; "
-                "use window=none or window=(low, high)"
+                "use window=none or window=[low,high]"
             )
         return stored.windows[window - 1]
     if window == "lut":
@@ -258,7 +258,7 @@ def _chosen(stored: Stored, options: ReadOptions) -> Window | LookUpTable:
             return stored.tables[0]
         # An explicit depth is an explicit range.
         if stored.needs_window and options.bits is None:
-            raise ImageReadError(f"'{stored.name}' {stored.needs_window}; use window=(low, high)")
+            raise ImageReadError(f"'{stored.name}' {stored.needs_window}; use window=[low,high]")
     return _whole_range(stored, options)
 
 
@@ -275,10 +275,10 @@ def _whole_range(stored: Stored, options: ReadOptions) -> Window:
             raise ImageReadError(
                 f"'{stored.name}' holds {beyond:g}, outside the {bounds[0]}..{bounds[1]} of "
                 f"bits={options.bits}; "
-                "use a larger depth, or window=(low, high)"
+                "use a larger depth, or window=[low,high]"
             )
     if bounds is None:
-        raise ImageReadError(f"'{stored.name}' states no value range; use window=(low, high)")
+        raise ImageReadError(f"'{stored.name}' states no value range; use window=[low,high]")
     slope, intercept = stored.rescale or (1.0, 0.0)
     ends = sorted((bounds[0] * slope + intercept, bounds[1] * slope + intercept))
     return Window.between(ends[0], ends[1], label)

@@ -146,7 +146,7 @@ def test_negative_slope_turns_the_values_round(tmp_path: Path) -> None:
 
 def test_ct_without_window_is_refused_until_one_is_given(tmp_path: Path) -> None:
     path = dicom(tmp_path / "a.dcm", unsigned(), Modality="CT", RescaleSlope=1, RescaleIntercept=-1024)
-    with pytest.raises(ImageReadError, match=r"CT slice that states no window; use window=\(low, high\)"):
+    with pytest.raises(ImageReadError, match=r"CT slice that states no window; use window=\[low,high\]"):
         read_image(path)
     assert read_image(path, window=(-1024, 3071)).image.max() <= 1
 

@@ -105,7 +105,7 @@ def test_volume_is_refused_as_an_image_until_a_slice_is_chosen(tmp_path: Path) -
 
 
 def test_values_without_a_range_need_a_window(tmp_path: Path) -> None:
-    with pytest.raises(ImageReadError, match=r"use window=\(low, high\)"):
+    with pytest.raises(ImageReadError, match=r"use window=\[low,high\]"):
         read_image(nifti(tmp_path / "a.nii", "RAS"), slice_number=1)
 
 

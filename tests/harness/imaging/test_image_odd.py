@@ -179,7 +179,7 @@ def test_the_advice_on_a_window_that_cannot_be_used_works(tmp_path: Path, window
     file = dicom(tmp_path / "a.dcm", RAMP, **STATED, **(WINDOW if "comma" in windows else windows))
     if "comma" in windows:
         file.write_bytes(file.read_bytes().replace(b"DS\x06\x00400.0 ", b"DS\x06\x00400,5 "))
-    with pytest.raises(ImageReadError, match=words + r".*use window=\(low, high\)"):
+    with pytest.raises(ImageReadError, match=words + r".*use window=\[low,high\]"):
         read_image(file)
     assert float(read_image(file, window=(-1024, 3056)).image.max()) == 1.0
     assert read_image(file, window="none").provenance["window"]["from"] == "whole stored range"

@@ -217,7 +217,7 @@ def test_floats_within_zero_and_one_are_taken_as_they_are(tmp_path: Path) -> Non
 
 def test_floats_beyond_one_need_a_window(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", GREY8.astype(np.float32))
-    with pytest.raises(ImageReadError, match=r"nothing states; use window=\(low, high\)"):
+    with pytest.raises(ImageReadError, match=r"nothing states; use window=\[low,high\]"):
         read_image(tmp_path / "a.tif")
     assert np.allclose(pixels(tmp_path / "a.tif", window=(0, 255)), GREY8 / 255, atol=1e-7)
 
