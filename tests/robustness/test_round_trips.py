@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from radbench.contracts.case import Case
+from radbench.contracts.printable import from_cell
 from radbench.imaging import read_ct_series, read_image, read_mask, read_volume, write_derived_dicom, write_image
 from radbench.imaging.export import export_cases
 from radbench_folder.config import FolderConfig
@@ -85,11 +86,11 @@ def test_exported_cases_read_back_equal_whatever_they_are_called(folder, names, 
         )
     assert export_cases(cases, out, kind) == len(names)
     with (out / "cases.csv").open(newline="", encoding="utf-8") as file:
-        rows = {row["case_id"]: row for row in csv.DictReader(file)}
+        rows = {from_cell(row["case_id"]): row for row in csv.DictReader(file)}
     assert [*rows] == names
     inside = out.resolve()
     for case in cases:
-        file = next((out / "images").glob(f"{_literal(rows[case.case_id]['file'])}.*"))
+        file = next((out / "images").glob(f"{_literal(from_cell(rows[case.case_id]['file']))}.*"))
         assert file.resolve().is_relative_to(inside)
         if kind == "png":
             assert torch.allclose(read_image(file).image, case.image, atol=0.5 / 65535 + 1e-7)
@@ -99,7 +100,7 @@ def test_exported_cases_read_back_equal_whatever_they_are_called(folder, names, 
             step = 2 * spread / 65535
             assert torch.allclose(back.hu, case.targets["hu"], atol=1e-4 if whole and spread == 1000 else step + 1e-3)
             assert back.spacing_mm == pytest.approx((0.5, 0.25))
-        mask = next((out / "lesion_mask").glob(f"{_literal(rows[case.case_id]['file'])}.*"))
+        mask = next((out / "lesion_mask").glob(f"{_literal(from_cell(rows[case.case_id]['file']))}.*"))
         place = {"slice_number": 1} if kind == "nifti" else {}
         assert torch.equal(read_mask(mask, **place)[0], case.targets["lesion_mask"])
     assert all(p.resolve().is_relative_to(inside) for p in out.rglob("*"))

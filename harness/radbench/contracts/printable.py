@@ -1,10 +1,17 @@
-"""Text from outside (file names, what libraries say), made fit to be printed on one line."""
+"""Text from outside (file names, what libraries say), made fit to be printed on one line or kept in a table."""
 
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from pathlib import PurePath
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_ESCAPED = re.compile(r"\\u\{([0-9a-f]{1,6})\}")
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
+"""Marks that turn the direction of writing; other format characters, such as joiners, belong to scripts and emoji."""
 
 _BREAKS = frozenset("\t\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029")
 
@@ -26,6 +33,36 @@ def name_of(path: str | os.PathLike[str]) -> str:
     Bytes that are no UTF-8 (Linux allows them) are written out as ``\xfc``; everything else stays as it is.
     """
     return os.fsencode(PurePath(path).as_posix()).decode("utf-8", "backslashreplace")
+
+
+def to_cell(text: str) -> str:
+    """Return text as it is written into a CSV file: no spreadsheet takes it for a formula, no terminal for a command.
+
+    Control characters and marks of direction become ``\\u{1b}``; what begins like a formula, or with apostrophes before
+    one, gets an apostrophe before it. Numbers, and line ends within a text, stay as they are.
+    """
+    if not text.isprintable() or r"\u{" in text:
+        text = text.replace(r"\u{", r"\u{5c}u{")
+        text = "".join(f"\\u{{{ord(c):x}}}" if _is_control(c) else c for c in text)
+    return f"'{text}" if _looks_like_formula(text) else text
+
+
+def from_cell(text: str) -> str:
+    """Return what :func:`to_cell` was given."""
+    if text.startswith("'") and _looks_like_formula(text[1:]):
+        text = text[1:]
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if r"\u{" in text else text
+
+
+def _looks_like_formula(text: str) -> bool:
+    bare = text.lstrip("'")
+    return bare.startswith(_FORMULA) and not (bare == text and _NUMBER.fullmatch(text))
+
+
+def _is_control(character: str) -> bool:
+    return character in _TURNS or (
+        unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs") and character not in "\n\t"
+    )
 
 
 def _written_out(character: str) -> str:

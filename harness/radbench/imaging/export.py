@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from radbench.contracts.case import MASK_TARGETS, Case
 from radbench.contracts.dataset import LabelMap
 from radbench.contracts.errors import UsageError
+from radbench.contracts.printable import to_cell
 from radbench.imaging.export_dicom import patient_id_of, write_slice
 from radbench.imaging.export_volume import as_stored, file_name, write_volume
 
@@ -72,7 +73,7 @@ def export_cases(
                     names |= write_volume(case, out, format_, label_map)
                 else:
                     _write_case(case, out, format_)
-                writer.writerow(_row(case))
+                writer.writerow({name: to_cell(str(value)) for name, value in _row(case).items()})
                 count += 1
         if names:
             lines = [f"{label},{name}\n" for label, name in sorted(names.items())]

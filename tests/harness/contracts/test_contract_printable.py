@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radbench.contracts.errors import ImageReadError
-from radbench.contracts.printable import name_of, printable
+from radbench.contracts.printable import from_cell, name_of, printable, to_cell
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,33 @@ def test_every_file_name_has_a_name_that_can_be_kept(raw):
 def test_an_error_is_one_line_whatever_it_quotes():
     name = os.fsdecode(b"a\xfc")
     assert str(ImageReadError(f"'{name}' is\n\x1b[1mbad")) == "'a\\xfc' is \\x1b[1mbad"
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("plain", "plain"),
+        ("-1.5e3", "-1.5e3"),
+        ("=1+1", "'=1+1"),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("-rf", "'-rf"),
+        ("\t=1", "'\t=1"),
+        ("'=1", "''=1"),
+        ("'quoted'", "'quoted'"),
+        ("\x1b[31m", "\\u{1b}[31m"),
+        ("two\nlines", "two\nlines"),
+        ("a\\u{1b}", "a\\u{5c}u{1b}"),
+    ],
+)
+def test_a_cell_is_no_formula_and_no_command(text, cell):
+    assert to_cell(text) == cell
+    assert from_cell(cell) == text
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_every_cell_reads_back_and_does_nothing(text):
+    cell = to_cell(text)
+    assert from_cell(cell) == text
+    assert not any(c in cell for c in "\x1b\r\0\u202e\u2066")
+    assert not cell.startswith(("=", "+", "-", "@", "\t")) or float(cell) is not None
