@@ -274,14 +274,14 @@ def test_enhance_uses_what_was_trained_and_trains_what_was_not(trained, bench, r
     assert "pupil: trained already on ramps (4 + 2 cases)" in again.stdout
     failed = bench("enhance", "pupil[fails=raises]", "radiographs/r0.png", "p2.png", *words, status=1)
     assert "cannot be trained (error): RuntimeError: no convergence" in failed.stderr
-    journal = bench.folder / re.search(r"the traceback is in (.*)", failed.stderr)[1]
+    journal = bench.folder / re.search(r"more is in (.*)", failed.stderr)[1]
     assert "Traceback" in journal.read_text()
 
 
 def test_train_ends_with_status_1_where_a_training_failed(bench):
     failed = bench("train", "pupil[fails=raises]", "--plugin", LEARNING, "--jobs", "1", status=1)
     assert "failed: pupil[fails=raises] (error): RuntimeError: no convergence" in failed.stderr
-    assert "Traceback" in (bench.folder / re.search(r"tracebacks: (.*);", failed.stderr)[1]).read_text()
+    assert "Traceback" in (bench.folder / re.search(r"more is in (.*);", failed.stderr)[1]).read_text()
 
 
 def test_list_and_info_say_who_learns_and_what_from(bench):

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radbench.cli.options import Jobs, Plugins, Profile, names_of, open_registry
-from radbench.contracts.errors import RadbenchError, UsageError
+from radbench.contracts.errors import UsageError
 
 if TYPE_CHECKING:
     from radbench.contracts.dataset import CaseEntry
     from radbench.engine.plan.parts import Part
+    from radbench.registry.registry import Registry
 
 app = typer.Typer(help="List, check, add and make data sets.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -104,7 +105,7 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
         try:
             case = cases.load(entry)
         except Exception as e:
-            faults.append({"case": entry.case_id, "fault": str(e) if isinstance(e, RadbenchError) else repr(e)})
+            faults.append({"case": entry.case_id, "fault": _fault(registry, part, entry, e)})
             continue
         sizes[" x ".join(str(n) for n in case.image.shape[1:])] += 1
         targets.update(case.targets.keys())
@@ -130,6 +131,15 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
         "prevalence": {n: {"present": present[n], "stated": count} for n, count in stated.items()},
         "faults": faults,
     }
+
+
+def _fault(registry: Registry, part: Part, entry: CaseEntry, error: Exception) -> str:
+    """Return what is wrong with a case; a plugin's error names the line of its code."""
+    from radbench.engine.work.failures import message_of
+    from radbench.registry.whereabouts import code_places
+
+    own = code_places(registry.plugins, [part.spec.factory])
+    return message_of(error, own, getattr(part.factory, "load", None)).removeprefix(f"case '{entry.case_id}': ")
 
 
 def _prepared(part: Part, entries: Sequence[CaseEntry], profile: str, plugin: list[Path], jobs: int) -> dict[str, str]:
@@ -182,7 +192,8 @@ def _print_check(found: dict[str, Any], most: int) -> None:
         typer.echo(f"  fault: {': '.join(filter(None, (fault['case'], fault['fault'])))}", err=True)
     if len(found["faults"]) > most:
         typer.echo(f"  … and {len(found['faults']) - most} faults more (--faults)", err=True)
-    typer.echo("  no faults" if not found["faults"] else f"  {len(found['faults'])} faults")
+    n = len(found["faults"])
+    typer.echo("  no faults" if not n else f"  {n} fault{'s' * (n > 1)}")
 
 
 @app.command(

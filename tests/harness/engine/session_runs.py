@@ -52,7 +52,7 @@ class Inline:
             lost = {"status": "crashed", "message": "the worker process ended with exit status 7", **death.args[0]}
             self.pending.append(Event(step.number, "lost", lost))
         except BaseException as e:
-            name, facts = worker.told_of(e)
+            name, facts = worker.told_of(e, self.bench.sentence(step, e))
             self.tell(name, **facts)
         else:
             self.tell("done")
