@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from radbench.cli.listing import print_rows
 from radbench.cli.options import Jobs, Plugins, Profile, names_of, open_registry
 from radbench.contracts.errors import UsageError
 
@@ -29,9 +30,16 @@ def list_(plugin: Plugins = []) -> None:  # noqa: B006
     from radbench.engine.keep.locations import locations
 
     registry, known = open_registry(plugin), locations()
-    for name, entry in sorted(registry.entries["dataset"].items()):
-        where = f"  at {known[name]}" if name in known else ""
-        typer.echo(f"{name}  {entry.spec.modality}  {entry.spec.summary}{where}")
+    print_rows(
+        [
+            {
+                "name": name,
+                "modality": entry.spec.modality,
+                "summary": entry.spec.summary + (f"  at {known[name]}" if name in known else ""),
+            }
+            for name, entry in sorted(registry.entries["dataset"].items())
+        ]
+    )
 
 
 @app.command("add", epilog="Example:  bench data add folder my-radiographs")
