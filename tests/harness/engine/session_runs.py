@@ -106,7 +106,7 @@ def go_fixture(tmp_path, toy_plugin):
         folder, store, notes = RunFolder(tmp_path / out), Store(tmp_path / cache), Notes()
         folder.open()
         try:
-            journal_run(folder, plan, "")
+            journal_run(folder, plan, lambda pair: "")
             session = Session(plan.pairs, (), folder, store, notes, Nobody(), retry_failed)
             steps = session.prepare(jobs)
             does = executor(files, store) if executor else Inline(files, store, dies or (lambda step, case: False))
