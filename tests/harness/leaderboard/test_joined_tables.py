@@ -94,7 +94,9 @@ def test_a_difference_without_an_interval_stands_alone() -> None:
 
 
 def two_tasks(*enhancers: str) -> Any:
-    pairs = [pair(e, None, 0.5 + 0.1 * k, task) for task in ("grabcut", "nodules[of=x_y]") for k, e in enumerate(enhancers)]
+    pairs = [
+        pair(e, None, 0.5 + 0.1 * k, task) for task in ("grabcut", "nodules[of=x_y]") for k, e in enumerate(enhancers)
+    ]
     return board(*pairs)
 
 
