@@ -12,7 +12,7 @@ import typer
 
 from radbench.cli.listing import print_rows
 from radbench.cli.options import Jobs, Plugins, Profile, names_of, open_registry
-from radbench.contracts.errors import UsageError
+from radbench.contracts.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from radbench.contracts.dataset import CaseEntry
@@ -42,21 +42,39 @@ def list_(plugin: Plugins = []) -> None:  # noqa: B006
     )
 
 
-@app.command("add", epilog="Example:  bench data add folder my-radiographs")
+@app.command("add", epilog="Example:  bench data add folder my-radiographs && bench data check folder")
 def add(
-    name: Annotated[str, typer.Argument(help="The data set's name.", autocompletion=names_of("dataset"))],
+    name: Annotated[
+        str, typer.Argument(help="folder, lidc, or another that has a root.", autocompletion=names_of("dataset"))
+    ],
     path: Annotated[Path, typer.Argument(help="Where it lies.")],
     plugin: Plugins = [],  # noqa: B006
 ) -> None:
-    """Remember where a data set lies, so that its name alone is enough."""
+    """Remember where a data set lies, so that its name alone is enough.
+
+    NAME is one of those that 'bench data list' shows, each with one place: a second one takes the first one's. Any
+    other folder of images is named where it is used, --dataset 'folder[root=PATH]'.
+    """
     from radbench.contracts.config import config_of
-    from radbench.engine.keep.locations import add_location, locations_file
+    from radbench.engine.keep.locations import add_location, location_of, locations_file
     from radbench.registry.registry import load_factory
 
-    entry = open_registry(plugin).entry("dataset", name)
+    registry = open_registry(plugin)
+    if name not in registry.entries["dataset"]:
+        near = did_you_mean(name, registry.entries["dataset"])
+        if "did you mean" in near:
+            raise UsageError(f"there is no data set '{name}'{near}")
+        raise UsageError(
+            f"there is no data set '{name}': 'bench data add' keeps where one of 'bench data list' lies; your own images "
+            f"are 'bench data add folder {path}', or folder[root={path}] where you use them"
+        )
+    entry = registry.entry("dataset", name)
     if "root" not in config_of(load_factory(entry)).model_fields:
         raise UsageError(f"data set '{name}' needs no folder: it is made on the fly")
-    typer.echo(f"{name} lies at {add_location(name, path)} (kept in {locations_file()})")
+    before = location_of(name)
+    place = add_location(name, path)
+    instead = f", no longer at {before}" if before not in (None, place) else ""
+    typer.echo(f"{name} lies at {place}{instead} (kept in {locations_file()})")
 
 
 @app.command(
@@ -89,7 +107,7 @@ def check(
 def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int) -> dict[str, Any]:
     from radbench.cli.progress import tracked
     from radbench.contracts.case import MASK_TARGETS
-    from radbench.engine.plan.pairs import open_dataset
+    from radbench.engine.plan.pairs import fingerprint_in_tables, open_dataset
     from radbench.engine.run.making import Cases
 
     registry = open_registry(plugin)
@@ -131,6 +149,7 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
         "modality": opened.dataset.modality,
         "collection": ", ".join(sorted(part.collections)),
         "fingerprint": opened.fingerprint,
+        "dataset_fingerprint": fingerprint_in_tables(part) if opened.split("test") else "",
         "splits": per_split,
         "loaded": sum(sizes.values()),
         "sizes": dict(sizes.most_common()),
@@ -178,7 +197,12 @@ def _counts(entries: Any) -> dict[str, Any]:
 
 
 def _print_check(found: dict[str, Any], most: int) -> None:
-    typer.echo(f"{found['dataset']} ({found['modality']}), fingerprint {found['fingerprint'][:16]}")
+    typer.echo(f"{found['dataset']} ({found['modality']})")
+    typer.echo(f"  whole manifest: {found['fingerprint'][:16]}")
+    if found["dataset_fingerprint"]:
+        # What a task learns from, a --limit and twins choose other cases.
+        shown = found["dataset_fingerprint"]
+        typer.echo(f"  dataset_fingerprint of a run over the whole test split: {shown[:16]} (tables print {shown[:8]})")
     for split, counts in found["splits"].items():
         groups = ", ".join(f"{g} {n}" for g, n in counts["groups"].items())
         typer.echo(

@@ -71,7 +71,8 @@ def run(
 ) -> None:
     """Score enhancers under tasks and print the leaderboard.
 
-    A second identical run recomputes nothing; a run that was killed goes on where it stopped.
+    A second identical run recomputes nothing; a run that was killed goes on where it stopped. Images that another
+    program enhanced are scored as images[root=FOLDER]: a file per case, named by its case id, of the case's size.
     """
     given: dict[str, Any] = {
         "enhancer": enhancer,

@@ -18,6 +18,7 @@ from radbench.contracts.errors import (
     DuplicateNameError,
     PluginError,
     UnknownNameError,
+    UsageError,
     did_you_mean,
 )
 from radbench.contracts.specs import DatasetSpec, EnhancerSpec, TaskSpec
@@ -32,6 +33,7 @@ KINDS = ("enhancer", "task", "dataset")
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("radbench_"))
 """The names of all hooks."""
 
+_A_KIND = {"enhancer": "an enhancer", "task": "a task", "dataset": "a data set"}
 AnySpec = EnhancerSpec | TaskSpec | DatasetSpec
 
 
@@ -143,7 +145,20 @@ class Registry:
         try:
             return self.entries[kind][name]
         except KeyError:
+            if hint := self._meant(kind, name):
+                raise UsageError(hint) from None
             raise UnknownNameError(kind, name, self.entries[kind]) from None
+
+    def _meant(self, kind: str, name: str) -> str:
+        """Return what somebody may have meant by a name that no plugin of the kind has, "" where nobody can tell."""
+        others = [other for other in KINDS if name in self.entries[other]]
+        if others:
+            return f"'{name}' is {_A_KIND[others[0]]}, not {_A_KIND[kind]}; 'bench list {kind}s' shows what there is"
+        by_folder = {"dataset": "folder", "enhancer": "images"}.get(kind, "")
+        if by_folder in self.entries[kind] and (set(name) & {"/", "\\"} or Path(name).exists()):
+            what = "images" if kind == "dataset" else "images that another program enhanced"
+            return f"unknown {kind} '{name}': a folder of {what} is {by_folder}[root={name}]"
+        return ""
 
 
 def load_registry(files: Iterable[Path | str] = ()) -> Registry:
@@ -256,14 +271,17 @@ def validate_config(model: type[Config], values: Mapping[str, Any], owner: str) 
     try:
         return model(**values)
     except ValidationError as e:
-        faults = "; ".join(_fault(err) for err in e.errors())
+        faults = "; ".join(_fault(err, owner) for err in e.errors())
         raise ConfigurationError(f"{owner}: {faults}") from None
 
 
-def _fault(error: Any) -> str:
+def _fault(error: Any, owner: str) -> str:
     where = ".".join(str(p) for p in error["loc"])
     if error["type"] == "missing":
-        return f"field '{where}' must be given"
+        kind, _, name = owner.partition(" ")
+        name = name.strip("'")
+        kept = f", or keep it: bench data add {name} PATH" if kind == "dataset" and where == "root" else ""
+        return f"field '{where}' must be given: {name}[{where}=…]{kept}"
     got = f", got {error['input']!r}" if where and error["type"] != "value_error" else ""
     message = error["msg"].removeprefix("Value error, ")
     return f"field '{where}': {message}{got}" if where else message

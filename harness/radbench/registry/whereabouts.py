@@ -38,6 +38,12 @@ def passed_through(error: BaseException, own: Collection[str]) -> bool:
     return any(within(f.filename, own) for f in traceback.extract_tb(error.__traceback__))
 
 
+def raised_by(error: BaseException, own: Collection[str]) -> bool:
+    """Tell whether a line of a plugin's own code raised an error."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and within(frames[-1].filename, own)
+
+
 def definition_of(function: Any) -> str:
     """Return "file.py:12", where a function, a method or a class is defined; "" where nobody can tell."""
     try:

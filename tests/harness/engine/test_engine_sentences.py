@@ -135,6 +135,15 @@ def test_an_unreadable_image_is_no_fault_of_the_code(tmp_path):
     assert message_of(InvalidOutputError("wrong"), [str(CLUMSY)], line).startswith("wrong (test_engine_sentences.py:")
 
 
+def test_what_a_plugin_s_own_line_raises_speaks_for_itself():
+    program = "def refuse(e):\n    raise e('size 3, the case has 4')\n"
+    own: dict = {}
+    exec(compile(program, str(CLUMSY), "exec"), own)
+    with pytest.raises(InvalidOutputError) as told:
+        own["refuse"](InvalidOutputError)
+    assert message_of(told.value, [str(CLUMSY)], line) == "size 3, the case has 4"
+
+
 def test_a_plugin_in_a_package_is_told_from_the_libraries_that_it_calls(tmp_path, monkeypatch):
     package = tmp_path / "site-packages" / "sharp_package"
     package.mkdir(parents=True)

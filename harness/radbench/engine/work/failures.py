@@ -7,7 +7,7 @@ from typing import Any
 
 from radbench.contracts.errors import CaseError, ImageReadError, InvalidOutputError, RadbenchError
 from radbench.contracts.results import Status
-from radbench.registry.whereabouts import definition_of, passed_through, where
+from radbench.registry.whereabouts import definition_of, passed_through, raised_by, where
 
 
 class RunAbortedError(RadbenchError):
@@ -48,8 +48,10 @@ def message_of(error: BaseException, own: Collection[str] = (), giver: Any = Non
 
 
 def _refused(error: RadbenchError, own: Collection[str]) -> bool:
-    """Tell whether an error speaks of what a plugin's function returned, rather than of something that it met."""
+    """Tell whether an error speaks of what a plugin's function returned, rather than of something that it met.
+
+    What a plugin's own line raises speaks for itself, and so does a reader that it called.
+    """
     if isinstance(error, InvalidOutputError):
-        return True
-    # A reader's sentence is about a file, and a plugin's own about what it says.
+        return not raised_by(error, own)
     return isinstance(error, CaseError) and not isinstance(error, ImageReadError) and not passed_through(error, own)
