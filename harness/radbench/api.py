@@ -277,5 +277,5 @@ def _learn_first(part: Part, request: Request, store: Store, options: Options, r
         if one.error:
             raise RadbenchError(
                 f"{one.training.name} cannot be trained ({one.status}): {one.error}; "
-                f"the traceback is in {finished.folder.journal}"
+                f"more is in {finished.folder.details}"
             )

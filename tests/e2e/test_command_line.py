@@ -126,6 +126,16 @@ def test_info_says_where_every_setting_comes_from(bench):
         (("run", "-e", "clahe", "-t", "image-quality", "-d", "folder"), "field 'root' must be given"),
         (("run", "-e", "clahe[", "-t", "grabcut"), "left open"),
         (("info", "clahee"), "did you mean 'clahe'?"),
+        (("run", "-e", "grabcut", "-t", "grabcut"), "'grabcut' is a task, not an enhancer"),
+        (("run", "-e", "clahe", "-t", "wls"), "'wls' is an enhancer, not a task"),
+        (("run", "-e", "clahe", "-t", "image-quality", "-d", "my/images"), "is folder[root=my/images]"),
+        (("run", "-e", "my/images", "-t", "image-quality"), "is images[root=my/images]"),
+        (("run", "-e", "images", "-t", "image-quality"), "must be given: images[root=…]"),
+        (("data", "check", "lidc"), "or keep it: bench data add lidc PATH"),
+        (("data", "check", "clahe"), "'clahe' is an enhancer, not a data set"),
+        (("data", "add", "my-radiographs", "here"), "bench data add folder here"),
+        (("data", "add", "foldr", "here"), "did you mean 'folder'?"),
+        (("run", "-e", "clahe", "-t", "grabcut", "--plugin", "."), "it is a folder; name the file that has the hooks"),
         (("enhance", "clahe", "nowhere.png", "out.png"), "does not exist"),
         (("leaderboard", "nowhere.csv"), "nowhere.csv"),
         (("data", "add", "folder", "nowhere"), "does not exist"),
@@ -274,14 +284,14 @@ def test_enhance_uses_what_was_trained_and_trains_what_was_not(trained, bench, r
     assert "pupil: trained already on ramps (4 + 2 cases)" in again.stdout
     failed = bench("enhance", "pupil[fails=raises]", "radiographs/r0.png", "p2.png", *words, status=1)
     assert "cannot be trained (error): RuntimeError: no convergence" in failed.stderr
-    journal = bench.folder / re.search(r"the traceback is in (.*)", failed.stderr)[1]
+    journal = bench.folder / re.search(r"more is in (.*)", failed.stderr)[1]
     assert "Traceback" in journal.read_text()
 
 
 def test_train_ends_with_status_1_where_a_training_failed(bench):
     failed = bench("train", "pupil[fails=raises]", "--plugin", LEARNING, "--jobs", "1", status=1)
     assert "failed: pupil[fails=raises] (error): RuntimeError: no convergence" in failed.stderr
-    assert "Traceback" in (bench.folder / re.search(r"tracebacks: (.*);", failed.stderr)[1]).read_text()
+    assert "Traceback" in (bench.folder / re.search(r"more is in (.*);", failed.stderr)[1]).read_text()
 
 
 def test_list_and_info_say_who_learns_and_what_from(bench):

@@ -45,9 +45,10 @@ def desk(tmp_path_factory):
         rough = np.cumsum(np.cumsum(rng.normal(size=(128, 96)), 0), 1).astype(np.float32)
         image = torch.from_numpy((rough - rough.min()) / (rough.max() - rough.min()))
         write_image(folder / "my-radiographs" / f"{i}.png", image[None])
-    for name, text in blocks("docs/plugins.md", "python"):
-        if name:
-            (folder / name).write_text(text)
+    for document in ("docs/plugins.md", "docs/reference.md"):
+        for name, text in blocks(document, "python"):
+            if name:
+                (folder / name).write_text(text)
     return folder
 
 
@@ -68,7 +69,7 @@ def bench(folder, command, here=False):
     return shell(folder, [sys.executable, "-c", "from radbench.cli import main; main()", *words])
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/plugins.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/plugins.md", "docs/reference.md"])
 def test_commands_that_are_shown_run(desk, document):
     shown = commands(document)
     assert shown

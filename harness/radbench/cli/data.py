@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from radbench.cli.listing import print_rows
 from radbench.cli.options import Jobs, Plugins, Profile, names_of, open_registry
-from radbench.contracts.errors import RadbenchError, UsageError
+from radbench.contracts.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from radbench.contracts.dataset import CaseEntry
     from radbench.engine.plan.parts import Part
+    from radbench.registry.registry import Registry
 
 app = typer.Typer(help="List, check, add and make data sets.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -28,26 +30,51 @@ def list_(plugin: Plugins = []) -> None:  # noqa: B006
     from radbench.engine.keep.locations import locations
 
     registry, known = open_registry(plugin), locations()
-    for name, entry in sorted(registry.entries["dataset"].items()):
-        where = f"  at {known[name]}" if name in known else ""
-        typer.echo(f"{name}  {entry.spec.modality}  {entry.spec.summary}{where}")
+    print_rows(
+        [
+            {
+                "name": name,
+                "modality": entry.spec.modality,
+                "summary": entry.spec.summary + (f"  at {known[name]}" if name in known else ""),
+            }
+            for name, entry in sorted(registry.entries["dataset"].items())
+        ]
+    )
 
 
-@app.command("add", epilog="Example:  bench data add folder my-radiographs")
+@app.command("add", epilog="Example:  bench data add folder my-radiographs && bench data check folder")
 def add(
-    name: Annotated[str, typer.Argument(help="The data set's name.", autocompletion=names_of("dataset"))],
+    name: Annotated[
+        str, typer.Argument(help="folder, lidc, or another that has a root.", autocompletion=names_of("dataset"))
+    ],
     path: Annotated[Path, typer.Argument(help="Where it lies.")],
     plugin: Plugins = [],  # noqa: B006
 ) -> None:
-    """Remember where a data set lies, so that its name alone is enough."""
+    """Remember where a data set lies, so that its name alone is enough.
+
+    NAME is one of those that 'bench data list' shows, each with one place: a second one takes the first one's. Any
+    other folder of images is named where it is used, --dataset 'folder[root=PATH]'.
+    """
     from radbench.contracts.config import config_of
-    from radbench.engine.keep.locations import add_location, locations_file
+    from radbench.engine.keep.locations import add_location, location_of, locations_file
     from radbench.registry.registry import load_factory
 
-    entry = open_registry(plugin).entry("dataset", name)
+    registry = open_registry(plugin)
+    if name not in registry.entries["dataset"]:
+        near = did_you_mean(name, registry.entries["dataset"])
+        if "did you mean" in near:
+            raise UsageError(f"there is no data set '{name}'{near}")
+        raise UsageError(
+            f"there is no data set '{name}': 'bench data add' keeps where one of 'bench data list' lies; your own images "
+            f"are 'bench data add folder {path}', or folder[root={path}] where you use them"
+        )
+    entry = registry.entry("dataset", name)
     if "root" not in config_of(load_factory(entry)).model_fields:
         raise UsageError(f"data set '{name}' needs no folder: it is made on the fly")
-    typer.echo(f"{name} lies at {add_location(name, path)} (kept in {locations_file()})")
+    before = location_of(name)
+    place = add_location(name, path)
+    instead = f", no longer at {before}" if before not in (None, place) else ""
+    typer.echo(f"{name} lies at {place}{instead} (kept in {locations_file()})")
 
 
 @app.command(
@@ -80,7 +107,7 @@ def check(
 def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int) -> dict[str, Any]:
     from radbench.cli.progress import tracked
     from radbench.contracts.case import MASK_TARGETS
-    from radbench.engine.plan.pairs import open_dataset
+    from radbench.engine.plan.pairs import fingerprint_in_tables, open_dataset
     from radbench.engine.run.making import Cases
 
     registry = open_registry(plugin)
@@ -104,7 +131,7 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
         try:
             case = cases.load(entry)
         except Exception as e:
-            faults.append({"case": entry.case_id, "fault": str(e) if isinstance(e, RadbenchError) else repr(e)})
+            faults.append({"case": entry.case_id, "fault": _fault(registry, part, entry, e)})
             continue
         sizes[" x ".join(str(n) for n in case.image.shape[1:])] += 1
         targets.update(case.targets.keys())
@@ -124,6 +151,7 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
         "modality": opened.dataset.modality,
         "collection": ", ".join(sorted(part.collections)),
         "fingerprint": opened.fingerprint,
+        "dataset_fingerprint": fingerprint_in_tables(part) if opened.split("test") else "",
         "splits": per_split,
         "loaded": sum(sizes.values()),
         "sizes": dict(sizes.most_common()),
@@ -133,6 +161,15 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
         "noticed": noticed,
         "faults": faults,
     }
+
+
+def _fault(registry: Registry, part: Part, entry: CaseEntry, error: Exception) -> str:
+    """Return what is wrong with a case; a plugin's error names the line of its code."""
+    from radbench.engine.work.failures import message_of
+    from radbench.registry.whereabouts import code_places
+
+    own = code_places(registry.plugins, [part.spec.factory])
+    return message_of(error, own, getattr(part.factory, "load", None)).removeprefix(f"case '{entry.case_id}': ")
 
 
 def _prepared(part: Part, entries: Sequence[CaseEntry], profile: str, plugin: list[Path], jobs: int) -> dict[str, str]:
@@ -163,7 +200,12 @@ def _counts(entries: Any) -> dict[str, Any]:
 
 
 def _print_check(found: dict[str, Any], most: int) -> None:
-    typer.echo(f"{found['dataset']} ({found['modality']}), fingerprint {found['fingerprint'][:16]}")
+    typer.echo(f"{found['dataset']} ({found['modality']})")
+    typer.echo(f"  whole manifest: {found['fingerprint'][:16]}")
+    if found["dataset_fingerprint"]:
+        # What a task learns from, a --limit and twins choose other cases.
+        shown = found["dataset_fingerprint"]
+        typer.echo(f"  dataset_fingerprint of a run over the whole test split: {shown[:16]} (tables print {shown[:8]})")
     for split, counts in found["splits"].items():
         groups = ", ".join(f"{g} {n}" for g, n in counts["groups"].items())
         typer.echo(
@@ -189,7 +231,8 @@ def _print_check(found: dict[str, Any], most: int) -> None:
         typer.echo(f"  fault: {': '.join(filter(None, (fault['case'], fault['fault'])))}", err=True)
     if len(found["faults"]) > most:
         typer.echo(f"  … and {len(found['faults']) - most} faults more (--faults)", err=True)
-    typer.echo("  no faults" if not found["faults"] else f"  {len(found['faults'])} faults")
+    n = len(found["faults"])
+    typer.echo("  no faults" if not n else f"  {n} fault{'s' * (n > 1)}")
 
 
 @app.command(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from radbench.cli.layout import ledger, terminal_width, wrapped
 from radbench.cli.options import names_of, open_registry
 from radbench.contracts.errors import UnknownNameError
 
@@ -42,7 +43,7 @@ def info(
         typer.echo(json.dumps(found[0] if len(found) == 1 else found, indent=1, default=str))
         return
     for facts in found:
-        _print(facts)
+        _print(facts, terminal_width())
 
 
 def _describe(registry: Registry, kind: str, variant: Variant, profile: str) -> dict[str, Any]:
@@ -109,18 +110,22 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-def _print(facts: dict[str, Any], indent: str = "") -> None:
+def _print(facts: dict[str, Any], width: int | None, indent: str = "") -> None:
     field = f"{facts['field']}: " if "field" in facts else ""
-    typer.echo(f"{indent}{field}{facts['kind']} {facts['name']}: {facts['summary']}")
+    below = f"{indent}  "
+    lines = [f"{field}{facts['kind']} {facts['name']}: {facts['summary']}"]
+    told = wrapped(lines[0], width, indent, below)
     for key, value in facts.items():
         if key not in ("field", "kind", "name", "summary", "metrics", "configuration", "parts"):
             text = ", ".join(map(str, value)) if isinstance(value, tuple) else "yes" if value is True else value
-            typer.echo(f"{indent}  {key.replace('_', ' ')}: {text}")
+            told += wrapped(f"{key.replace('_', ' ')}: {text}", width, below, f"{below}  ")
     for m in facts["metrics"]:
-        typer.echo(f"{indent}  metric {_metric(m)}")
-    _print_fields(facts["configuration"], indent)
+        told += wrapped(f"metric {_metric(m)}", width, below, f"{below}  ")
+    fields = facts["configuration"]
+    told += ["", *ledger(fields, width, indent), ""] if fields else [f"{below}no configuration"]
+    typer.echo("\n".join(told))
     for one in facts["parts"]:
-        _print(one, indent + "  ")
+        _print(one, width, below)
 
 
 def _metric(m: dict[str, Any]) -> str:
@@ -131,31 +136,3 @@ def _metric(m: dict[str, Any]) -> str:
     parts += ["mean over facets"] if m["over_facets"] else []
     parts += ["primary"] if m["primary"] else []
     return f"{m['name']}: {', '.join(parts)}{'; ' + m['empty'] if m['empty'] else ''}"
-
-
-def _print_fields(fields: list[dict[str, Any]], indent: str) -> None:
-    if not fields:
-        typer.echo(f"{indent}  no configuration")
-        return
-    import shutil
-
-    from rich import box
-    from rich.console import Console
-    from rich.padding import Padding
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    same = all(f["quick"] == f["paper"] for f in fields)
-    changed = any("value" in f and f["value"] not in (f["quick"], f["paper"]) for f in fields)
-    columns = ["value"] if same and not changed else ["quick", "paper"]
-    columns = ["value", *columns] if changed and columns != ["value"] else columns
-    for column in ("field", *columns):
-        table.add_column(column, overflow="fold")
-    table.add_column("source", overflow="fold")
-    table.add_column("description", overflow="fold", min_width=20)
-    for f in fields:
-        values = [f.get(c, f["quick"]) if c == "value" else f[c] for c in columns]
-        table.add_row(*(v.replace("[", r"\[") for v in (f["field"], *values, f["source"], f["description"])))
-    # Into a file or a pipe all of it goes, however wide.
-    width = shutil.get_terminal_size((100, 24)).columns
-    Console(width=max(width, 100)).print(Padding(table, (0, 0, 0, len(indent))))

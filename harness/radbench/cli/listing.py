@@ -9,7 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
+from radbench.cli.layout import terminal_width, wrapped
 from radbench.cli.options import open_registry
+
+LEAST_SUMMARY = 30
+"""Columns; a summary that has fewer goes below its name."""
 
 
 class What(StrEnum):
@@ -58,7 +62,7 @@ def list_(
     for name in wanted:
         if what is What.all:
             typer.echo(f"{'' if name == wanted[0] else chr(10)}{name}")
-        _print(tables[name], indent="  " if what is What.all else "")
+        print_rows(tables[name], indent="  " if what is What.all else "")
 
 
 def _learns(spec: Any) -> bool:
@@ -70,12 +74,19 @@ def _offers(registry: Any, plugin: Any) -> str:
     return ", ".join(sorted(names))
 
 
-def _print(rows: list[dict[str, Any]], indent: str) -> None:
+def print_rows(rows: list[dict[str, Any]], indent: str = "") -> None:
+    """Print rows, their columns aligned and the summary last, fitted to the terminal."""
     # Aligned by hand: drawing a table would take longer than finding what is in it.
     if not rows:
         typer.echo(f"{indent}none")
         return
     columns = [c for c in rows[0] if c != "summary"]
     widths = {c: max(len(r[c]) for r in rows) for c in columns}
+    width = terminal_width()
+    beside = len(indent) + sum(w + 2 for w in widths.values())
     for row in rows:
-        typer.echo(indent + "  ".join([*(row[c].ljust(widths[c]) for c in columns), row["summary"]]).rstrip())
+        told = indent + "  ".join(row[c].ljust(widths[c]) for c in columns)
+        if width is not None and width - beside < LEAST_SUMMARY:
+            typer.echo("\n".join([told.rstrip(), *wrapped(row["summary"], width, f"{indent}    ", f"{indent}    ")]))
+        else:
+            typer.echo("\n".join(wrapped(row["summary"], width, f"{told}  ", " " * beside)).rstrip())

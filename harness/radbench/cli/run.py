@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,9 @@ from radbench.cli.options import (
     plan_request,
 )
 from radbench.contracts.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from radbench.engine.keep.journal import RunFolder
 
 _LISTS = ("enhancer", "task", "set", "plugin")
 
@@ -68,7 +71,8 @@ def run(
 ) -> None:
     """Score enhancers under tasks and print the leaderboard.
 
-    A second identical run recomputes nothing; a run that was killed goes on where it stopped.
+    A second identical run recomputes nothing; a run that was killed goes on where it stopped. Images that another
+    program enhanced are scored as images[root=FOLDER]: a file per case, named by its case id, of the case's size.
     """
     given: dict[str, Any] = {
         "enhancer": enhancer,
@@ -149,8 +153,14 @@ def run(
     bad = [name for name, status in outcome.statuses.items() if status != "ok"]
     for name in sorted({*bad, *outcome.incomplete}):
         typer.echo(f"{'failed' if name in bad else 'incomplete'}: {name}", err=True)
+    _point_at_tracebacks(finished.folder)
     if bad or outcome.incomplete:
         raise typer.Exit(1)
+
+
+def _point_at_tracebacks(folder: RunFolder) -> None:
+    if folder.tracebacks.exists():
+        typer.echo(f"tracebacks: {folder.tracebacks}", err=True)
 
 
 def _from_file(path: Path, given: dict[str, Any], context: typer.Context) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def train(
     for one in failed:
         typer.echo(f"failed: {one.training.name} ({one.status}): {one.error}", err=True)
     if failed:
-        typer.echo(f"tracebacks: {finished.folder.journal}; logs: {finished.folder.logs}", err=True)
+        typer.echo(f"more is in {finished.folder.details}; logs: {finished.folder.logs}", err=True)
         raise typer.Exit(1)
 
 

@@ -150,7 +150,9 @@ _WAS = (
     _text("enhancer_plugin", "distribution and version that offered the enhancer"),
     _text("task_plugin", "distribution and version that offered the task"),
     _text("radbench_version", "version of the harness"),
-    _text("git_commit", "commit of the working tree, where there is one"),
+    _text(
+        "git_commit", "commit of the working trees that the code was run from (+: changed since), where there are any"
+    ),
     _text("created_utc", "when the row was scored, ISO 8601, UTC"),
     _integer("limit", "at most so many cases were scored, 0 for all; empty in version 1", nullable=True, since=2),
     _text("truth", "what a score is compared with", since=2),

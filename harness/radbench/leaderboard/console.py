@@ -134,6 +134,8 @@ def _cell_lines(cell: Cell) -> list[str]:
     lines = [mark + cell.value + (f" ± {cell.std}" if cell.std else "")]
     if cell.interval:
         lines.append(f"[{cell.interval}]")
+    if cell.spread:
+        lines.append(cell.spread)
     if cell.delta:
-        lines.append(f"{cell.stars} Δ {cell.delta}".lstrip())
+        lines.append(f"{cell.stars} Δ {cell.difference}".lstrip())
     return lines

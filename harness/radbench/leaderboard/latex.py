@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import zip_longest
+import math
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby, zip_longest
 
 from radbench.leaderboard.table import Cell, Heading, Table
 
 LINE = 81
 """Characters of 8 pt type to the line of a standard page; columns beyond go into further blocks of the same table."""
 
+PAGE = 60
+"""Lines of 8 pt type that a page has beside a caption."""
+
 LONG_NAME = 14
 """An enhancer with a longer name has a line of its own above its numbers."""
+
+SMALL = 0.85
+"""A character of script size, in characters."""
 
 COLUMN_SEPARATION = 1.5
 """Twice 3 pt, in characters."""
@@ -46,8 +53,12 @@ _SPECIAL = {
 
 
 def latex(tables: Sequence[Table]) -> str:
-    """Return a ``table`` environment per table, with caption and label."""
-    return "\n".join(_table(table) for table in tables)
+    """Return ``table`` environments with captions and labels.
+
+    Tables over the metrics of several tasks that have the same enhancers share one, side by side as far as the line
+    goes and then one below the other, as far as the page goes: a paper prints the tasks of a run together.
+    """
+    return "\n".join(_table(shared) for shared in _shared(tables))
 
 
 def escape(text: str) -> str:
@@ -63,26 +74,71 @@ def _code(character: str) -> str:
     return f"[U+{ord(character):04X}]"
 
 
-def _table(table: Table) -> str:
-    columns = [(h, [_cell_lines(row[k]) for _, row in table.rows]) for k, h in enumerate(table.headings)]
-    widths = [_width(h, [row[k] for _, row in table.rows]) for k, h in enumerate(table.headings)]
-    if table.ranks:
-        heading = Heading("rank", remark=f"by {table.ranked_by}")
-        columns.append((heading, [[escape(rank)] for rank in table.ranks]))
-        widths.append(max(map(len, ("rank", heading.remark, *table.ranks))))
-    names = [name for name, _ in table.rows]
+def _shared(tables: Sequence[Table]) -> list[list[Table]]:
+    """Return which tables stand in one environment; those by group or facet stand alone."""
+    found: list[list[Table]] = []
+    open_: dict[frozenset[str], list[Table]] = {}
+    for table in tables:
+        names = frozenset(name for name, _ in table.rows)
+        together = [*open_.get(names, ()), table]
+        if table.ranks and len(together) > 1 and _lines(together) <= PAGE:
+            open_[names].append(table)
+            continue
+        found.append([table])
+        if table.ranks:
+            open_[names] = found[-1]
+    return found
+
+
+def _lines(tables: Sequence[Table]) -> int:
+    """Return how many lines tables take that share an environment, the caption left out."""
+    names = [name for name, _ in tables[0].rows]
+    long = sum(len(name) > LONG_NAME for name in names)
+    count = 0
+    for block in _blocks(tables, names):
+        tallest = [max(len(own[k]) for _, (_, own) in block) for k in range(len(names))]
+        count += 3 + long + sum(tallest)
+    return count
+
+
+def _columns(tables: Sequence[Table], names: Sequence[str]) -> Iterator[tuple[int, Column, int]]:
+    """Yield each column with the place of its table and its width, its cells in the order of some names."""
+    for place, table in enumerate(tables):
+        own = dict(table.rows)
+        for k, heading in enumerate(table.headings):
+            cells = [own[name][k] for name in names]
+            yield place, (heading, [_cell_lines(cell) for cell in cells]), _width(heading, cells)
+        if table.ranks:
+            ranks = dict(zip(own, table.ranks, strict=True))
+            heading = Heading("rank", remark=f"by {table.ranked_by}")
+            width = max(map(len, ("rank", heading.remark, *table.ranks)))
+            yield place, (heading, [[escape(ranks[name])] for name in names]), width
+
+
+def _blocks(tables: Sequence[Table], names: Collection[str]) -> list[list[tuple[int, Column]]]:
+    """Return the columns, broken where the line ends."""
+    ordered = [name for name, _ in tables[0].rows]
     label = max(len(name) for name in ("enhancer", *names) if len(name) <= LONG_NAME)
-    blocks: list[list[Column]] = [[]]
+    blocks: list[list[tuple[int, Column]]] = [[]]
     used = float(label)
-    for column, width in zip(columns, widths, strict=True):
-        if blocks[-1] and used + COLUMN_SEPARATION + width > LINE:
+    columns = [*_columns(tables, ordered)]
+    of_table = [sum(COLUMN_SEPARATION + w for place, _, w in columns if place == k) for k in range(len(tables))]
+    last = 0
+    for place, column, width in columns:
+        # A table is broken only where it is wider than the line.
+        new, last = place != last, place
+        if blocks[-1] and used + (of_table[place] if new else COLUMN_SEPARATION + width) > LINE:
             blocks.append([])
             used = float(label)
-        blocks[-1].append(column)
+        blocks[-1].append((place, column))
         used += COLUMN_SEPARATION + width
-    reading = ["Best bold, second best underlined."] if table.ranked else []
-    remarks = [remark if remark.endswith(".") else remark + "." for remark in table.remarks]
-    caption = " ".join(map(escape, (table.title + ".", *table.notes, *reading, *remarks)))
+    return blocks
+
+
+def _table(tables: Sequence[Table]) -> str:
+    names = [name for name, _ in tables[0].rows]
+    tasks = [table.title.partition(" on ")[0].partition("[")[0] for table in tables]
+    heads = [escape(f"{_panel(k)} {task}") for k, task in enumerate(tasks)] if len(tables) > 1 else []
     return "\n".join(
         [
             r"% \usepackage{booktabs}",
@@ -90,24 +146,51 @@ def _table(table: Table) -> str:
             r"\centering",
             r"\footnotesize",
             r"\setlength{\tabcolsep}{3pt}",
-            rf"\caption{{{caption}}}",
-            rf"\label{{tab:{table.slug}}}",
+            rf"\caption{{{' '.join(map(escape, _caption(tables)))}}}",
+            rf"\label{{tab:{'--'.join(table.slug for table in tables)}}}",
             r"\par\smallskip",
-            "\n\\par\\medskip\n".join(_tabular(names, block) for block in blocks),
+            "\n\\par\\medskip\n".join(_tabular(names, block, heads) for block in _blocks(tables, names)),
             r"\end{table}",
             "",
         ]
     )
 
 
+def _panel(place: int) -> str:
+    return f"({chr(ord('a') + place)})"
+
+
+def _caption(tables: Sequence[Table]) -> list[str]:
+    """Return the sentences of a caption: what is said of every table once, what of one under its letter."""
+    reading = ["Best bold, second best underlined."] if any(table.ranked for table in tables) else []
+    if len(tables) == 1:
+        (table,) = tables
+        return [f"{table.title}.", *table.notes, *reading, *map(_sentence, table.remarks)]
+    of_all = [note for note in tables[0].notes if all(note in table.notes for table in tables)]
+    titles = [f"{_panel(k)} {table.title}." for k, table in enumerate(tables)]
+    own = []
+    for k, table in enumerate(tables):
+        said = [*(note for note in table.notes if note not in of_all), *map(_sentence, table.remarks)]
+        own += [f"{_panel(k)} {' '.join(said)}"] if said else []
+    return [*titles, *own, *of_all, *reading]
+
+
+def _sentence(remark: str) -> str:
+    return remark if remark.endswith(".") else remark + "."
+
+
 def _width(heading: Heading, cells: Sequence[Cell]) -> int:
     numbers = [f"{c.value} ± {c.std}" if c.std else c.value for c in cells]
-    return max(map(len, (f"{heading.name} {heading.arrow}", heading.remark, *numbers)))
+    small = [SMALL * len(text) for c in cells for text in (c.interval, c.spread, f"Δ {c.difference}{c.stars}")]
+    return math.ceil(max(*map(len, (f"{heading.name} {heading.arrow}", heading.remark, *numbers)), *small))
 
 
-def _tabular(names: Sequence[str], columns: Sequence[Column]) -> str:
+def _tabular(names: Sequence[str], block: Sequence[tuple[int, Column]], heads: Sequence[str]) -> str:
+    columns = [column for _, column in block]
     n = len(columns)
     lines = [rf"\begin{{tabular}}{{@{{}}l{'r' * n}@{{}}}}", r"\toprule"]
+    if heads:
+        lines += _line_of_heads([place for place, _ in block], heads)
     lines.append(_line("enhancer", [escape(f"{h.name} {h.arrow}".strip()) for h, _ in columns]))
     if any(h.remark for h, _ in columns):
         lines.append(_line("", [escape(h.remark) for h, _ in columns]))
@@ -125,6 +208,17 @@ def _tabular(names: Sequence[str], columns: Sequence[Column]) -> str:
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 
+def _line_of_heads(places: Sequence[int], heads: Sequence[str]) -> list[str]:
+    """Return a line that names the table of each column, and rules below the names."""
+    spans = [(place, len([*group])) for place, group in groupby(places)]
+    cells, rules, at = [], [], 2
+    for place, n in spans:
+        cells.append(rf"\multicolumn{{{n}}}{{c}}{{{heads[place]}}}")
+        rules.append(rf"\cmidrule(lr){{{at}-{at + n - 1}}}")
+        at += n
+    return [" & ".join(["", *cells]).strip() + r" \\", " ".join(rules)]
+
+
 def _line(label: str, cells: Sequence[str]) -> str:
     return " & ".join([label, *cells]).strip() + r" \\"
 
@@ -137,9 +231,12 @@ def _cell_lines(cell: Cell) -> list[str]:
     lines = [marked + (rf" $\pm$ {cell.std}" if cell.std else "") + (r"$^\dagger$" if cell.incomplete else "")]
     if cell.interval:
         lines.append(rf"{{\scriptsize [{cell.interval.replace('-', '$-$')}]}}")
+    if cell.spread:
+        lines.append(rf"{{\scriptsize {cell.spread.replace('-', '$-$')}}}")
     if cell.delta:
         stars = f"^{{{cell.stars}}}" if cell.stars else ""
         # In braces the sign belongs to the number and is no operator.
         signed = f"{{{cell.delta[0]}}}{cell.delta[1:]}" if cell.delta[0] in "+-" else cell.delta
-        lines.append(rf"{{\scriptsize $\Delta\,{signed}{stars}$}}")
+        between = f" [{cell.delta_interval.replace('-', '$-$')}]" if cell.delta_interval else ""
+        lines.append(rf"{{\scriptsize $\Delta\,{signed}{stars}${between}}}")
     return lines

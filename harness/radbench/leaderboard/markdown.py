@@ -51,6 +51,8 @@ def _cell(cell: Cell) -> str:
     lines = [marked + (f" ± {cell.std}" if cell.std else "") + (" †" if cell.incomplete else "")]
     if cell.interval:
         lines.append(f"[{cell.interval}]")
+    if cell.spread:
+        lines.append(cell.spread)
     if cell.delta:
-        lines.append(f"Δ {cell.delta} {escape(cell.stars)}".rstrip())
+        lines.append(f"Δ {cell.difference} {escape(cell.stars)}".rstrip())
     return "<br>".join(lines)

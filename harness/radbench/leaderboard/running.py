@@ -14,7 +14,8 @@ from radbench.engine.run.reporting import Reporter
 from radbench.engine.run.running import Options, run_pairs
 from radbench.engine.run.session import Outcome
 from radbench.engine.work.failures import RunAbortedError
-from radbench.leaderboard.view import git_commit, journal_run, write_leaderboard, write_what_there_is
+from radbench.leaderboard.commits import commit_of
+from radbench.leaderboard.view import journal_run, write_leaderboard, write_what_there_is
 from radbench.registry.discovery import one_line
 from radbench.registry.registry import Registry
 
@@ -53,7 +54,7 @@ def run_plan(registry: Registry, plan: Plan, options: Options, reporter: Reporte
 
     def opened(folder: RunFolder) -> _Listeners:
         begun.append(folder)
-        journal_run(folder, plan, git_commit())
+        journal_run(folder, plan, commit_of)
         return _Listeners(registry, folder, reporter)
 
     try:

@@ -16,6 +16,8 @@ class Cell:
         std: its standard deviation, or "".
         interval: "low, high", or "".
         delta: signed difference to the reference, or "".
+        delta_interval: "low, high" of the difference, or "".
+        spread: of a row of several seeds, "least to largest", or "".
         stars: significance of the difference.
         place: 1 best, 2 second best, 0 neither.
         incomplete: whether it has a value and no rank, because cases failed.
@@ -30,6 +32,13 @@ class Cell:
     place: int = 0
     incomplete: bool = False
     failed: bool = False
+    delta_interval: str = ""
+    spread: str = ""
+
+    @property
+    def difference(self) -> str:
+        """The difference with its interval, "+0.012 [0.004, 0.020]", or ""."""
+        return f"{self.delta} [{self.delta_interval}]" if self.delta_interval else self.delta
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from radbench.contracts import Status
+from radbench.leaderboard import seeds
 from radbench.leaderboard.columns import ALL, BASELINE, BOOTSTRAP, OVER_FACETS, TABLE_KEY, WILCOXON
 from radbench.leaderboard.comparing import entry_names, tables_of
 from radbench.leaderboard.ranking import places, rankable
@@ -83,6 +84,8 @@ class _SetOfTables:
         decide = set(self.whole.loc[self.whole["primary"] == "true", "metric"])
         self.leading = next((m for m in self.metrics if m in decide), self.metrics[0] if self.metrics else "")
         self.order = _order(self.whole if self.has_main else self.rows, self.leading)
+        self.seeds = seeds.several(self.rows)
+        self.listed = [*self.order, *self.seeds]
 
     def all(self) -> Iterator[Table]:
         """Yield them."""
@@ -99,15 +102,15 @@ class _SetOfTables:
 
     def _over_metrics(self) -> Table:
         columns = {m: self.whole[self.whole["metric"] == m] for m in self.metrics}
-        ranks = _ranks(columns[self.leading], self.order) if self.metrics else ()
+        ranks = _ranks(columns[self.leading], self.listed) if self.metrics else ()
         reading = ["Ranks with their 95 % intervals, which hold for all together."] if "[" in "".join(ranks) else []
-        grid = {name: _column(column, self.order, self.whole) for name, column in columns.items()}
+        grid = {name: self._column(column, self.whole) for name, column in columns.items()}
         if not self.metrics:
-            grid = {"": _column(self.whole[self.whole["metric"] == ""], self.order, self.whole)}
+            grid = {"": self._column(self.whole[self.whole["metric"] == ""], self.whole)}
         return Table(
             title=self._title(),
             headings=tuple(Heading(m or "status", _direction(columns[m]) if m else "") for m in grid),
-            rows=_rows(self.order, list(grid.values())),
+            rows=_rows(self.listed, list(grid.values())),
             ranks=ranks,
             ranked_by=self.leading,
             notes=(*self._notes(), *_how_to_read(grid, "the table", self.whole), *reading),
@@ -133,20 +136,25 @@ class _SetOfTables:
     ) -> Table:
         grid, headings = {}, []
         for heading, column in columns.items():
-            cells = _column(column, self.order, self.failed, own["value"].tolist())
+            cells = self._column(column, self.failed, own["value"].tolist())
             # Strata make many columns: their intervals stay in the file.
-            grid[heading] = {entry: replace(cell, interval="") for entry, cell in cells.items()}
+            grid[heading] = {e: replace(cell, interval="", delta_interval="") for e, cell in cells.items()}
             headings.append(Heading(heading, _direction(own), f"n = {int(column['n_cases'].max())}"))
         return Table(
             title=f"{about}: {self._title()}",
             headings=tuple(headings),
-            rows=_rows(self.order, list(grid.values())),
+            rows=_rows(self.order if self.has_main else self.listed, list(grid.values())),
             ranks=(),
             ranked_by="",
             notes=(*self._notes(), *_how_to_read(grid, family, own)),
             remarks=_remarks(own[of_strata], self.order),
             slug=f"{self._slug()}-{_slug(about)}",
         )
+
+    def _column(self, column: DataFrame, whole: DataFrame, scale: Sequence[float] | None = None) -> dict[str, Cell]:
+        digits = decimals(column["value"].tolist() if scale is None else scale)
+        cells = _column(column, self.order, whole, digits)
+        return cells | seeds.joined(column, self.seeds, digits, cells)
 
     def _title(self) -> str:
         first = self.rows.iloc[0]
@@ -215,10 +223,7 @@ def _order(whole: DataFrame, metric: str) -> list[str]:
     return sorted(dict.fromkeys(whole["entry"]), key=place)
 
 
-def _column(
-    column: DataFrame, order: list[str], whole: DataFrame, scale: Sequence[float] | None = None
-) -> dict[str, Cell]:
-    digits = decimals(column["value"].tolist() if scale is None else scale)
+def _column(column: DataFrame, order: list[str], whole: DataFrame, digits: int) -> dict[str, Cell]:
     ranked = rankable(column)
     cells: dict[str, Cell] = {}
     printed: list[str | None] = []
@@ -250,6 +255,7 @@ def _cell(row: Any, digits: int, ranked: bool) -> Cell:
         std=number("std"),
         interval=f"{number('ci_low')}, {number('ci_high')}" if number("ci_low") else "",
         delta=number("delta", "+"),
+        delta_interval=f"{number('delta_ci_low')}, {number('delta_ci_high')}" if number("delta_ci_low") else "",
         stars=stars,
         incomplete=not ranked,
     )
@@ -311,10 +317,13 @@ def _how_to_read(grid: Mapping[str, Mapping[str, Cell]], family: str, rows: Data
         tests += [f"paired bootstrap for {bootstrapped}"] if bootstrapped else []
         tests += [test for test in dict.fromkeys(rows["p_test"]) if test not in ("", WILCOXON, BOOTSTRAP)]
         to = " or ".join(sorted(set(rows["reference"]) - {""}))
+        interval = " [95 % interval]" if any(cell.delta_interval for cell in cells) else ""
         notes.append(
-            f"Δ: paired difference to {to}; *, **, ***: p < 0.05, 0.01, 0.001 after Holm over {family} "
+            f"Δ: paired difference to {to}{interval}; *, **, ***: p < 0.05, 0.01, 0.001 after Holm over {family} "
             f"({'; '.join(tests)})."
         )
+    if any(cell.spread for cell in cells):
+        notes.append(seeds.NOTE)
     if any(cell.incomplete for cell in cells):
         cases_alone = rows.loc[rows["rank"].isna(), "error"].str.contains("cases failed", regex=False).all()
         why = "cases that others scored are missing" if cases_alone else "something is missing, as said below"

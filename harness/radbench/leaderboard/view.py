@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import subprocess
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +26,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def journal_run(folder: RunFolder, plan: Plan, commit: str) -> None:
+def journal_run(folder: RunFolder, plan: Plan, commit_of: Callable[[Pair], str]) -> None:
     """Write into the journal that a run begins, and what the view must know of every pair of its plan."""
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     folder.record("run", plan=plan.digest, created_utc=now, request=vars(plan.request))
     for pair in plan.pairs:
-        folder.record("planned", **_facts(pair, plan), git_commit=commit)
+        folder.record("planned", **_facts(pair, plan), git_commit=commit_of(pair))
 
 
 def _facts(pair: Pair, plan: Plan) -> dict[str, Any]:
@@ -93,27 +90,6 @@ def _numerics(parts: Iterable[Part]) -> str:
     for part in parts:
         add(part)
     return ", ".join(f"{name} {version}" for name, version in sorted(found.items()))
-
-
-@cache
-def git_commit() -> str:
-    """Return the commit that radbench runs from, marked ``+`` where files were changed; "" outside a checkout."""
-    here = Path(radbench.__file__).parent
-    try:
-        top = _git(here, "rev-parse", "--show-toplevel")
-        tracked = _git(here, "ls-files", "--error-unmatch", "__init__.py")
-        if not top or not tracked:
-            return ""
-        dirty = _git(here, "status", "--porcelain", "--untracked-files=no", "--", top)
-        return _git(here, "rev-parse", "HEAD")[:12] + ("+" if dirty else "")
-    except (OSError, subprocess.SubprocessError):
-        return ""
-
-
-def _git(folder: Path, *words: str) -> str:
-    return subprocess.run(
-        ["git", *words], cwd=folder, capture_output=True, text=True, check=True, timeout=10
-    ).stdout.strip()
 
 
 def pair_results(folder: RunFolder) -> list[PairResult]:

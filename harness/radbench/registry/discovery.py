@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import traceback
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
-from radbench.contracts.errors import PluginError, UsageError
+from radbench.contracts.errors import PluginError, UsageError, did_you_mean
+from radbench.registry.whereabouts import where
 
 GROUP = "radbench"
 
@@ -69,7 +69,7 @@ def plugin_from_file(path: Path) -> Plugin:
     """
     path = path.expanduser()
     if not path.is_file():
-        raise UsageError(f"plugin file '{path}' does not exist")
+        raise UsageError(f"plugin file '{path}' does not exist{_instead_of(path)}")
     path, stem = path.resolve(), path.stem
     source = path.read_bytes()
     loaded = sys.modules.get(stem)
@@ -100,13 +100,30 @@ def plugin_paths(files: Iterable[str | Path]) -> tuple[str, ...]:
     return tuple(str(Path(f).expanduser().resolve()) for f in files)
 
 
+def _instead_of(path: Path) -> str:
+    if path.is_dir():
+        return ": it is a folder; name the file that has the hooks, or install the package (pip install -e)"
+    try:
+        beside = [p.name for p in path.parent.glob("*.py")]
+    except OSError:
+        beside = []
+    near = did_you_mean(path.name, beside)
+    return near if "did you mean" in near else ""
+
+
 def _importable_elsewhere(stem: str, path: Path) -> bool:
     found = importlib.util.find_spec(stem)
     return found is not None and (found.origin is None or Path(found.origin).resolve() != path)
 
 
-def one_line(error: BaseException) -> str:
-    """Return an exception as a line: its type, its message, where it was raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{where}".replace("\n", " ")
+def one_line(error: BaseException, own: Collection[str] = ()) -> str:
+    """Return an exception as a line: its type, its message, and the line of a plugin's code that it leads to.
+
+    Args:
+        error: as it was caught.
+        own: files and folders of plugins.
+    """
+    text = error.msg if isinstance(error, SyntaxError) else error
+    told = f"{type(error).__name__}: {text}" if str(text) else type(error).__name__
+    at = where(error, own)
+    return " ".join(f"{told} ({at})".split() if at else told.split())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,16 +18,22 @@ from radbench.contracts.errors import (
     DuplicateNameError,
     PluginError,
     UnknownNameError,
+    UsageError,
     did_you_mean,
 )
 from radbench.contracts.specs import DatasetSpec, EnhancerSpec, TaskSpec
 from radbench.registry import hookspecs
 from radbench.registry.discovery import Plugin, installed_plugins, one_line, plugin_from_file, plugin_paths
+from radbench.registry.whereabouts import code_places, definition_of
 
 if TYPE_CHECKING:
     from radbench.contracts.config import Config
 
 KINDS = ("enhancer", "task", "dataset")
+HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("radbench_"))
+"""The names of all hooks."""
+
+_A_KIND = {"enhancer": "an enhancer", "task": "a task", "dataset": "a data set"}
 AnySpec = EnhancerSpec | TaskSpec | DatasetSpec
 
 
@@ -68,7 +77,7 @@ class Registry:
             except PluginError as e:
                 error = str(e)
             except (Exception, SystemExit) as e:
-                error = one_line(e)
+                error = _nearest(one_line(e, code_places([plugin])))
         if error:
             self.plugins.append(replace(plugin, module=None, error=error))
             self.warnings.append(f"plugin '{plugin.name}' of {plugin.distribution} cannot be used: {error}")
@@ -90,8 +99,11 @@ class Registry:
         # A manager of its own, so that a hook that raises is this plugin's fault alone.
         manager = pluggy.PluginManager(hookspecs.PROJECT)
         manager.add_hookspecs(hookspecs)
-        manager.register(plugin.module, name=plugin.name)
-        manager.check_pending()
+        try:
+            manager.register(plugin.module, name=plugin.name)
+            manager.check_pending()
+        except pluggy.PluginValidationError as e:
+            raise PluginError(_no_hook(plugin.module) or " ".join(str(e).split())) from e
         offers: list[tuple[str, AnySpec]] = []
         wanted: tuple[tuple[str, Any, type[AnySpec]], ...] = (
             ("enhancer", manager.hook.radbench_enhancers, EnhancerSpec),
@@ -99,16 +111,20 @@ class Registry:
             ("dataset", manager.hook.radbench_datasets, DatasetSpec),
         )
         if not manager.get_hookcallers(plugin.module):
-            raise PluginError("it has no @hookimpl function")
+            raise PluginError(_no_hook(plugin.module) or "it has no @hookimpl function")
         for kind, hook, cls in wanted:
-            for specs in hook():
+            for specs in (implementation.function() for implementation in hook.get_hookimpls()):
                 if isinstance(specs, str) or not isinstance(specs, Iterable):
                     raise PluginError(
-                        f"radbench_{kind}s() returned {type(specs).__name__}, not a list of {cls.__name__}"
+                        f"radbench_{kind}s() returned {_what(specs)}, not a list of {cls.__name__} "
+                        f"({definition_of(getattr(plugin.module, f'radbench_{kind}s'))})"
                     )
                 for spec in specs:
                     if not isinstance(spec, cls):
-                        raise PluginError(f"radbench_{kind}s() returned {type(spec).__name__}, not {cls.__name__}")
+                        raise PluginError(
+                            f"radbench_{kind}s() returned {_what(spec)} in its list, not {cls.__name__} "
+                            f"({definition_of(getattr(plugin.module, f'radbench_{kind}s'))})"
+                        )
                     if any(k == kind and s.name == spec.name for k, s in offers):
                         raise DuplicateNameError(
                             f"{kind} '{spec.name}' is offered twice by plugin '{plugin.name}' of {plugin.distribution}"
@@ -129,7 +145,20 @@ class Registry:
         try:
             return self.entries[kind][name]
         except KeyError:
+            if hint := self._meant(kind, name):
+                raise UsageError(hint) from None
             raise UnknownNameError(kind, name, self.entries[kind]) from None
+
+    def _meant(self, kind: str, name: str) -> str:
+        """Return what somebody may have meant by a name that no plugin of the kind has, "" where nobody can tell."""
+        others = [other for other in KINDS if name in self.entries[other]]
+        if others:
+            return f"'{name}' is {_A_KIND[others[0]]}, not {_A_KIND[kind]}; 'bench list {kind}s' shows what there is"
+        by_folder = {"dataset": "folder", "enhancer": "images"}.get(kind, "")
+        if by_folder in self.entries[kind] and (set(name) & {"/", "\\"} or Path(name).exists()):
+            what = "images" if kind == "dataset" else "images that another program enhanced"
+            return f"unknown {kind} '{name}': a folder of {what} is {by_folder}[root={name}]"
+        return ""
 
 
 def load_registry(files: Iterable[Path | str] = ()) -> Registry:
@@ -161,7 +190,59 @@ def load_factory(entry: Entry) -> Any:
     try:
         return load_attribute(entry.spec.factory)
     except (Exception, SystemExit) as e:
-        raise unusable(entry, f"factory '{entry.spec.factory}' cannot be loaded: {one_line(e)}") from e
+        raise unusable(entry, f"factory '{entry.spec.factory}' cannot be loaded: {_why_not_loaded(entry, e)}") from e
+
+
+def _what(value: Any) -> str:
+    return "nothing" if value is None else type(value).__name__
+
+
+def _no_hook(module: Any) -> str:
+    """Return what is wrong with a module's hooks: a name or parameters that no hook has, or the mark that lacks."""
+    known = {name: set(inspect.signature(f).parameters) for name, f in vars(hookspecs).items() if name in HOOKS}
+    for name, function in vars(module).items():
+        if not name.startswith("radbench_") or not inspect.isfunction(function):
+            continue
+        at = f" ({definition_of(function)})"
+        if not hasattr(function, f"{hookspecs.PROJECT}_impl"):
+            return f"{name} is not marked as a hook: write @hookimpl above it (from radbench import hookimpl){at}"
+        if name not in known:
+            return f"there is no hook '{name}'{did_you_mean(name, known)}{at}"
+        if strange := [n for n in inspect.signature(function).parameters if n not in known[name]]:
+            takes = f"takes {' and '.join(sorted(known[name]))}" if known[name] else "takes no arguments"
+            return f"hook {name} {takes}, not '{strange[0]}'{at}"
+    return ""
+
+
+def _nearest(fault: str) -> str:
+    """Put the nearest name into what a spec says of an unknown target or layer, in place of all there are."""
+
+    def near(found: re.Match[str]) -> str:
+        if len(found[2]) == 1:  # the letters of a text
+            return f"{found[1]}: give the names as a tuple, ('{found[3].split(', ')[0]}',)"
+        told = did_you_mean(found[2], found[3].split(", "))
+        return f"{found[1]}{told}" if "did you mean" in told else found[0]
+
+    return re.sub(r"(names unknown (?:target|layer) '([^']*)'); there is (\w+(?:, \w+)*)", near, fault)
+
+
+def _why_not_loaded(entry: Entry, error: BaseException) -> str:
+    module_name, _, attribute = entry.spec.factory.partition(":")
+    module = sys.modules.get(module_name)
+    if isinstance(error, AttributeError) and module is not None and not hasattr(module, attribute):
+        offered = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+        near = did_you_mean(attribute, offered)
+        return f"module '{module_name}' has no '{attribute}'{near if 'did you mean' in near else ''}"
+    if isinstance(error, ModuleNotFoundError) and error.name in _leading(module_name):
+        return (
+            f"there is no module '{error.name}': it must read 'package.module:attribute', by names that can be imported"
+        )
+    return one_line(error, code_places([entry.plugin], [entry.spec.factory]))
+
+
+def _leading(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[: k + 1]) for k in range(len(parts))]
 
 
 def load_attribute(path: str) -> Any:
@@ -190,14 +271,17 @@ def validate_config(model: type[Config], values: Mapping[str, Any], owner: str) 
     try:
         return model(**values)
     except ValidationError as e:
-        faults = "; ".join(_fault(err) for err in e.errors())
+        faults = "; ".join(_fault(err, owner) for err in e.errors())
         raise ConfigurationError(f"{owner}: {faults}") from None
 
 
-def _fault(error: Any) -> str:
+def _fault(error: Any, owner: str) -> str:
     where = ".".join(str(p) for p in error["loc"])
     if error["type"] == "missing":
-        return f"field '{where}' must be given"
+        kind, _, name = owner.partition(" ")
+        name = name.strip("'")
+        kept = f", or keep it: bench data add {name} PATH" if kind == "dataset" and where == "root" else ""
+        return f"field '{where}' must be given: {name}[{where}=…]{kept}"
     got = f", got {error['input']!r}" if where and error["type"] != "value_error" else ""
     message = error["msg"].removeprefix("Value error, ")
     return f"field '{where}': {message}{got}" if where else message

@@ -52,7 +52,7 @@ class Inline:
             lost = {"status": "crashed", "message": "the worker process ended with exit status 7", **death.args[0]}
             self.pending.append(Event(step.number, "lost", lost))
         except BaseException as e:
-            name, facts = worker.told_of(e)
+            name, facts = worker.told_of(e, self.bench.sentence(step, e))
             self.tell(name, **facts)
         else:
             self.tell("done")
@@ -106,7 +106,7 @@ def go_fixture(tmp_path, toy_plugin):
         folder, store, notes = RunFolder(tmp_path / out), Store(tmp_path / cache), Notes()
         folder.open()
         try:
-            journal_run(folder, plan, "")
+            journal_run(folder, plan, lambda pair: "")
             session = Session(plan.pairs, (), folder, store, notes, Nobody(), retry_failed)
             steps = session.prepare(jobs)
             does = executor(files, store) if executor else Inline(files, store, dies or (lambda step, case: False))

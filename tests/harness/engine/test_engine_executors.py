@@ -27,7 +27,7 @@ class _Seat:
         try:
             self.bench.do(self.step)
         except (Exception, SystemExit) as e:
-            name, facts = told_of(e)
+            name, facts = told_of(e, self.bench.sentence(self.step, e))
             self.tell(name, **facts)
         else:
             self.tell("done")

@@ -31,7 +31,7 @@ def go(tmp_path):
         folder, store, notes = RunFolder(tmp_path / "run"), Store(tmp_path / "cache"), Notes()
         folder.open()
         try:
-            journal_run(folder, plan, "")
+            journal_run(folder, plan, lambda pair: "")
             session = Session(plan.pairs, (), folder, store, notes, Nobody())
             steps = session.prepare(2)
             session.run(Inline([PLUGIN], store))

@@ -92,7 +92,7 @@ def score(tmp_path, toy_plugin):
         folder, store, told = RunFolder(tmp_path / "run"), Store(tmp_path / cache), Told()
         folder.open()
         try:
-            journal_run(folder, plan, "")
+            journal_run(folder, plan, lambda pair: "")
             session = Session(plan.pairs, (), folder, store, told, Nobody())
             steps = session.prepare(1)
             session.announce()

@@ -17,14 +17,15 @@ from radbench.contracts.atomic import replacing
 from radbench.contracts.errors import UsageError
 from radbench.engine.keep.digests import digest
 from radbench.engine.keep.evidence import decoded
-from radbench.engine.keep.lines import append_line, read_lines
+from radbench.engine.keep.lines import append_line, append_text, read_lines
 from radbench.engine.keep.sealed import StoreError, make_private, write_atomically
 
 
 class RunFolder:
     """``journal.jsonl``, ``cases/*.csv``, ``leaderboard.csv`` and ``logs/`` of one run.
 
-    The journal is only ever appended to, one event a line; ``leaderboard.csv`` is a view of journal and cases.
+    The journal is only ever appended to, one event a line; ``leaderboard.csv`` is a view of journal and cases, and
+    ``tracebacks.txt`` has for a person to read what the journal says of errors.
     """
 
     def __init__(self, root: Path) -> None:
@@ -32,7 +33,14 @@ class RunFolder:
         self.journal = root / "journal.jsonl"
         self.leaderboard = root / "leaderboard.csv"
         self.logs = root / "logs"
+        self.tracebacks = root / "tracebacks.txt"
+        self._traced: set[str] = set()
         self._lock = filelock.FileLock(root / ".lock")
+
+    @property
+    def details(self) -> Path:
+        """Where a person reads on about an error: the tracebacks, or the journal where nothing was raised."""
+        return self.tracebacks if self.tracebacks.exists() else self.journal
 
     def open(self) -> None:
         """Make the folder, readable by its user alone, and take it for this process.
@@ -65,6 +73,16 @@ class RunFolder:
             StoreError: it cannot be written.
         """
         append_line(self.journal, {"event": event, **facts})
+        if trace := str(facts.get("traceback", "")):
+            self._trace(trace, facts)
+
+    def _trace(self, trace: str, facts: Mapping[str, Any]) -> None:
+        """Append a traceback, each but once: many cases mostly fail at one line."""
+        if trace in self._traced:
+            return
+        self._traced.add(trace)
+        where = f"{facts['stage']} of case '{facts['case_id']}'" if "case_id" in facts else facts.get("step", "")
+        append_text(self.tracebacks, f"{facts.get('status', 'error')}, {where}: {facts.get('message', '')}\n{trace}\n")
 
     def events(self, *names: str) -> Iterable[dict[str, Any]]:
         """Yield the events of these names, oldest first."""

@@ -24,7 +24,19 @@ def append_line(path: Path, record: Mapping[str, Any]) -> None:
     """
     text = json.dumps(dict(record), default=str)
     seal = f'{", " if record else ""}"crc": "{zlib.crc32(text.encode()):08x}"}}'
-    data = (text[:-1] + seal).encode() + b"\n"
+    _append(path, (text[:-1] + seal).encode() + b"\n")
+
+
+def append_text(path: Path, text: str) -> None:
+    """Append text that ends with a line break, in a single write.
+
+    Raises:
+        StoreError: it cannot be written whole.
+    """
+    _append(path, text.encode(errors="backslashreplace"))
+
+
+def _append(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)

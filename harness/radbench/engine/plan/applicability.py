@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from radbench.contracts.case import TARGETS
 from radbench.contracts.dataset import CaseEntry
+from radbench.contracts.enhancement import LAYERS
+from radbench.contracts.errors import did_you_mean
 from radbench.engine.plan.learning import Training
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.poses import why_indistinct
@@ -21,12 +24,14 @@ def why_not(e: Part, t: Part, d: Part, split: str, entries: Sequence[CaseEntry],
         poses: that the task asks for.
     """
     dataset = d.opened.dataset
-    if lacking := _without(t.spec.needs_targets, dataset.targets):
-        return f"data set '{d.label}' has no {lacking}"
+    if lacking := _without(t.spec.needs_targets, dataset.targets, TARGETS):
+        strange = sorted(set(dataset.targets) - TARGETS)
+        said = f"; it says that it has {strange[0]} {_unknown(strange[0], TARGETS)}" if strange else ""
+        return f"data set '{d.label}' has no {lacking}{said}"
     for owner, other in ((t.spec, "task"), (e.spec, "enhancer")):
         if "any" not in (owner.modality, dataset.modality) and owner.modality != dataset.modality:
             return f"{other} '{owner.name}' is for {owner.modality}, data set '{d.label}' is {dataset.modality}"
-    if lacking := _without(t.spec.needs_layers, e.spec.layers):
+    if lacking := _without(t.spec.needs_layers, e.spec.layers, LAYERS):
         return f"enhancer '{e.label}' offers no {lacking}"
     if t.spec.needs_views and not e.spec.renders:
         return f"enhancer '{e.label}' renders no views"
@@ -45,9 +50,10 @@ def why_no_part(part: Part) -> str:
     """Return what a part, or one that it names, lacks, or ""."""
     for name, one in part.named(sources=True):
         field = part.fields[name]
-        needed = field.needed(part.config)
+        # A name alone is a tuple of one.
+        needed = (field.needs,) if isinstance(field.needs, str) else field.needed(part.config)
         offered = one.opened.dataset.targets if one.kind == "dataset" else one.spec.layers
-        if lacking := _without(needed, offered):
+        if lacking := _without(needed, offered, TARGETS if one.kind == "dataset" else LAYERS):
             verb = "learns from" if field.learns else "is made of"
             return f"{part.kind} '{part.label}' {verb} '{one.label}', which has no {lacking}"
         if field.learns and not one.opened.split("train"):
@@ -68,5 +74,11 @@ def learnt_from_scored(dataset: Part, shown: Iterable[CaseEntry], trainings: Ite
     return ""
 
 
-def _without(needed: Iterable[str], offered: Iterable[str]) -> str:
-    return ", ".join(name for name in needed if name not in offered)
+def _without(needed: Iterable[str], offered: Iterable[str], known: Collection[str]) -> str:
+    """Return what is needed and not offered; of what nobody can offer, the nearest that there is."""
+    lacking = [name for name in needed if name not in offered]
+    return ", ".join(name if name in known else f"{name} {_unknown(name, known)}" for name in lacking)
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    return f"(unknown; {did_you_mean(name, known).removeprefix(': ')})"

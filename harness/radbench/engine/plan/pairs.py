@@ -93,7 +93,7 @@ class Pair:
         if which not in opened.fingerprints:
             others = (e for e in opened.manifest if learns and e.split != self.split)
             opened.fingerprints[which] = fingerprint([*self.shown, *others])
-        return digest([opened.fingerprints[which], self.loader])
+        return _loaded(opened.fingerprints[which], self.loader)
 
     @cached_property
     def cases_digest(self) -> str:
@@ -274,6 +274,16 @@ def open_dataset(registry: Registry, name: str, profile: str) -> Part:
     part = Resolver(registry, profile).part("dataset", name)
     assert part.opened
     return part
+
+
+def fingerprint_in_tables(dataset: Part, split: str = "test") -> str:
+    """Return the ``dataset_fingerprint`` of tables over all cases of a split, of tasks that neither learn from the data
+    set nor need twins."""
+    return _loaded(fingerprint(dataset.opened.split(split)), loader_of(dataset, "float32"))
+
+
+def _loaded(manifest: str, loader: str) -> str:
+    return digest([manifest, loader])
 
 
 def once(trainings: Iterable[Training]) -> list[Training]:

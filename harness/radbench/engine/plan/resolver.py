@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from radbench.contracts.config import Config, Derived, PartField, config_of, part_of
 from radbench.contracts.errors import ConfigurationError, PluginError, RadbenchError, UsageError, did_you_mean
 from radbench.contracts.variants import Variant, parse_value, parse_variant, split_list
+from radbench.engine.plan.duties import check_duties
 from radbench.engine.plan.labels import label_of
 from radbench.engine.plan.parts import Asked, Part
 from radbench.registry.discovery import one_line
@@ -158,7 +158,7 @@ class Resolver:
         spec = _spec_under(entry, config, parts)
         plain = {k: v for k, v in defaults.items() if k not in parts}
         part = Part(kind, spec, entry.plugin, factory, config, parts, by_profile, plain, default_labels, throughs)
-        _check_learner(part)
+        check_duties(part)
         return part
 
     def _named(self, declared: PartField, value: Any, config: Config, entry: Any, factory: Any) -> Any:
@@ -263,20 +263,3 @@ def _spec_under(entry: Any, config: Config, parts: Mapping[str, Any]) -> Any:
     if type(found) is not type(spec):
         raise unusable(entry, f"spec_for '{spec.spec_for}' gave {type(found).__name__}, not {type(spec).__name__}")
     return replace(found, name=spec.name)
-
-
-def _check_learner(part: Part) -> None:
-    if part.kind == "dataset":
-        return
-    fits = inspect.isclass(part.factory) and hasattr(part.factory, "fit")
-    if part.learns and not fits:
-        raise PluginError(f"{part.kind} '{part.name}' says learns=True, but its factory is no class with fit()")
-    if fits and not part.learns:
-        raise PluginError(f"{part.kind} '{part.name}' has fit(), but its spec does not say learns=True")
-    if not part.learns:
-        return
-    wanted = ["fit", "state_dict", "load_state_dict"]
-    wanted += ["lesson"] if part.kind == "task" or part.sources else []
-    for name in wanted:
-        if not hasattr(part.factory, name):
-            raise PluginError(f"{part.kind} '{part.name}' learns but offers no {name}()")

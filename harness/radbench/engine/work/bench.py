@@ -34,6 +34,7 @@ from radbench.engine.plan.keys import engine_modules, entry_key
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.resolver import SourceChangedError
 from radbench.engine.plan.steps import Live, Loading, Step
+from radbench.engine.work.blame import called, own_code
 from radbench.engine.work.cases import Cases
 from radbench.engine.work.enhance import LiveEnhancer, enhance
 from radbench.engine.work.failures import message_of, status_of
@@ -171,7 +172,7 @@ class Workbench:
                 for one in batch:
                     self._enhance_batch(step, enhancer, [one])
                 return
-            self._failure(batch[0][0], "enhance", step.key, e)
+            self._failure(step, batch[0][0], "enhance", step.key, e)
             return
         for entry, _ in batch:
             self.tell("enhanced", entry=entry_key(entry))
@@ -191,6 +192,12 @@ class Workbench:
         started = time.perf_counter()
         infos = [case.info for _, case in batch]
         result = enhance(enhancer, images, infos, step.enhancer.seed, salt_of(batch[0][0]), poses)
+        kept = self._kept_layers(step, poses)
+        if missing := [name for name in kept if name not in result.layers]:
+            raise InvalidOutputError(
+                f"enhancer '{step.enhancer.asked.label}' gave no layer '{missing[0]}', which its spec offers: it gave "
+                f"{', '.join(sorted(result.layers)) or 'none'}"
+            )
         if self.device != "cpu":
             torch.cuda.synchronize()
         measures = {
@@ -202,7 +209,7 @@ class Workbench:
         self._check_code()
         for i, (entry, _) in enumerate(batch):
             single = Enhancement(result.image[i], {name: layer[i] for name, layer in result.layers.items()})
-            self.store.save_enhancement(key, entry_key(entry), single, measures, self._kept_layers(step, poses))
+            self.store.save_enhancement(key, entry_key(entry), single, measures, kept)
 
     def _kept_layers(self, step: Step, poses: Sequence[Any] | None) -> list[str]:
         """Return the layers that are kept: those that the step looks at, and of views all."""
@@ -252,8 +259,8 @@ class Workbench:
                 sample = sample_of(case, images, step.layers, "cpu")
                 lessons = lessons_of(learner, sample, step.source, salt_of(entry), name)
             except (Exception, SystemExit) as e:
-                self._failure(entry, "lesson", step.key, e)
-                empty.append(NoLesson(entry.case_id, str(status_of(e)), message_of(e)))
+                told = self._failure(step, entry, "lesson", step.key, e)
+                empty.append(NoLesson(entry.case_id, str(status_of(e)), told))
                 continue
             found += [(entry.case_id, lesson) for lesson in lessons]
             if not lessons:
@@ -327,7 +334,7 @@ class Workbench:
             try:
                 record = self._scored(step, task, spec, context, entry, case)
             except (Exception, SystemExit) as e:
-                self._failure(entry, "score", step.key, e)
+                self._failure(step, entry, "score", step.key, e)
                 continue
             self.store.append_score(step.key, record)
             self.tell("scored", entry=entry_key(entry))
@@ -359,9 +366,9 @@ class Workbench:
             if empty is not None and isinstance(e, ChangedInputError):
                 # Lessons that lack a case which is there would stay.
                 raise SourceChangedError(str(e)) from e
-            self._failure(entry, "load", step.loading.key, e)
+            told = self._failure(step, entry, "load", step.loading.key, e)
             if empty is not None:
-                empty.append(NoLesson(entry.case_id, str(status_of(e)), message_of(e)))
+                empty.append(NoLesson(entry.case_id, str(status_of(e)), told))
             return None
 
     def case(self, loading: Loading, entry: CaseEntry) -> Case:
@@ -388,21 +395,32 @@ class Workbench:
             )
         self._judged = judged
 
-    def _failure(self, entry: CaseEntry, stage: str, key: str, error: BaseException) -> None:
+    def sentence(self, step: Step, error: BaseException, stage: str = "") -> str:
+        """Return what happened in a step, or at a stage of one of its cases, with the line of the plugin's code."""
+        return message_of(error, own_code(self.living.registry), called(self.living, step, stage, error))
+
+    def _failure(self, step: Step, entry: CaseEntry, stage: str, key: str, error: BaseException) -> str:
+        """Tell of a case that failed; return the sentence.
+
+        Raises:
+            StoreError, SourceChangedError, BdbQuit: where the error is one, which concerns more than a case.
+        """
         if isinstance(error, StoreError | SourceChangedError | BdbQuit):
             raise error
         if self.expendable and self.device != "cpu" and "cuda error" in str(error).lower():
             # Nothing works any more in a process whose card has met one; another takes its place.
             traceback.print_exception(error)
             os._exit(1)
+        message = self.sentence(step, error, stage)
         self.tell(
             "failure",
             key=key,
             entry=entry_key(entry),
             case_id=entry.case_id,
             status=str(status_of(error)),
-            message=message_of(error),
+            message=message,
             stage=stage,
             traceback=traceback.format_exc(),
             passing=isinstance(error, ChangedInputError),
         )
+        return message

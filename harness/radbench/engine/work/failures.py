@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
-from pathlib import Path
+from collections.abc import Collection
+from typing import Any
 
-from radbench.contracts.errors import InvalidOutputError, RadbenchError
+from radbench.contracts.errors import CaseError, ImageReadError, InvalidOutputError, RadbenchError
 from radbench.contracts.results import Status
+from radbench.registry.whereabouts import definition_of, passed_through, raised_by, where
 
 
 class RunAbortedError(RadbenchError):
@@ -27,11 +28,30 @@ def status_of(error: BaseException) -> Status:
     return Status.INVALID_OUTPUT if isinstance(error, InvalidOutputError) else Status.ERROR
 
 
-def message_of(error: BaseException) -> str:
-    """Return one line that says what happened; our own errors speak for themselves."""
-    text = str(error).strip().split("\n")[0]
+def message_of(error: BaseException, own: Collection[str] = (), giver: Any = None) -> str:
+    """Return one line that says what happened; our own errors speak for themselves.
+
+    Args:
+        error: as it was caught.
+        own: files and folders of plugins: of an exception, the last of their lines is named.
+        giver: the plugin's function that was called: where it is defined is named of a wrong result, and of an
+            exception that none of its lines raised (it takes other arguments).
+    """
+    text = next(iter(str(error).strip().splitlines()), "")
     if isinstance(error, RadbenchError):
-        return text
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {text}{where}" if text else f"{type(error).__name__}{where}"
+        at = definition_of(giver) if giver is not None and _refused(error, own) else ""
+        return f"{text} ({at})" if at else text
+    told = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    called = giver is not None and own and not passed_through(error, own)
+    at = definition_of(giver) if called else where(error, own)
+    return f"{told} ({at})" if at else told
+
+
+def _refused(error: RadbenchError, own: Collection[str]) -> bool:
+    """Tell whether an error speaks of what a plugin's function returned, rather than of something that it met.
+
+    What a plugin's own line raises speaks for itself, and so does a reader that it called.
+    """
+    if isinstance(error, InvalidOutputError):
+        return not raised_by(error, own)
+    return isinstance(error, CaseError) and not isinstance(error, ImageReadError) and not passed_through(error, own)

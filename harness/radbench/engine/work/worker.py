@@ -76,7 +76,7 @@ def main() -> None:
         try:
             bench.do(step)
         except BaseException as e:
-            name, facts = told_of(e)
+            name, facts = told_of(e, bench.sentence(step, e))
             channel.tell(name, **facts)
         else:
             channel.tell("done")
@@ -133,15 +133,20 @@ def settings_restored() -> Iterator[None]:
         torch.backends.cudnn.benchmark = benchmark
 
 
-def told_of(error: BaseException) -> tuple[str, dict[str, Any]]:
-    """Return the event, and its facts, that tells of what ended a step."""
+def told_of(error: BaseException, message: str) -> tuple[str, dict[str, Any]]:
+    """Return the event, and its facts, that tells of what ended a step.
+
+    Args:
+        error: as it was caught.
+        message: what :meth:`Workbench.sentence` says of it.
+    """
     from radbench.engine.keep.pieces import DamagedPieceError
     from radbench.engine.keep.store import StoreError
     from radbench.engine.plan.resolver import SourceChangedError
-    from radbench.engine.work.failures import message_of, status_of
+    from radbench.engine.work.failures import status_of
 
     text = "".join(traceback.format_exception(error))
-    facts = {"status": str(status_of(error)), "message": message_of(error), "traceback": text}
+    facts = {"status": str(status_of(error)), "message": message, "traceback": text}
     # A step's frames may hold gigabytes through its traceback.
     error.__traceback__ = None
     if isinstance(error, StoreError):

@@ -42,7 +42,7 @@ class HereExecutor:
         except BdbQuit:
             raise KeyboardInterrupt from None
         except (Exception, SystemExit) as e:
-            name, facts = told_of(e)
+            name, facts = told_of(e, self.bench.sentence(step, e))
             self.tell(name, **facts)
         else:
             self.tell("done")

@@ -1,0 +1,64 @@
+"""Duties: what a factory must offer for what its spec says, held against it before anything runs."""
+
+from __future__ import annotations
+
+import inspect
+
+from radbench.contracts.errors import PluginError, did_you_mean
+from radbench.engine.plan.parts import Part
+from radbench.registry.whereabouts import definition_of
+
+_OF_CLASS = {"enhancer": ("enhance",), "task": ("score",), "dataset": ("manifest", "load")}
+_RETURNS = {
+    "enhance": "enhance(self, images)",
+    "score": "score(self, sample, context)",
+    "views": "views(self, images, poses)",
+    "manifest": "manifest(self)",
+    "load": "load(self, case_id)",
+    "fit": "fit(self, lessons, context)",
+    "lesson": "lesson(self, sample)",
+    "state_dict": "state_dict(self)",
+    "load_state_dict": "load_state_dict(self, state)",
+}
+
+
+def check_duties(part: Part) -> None:
+    """Refuse a part whose factory lacks what the harness would call.
+
+    Raises:
+        PluginError: it cannot be called, or lacks a method.
+    """
+    kind = "data set" if part.kind == "dataset" else part.kind
+    who, factory = f"{kind} '{part.name}'", part.factory
+    if inspect.isclass(factory):
+        _check_methods(part, who, _OF_CLASS[part.kind])
+    elif not callable(factory):
+        wanted = "a function or a class" if part.kind == "enhancer" else "a class"
+        raise PluginError(f"{who}: factory '{part.spec.factory}' is a {type(factory).__name__}, not {wanted}")
+    if part.kind == "dataset":
+        return
+    fits = inspect.isclass(factory) and hasattr(factory, "fit")
+    if part.learns and not fits:
+        raise PluginError(f"{who} says learns=True, but its factory is no class with fit(){_at(part)}")
+    if fits and not part.learns:
+        raise PluginError(f"{who} has fit(), but its spec does not say learns=True{_at(part)}")
+    if part.learns:
+        wanted = ["fit", "state_dict", "load_state_dict"]
+        wanted += ["lesson"] if part.kind == "task" or part.sources else []
+        _check_methods(part, who, wanted, "learns but ")
+    if part.kind == "enhancer" and part.spec.renders and not hasattr(factory, "views"):
+        raise PluginError(f"{who} says renders=True, but offers no {_RETURNS['views']}{_at(part)}")
+
+
+def _check_methods(part: Part, who: str, wanted: tuple[str, ...] | list[str], so: str = "") -> None:
+    for name in wanted:
+        if not callable(getattr(part.factory, name, None)):
+            own = [n for n, v in vars(part.factory).items() if callable(v) and not n.startswith("_")]
+            near = did_you_mean(name, own)
+            near = near if "did you mean" in near else ""
+            raise PluginError(f"{who} {so}offers no {_RETURNS[name]}{near}{_at(part)}")
+
+
+def _at(part: Part) -> str:
+    at = definition_of(part.factory)
+    return f" ({at})" if at else ""
