@@ -8,6 +8,9 @@ import sys
 
 def main() -> None:
     """Run ``bench`` and leave with its exit status: 0 all well, 1 something failed, 2 wrong usage."""
+    from radbench.engine.run.executors.import_path import leave_current_folder
+
+    leave_current_folder()  # before anything else is imported
     from radbench.cli.app import make_app
     from radbench.contracts.errors import RadbenchError, UsageError
 
@@ -17,7 +20,9 @@ def main() -> None:
     try:
         make_app(None if completing else called)()
     except RadbenchError as e:
-        print(f"bench: {e}", file=sys.stderr)
+        from radbench.engine.keep.texts import visible
+
+        print(f"bench: {visible(str(e))}", file=sys.stderr)
         sys.exit(2 if isinstance(e, UsageError) else 1)
     except BrokenPipeError:
         # The reader of our output has gone (`bench list | head`); nobody is left to tell.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from radbench.engine.keep.private import privately
 from radbench.engine.keep.sealed import StoreError
 
 
@@ -26,8 +27,9 @@ def append_line(path: Path, record: Mapping[str, Any]) -> None:
     seal = f'{", " if record else ""}"crc": "{zlib.crc32(text.encode()):08x}"}}'
     data = (text[:-1] + seal).encode() + b"\n"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        with privately():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             size = os.fstat(handle).st_size
             if size:
