@@ -40,26 +40,40 @@ HIDDEN = "…"
 """What stands for what is left out."""
 
 _EXTENSION = (
-    "png|jpe?g|tiff?|bmp|gif|webp|dcm|dicom|ima|img|hdr|nii|gz|mha|mhd|raw|nrrd|np[yz]|csv|tsv|txt|json|xml|xlsx?|zip|"
-    "h5|hdf5|mat|pkl|pth?|safetensors"
+    "png|jpe?g|jp2|j2k|jpx|jls|jxl|tiff?|bmp|gif|webp|heic|avif|exr|psd|p[bgnp]m|svs|ndpi|dcm|dicom|ima|img|hdr|nii|gz|mha|"
+    "mhd|raw|nrrd|nhdr|mnc|vtk|stl|avi|mp4|mov|np[yz]|csv|tsv|txt|log|json|xml|ya?ml|toml|ini|html?|pdf|docx?|xlsx?|pptx?|"
+    "zip|tar|tgz|bz2|xz|zst|7z|rar|h5|hdf5|mat|parquet|sqlite|db|pkl|pickle|pth?|ckpt|onnx|safetensors"
 )
-_WORD = r"[^\s'\"`,;:()\[\]{}<>]"
+_WORD = r"[^\s'\"`,;:()\[\]{}<>“”‘’«»„]"
+_PART = rf"(?:{_WORD}|\([^()/\\\n]*\)(?=[/\\\w])|\[[^\[\]/\\\n]*\](?=[/\\\w]))"
 _PATH = re.compile(
     rf"""
     (?!https?://)\w+://{_WORD}+ | (?P<web>https?://{_WORD}+)
     # Absolute, of the home folder or relative by dots; with blanks, as far as it looks like a path.
-    | (?<![\w/])(?:~\w*|\.\.?|[A-Za-z]:|\\)?[/\\]{_WORD}+ (?:[^'":;)\n]*(?:[/\\]{_WORD}+|\.(?:{_EXTENSION})\b))?
+    | (?<![\w/])(?:~\w*|\.\.?|[A-Za-z]:|\\)?[/\\]{_PART}+ (?:[^'":;)\n]*(?:[/\\]{_PART}+|\.(?:{_EXTENSION})\b))?
     | (?:[\w.-]+[/\\]){{2,}}[\w.-]*
-    | (?:{_WORD}*[/\\])?[\w.+@\#-]*\w\.(?:{_EXTENSION})(?!\w)
-    # A unique identifier: of a study, a series, an image.
+    # A file's name; before it, what is written with a capital or a number belongs to it.
+    | (?:\b(?-i:[A-ZÀ-ÖØ-Þ0-9])[\w.^+-]*[ ,]+){{0,4}}(?:{_WORD}*[/\\])?[\w.+@\#^-]*\w\.(?:{_EXTENSION})(?!\w)
+    # A unique identifier: of a study, a series, an image; an address of a person or a machine.
     | \b[0-2](?:\.\d+){{5,}}\b
+    | \b[\w.+%-]+@[\w-]+(?:\.[\w-]+)+\b
+    | \b\d{{1,3}}(?:\.\d{{1,3}}){{3}}\b(?::\d+)?
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_QUOTED = re.compile(r"(?<!\w)(['\"`])(.*?)\1(?!\w)")
+_QUOTED = re.compile(
+    r"""
+    (?<!\w)(['"`])(.*?)\1(?!\w)
+    | (“)([^”\n]*)” | (‘)([^’\n]*(?:’\w[^’\n]*)*)’(?!\w) | («)([^»\n]*)» | („)([^“”\n]*)[“”]
+    """,
+    re.VERBOSE,
+)
+_CLOSING = {"“": "”", "‘": "’", "«": "»", "„": "“"}
 _REPEATED = re.compile(rf"{HIDDEN}(?:[\s,]*{HIDDEN})+")
 _NOTHING_LEFT = re.compile(rf"\s+\({HIDDEN}\)")
 _LONGEST_COUNT = 3
+_LONGEST_MESSAGE = 1000
+"""Characters of a message that are published; what looks like a path in longer ones takes long to tell."""
 
 
 def publishable(frame: DataFrame, results: Iterable[PairResult] = ()) -> DataFrame:
@@ -128,6 +142,7 @@ def without_names(text: str, private: Iterable[str], public: Collection[str] = (
     """
     if not text:
         return text
+    text = _cut(text)
     lower = text.lower()
     known = (name for name in private if name.lower() in lower and any(map(str.isalnum, name)))
     found = sorted(known, key=len, reverse=True)
@@ -135,12 +150,29 @@ def without_names(text: str, private: Iterable[str], public: Collection[str] = (
     for name in found:
         if not (name.isdecimal() and len(name) <= _LONGEST_COUNT):
             text = re.sub(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", HIDDEN, text, flags=re.IGNORECASE)
-    text = _QUOTED.sub(lambda quoted: quoted[0] if quoted[2] in public else f"{quoted[1]}{HIDDEN}{quoted[1]}", text)
+    text = _QUOTED.sub(lambda quoted: quoted[0] if _within(quoted) in public else _hidden(quoted), text)
     return without_paths(text)
 
 
 def without_paths(text: str) -> str:
     """Return a message without what looks like a path, a file's name or a unique identifier."""
-    text = _QUOTED.sub(lambda q: f"{q[1]}{HIDDEN}{q[1]}" if {*q[2]} & {*"/\\"} or _PATH.search(q[2]) else q[0], text)
+    text = _cut(text)
+    text = _QUOTED.sub(lambda q: _hidden(q) if {*_within(q)} & {*"/\\"} or _PATH.search(_within(q)) else q[0], text)
     text = _PATH.sub(lambda path: path["web"] or HIDDEN, text)
     return _NOTHING_LEFT.sub("", _REPEATED.sub(HIDDEN, text))
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _LONGEST_MESSAGE:
+        return text
+    # Not within a word: half a name is one, too.
+    return text[: text.rfind(" ", 0, _LONGEST_MESSAGE) + 1] + HIDDEN
+
+
+def _within(quoted: re.Match[str]) -> str:
+    return next(text for text in quoted.groups()[1::2] if text is not None)
+
+
+def _hidden(quoted: re.Match[str]) -> str:
+    mark = next(mark for mark in quoted.groups()[::2] if mark is not None)
+    return f"{mark}{HIDDEN}{_CLOSING.get(mark, mark)}"

@@ -125,7 +125,7 @@ def read_leaderboard(path: Path | str) -> DataFrame:
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
-        raise UsageError(f"there is no leaderboard {file}: make one with 'bench run'") from error
+        raise UsageError(f"there is no leaderboard '{file}': make one with 'bench run'") from error
     except UnicodeDecodeError as error:
         raise SchemaError(f"{file} is not UTF-8 text ({error.reason} at byte {error.start})") from error
     except OSError as error:

@@ -185,7 +185,8 @@ def _cell(value: Any) -> Any:
 
 def safe_name(text: str) -> str:
     """Return a file name that tells what it is about and that no two texts share."""
-    kept = "".join(c if c.isalnum() or c in "._-" else "_" for c in text)
+    # ASCII alone: what folders take is counted in bytes, and some fold letters that differ.
+    kept = "".join(c if (c.isascii() and c.isalnum()) or c in "._-" else "_" for c in text)
     return f"{kept[:100]}-{digest(text)[:8]}" if kept != text or len(kept) > 100 else kept
 
 
