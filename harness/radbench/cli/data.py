@@ -12,7 +12,9 @@ import typer
 
 from radbench.cli.listing import print_rows
 from radbench.cli.options import Jobs, Plugins, Profile, names_of, open_registry
+from radbench.cli.say import say
 from radbench.contracts.errors import UsageError, did_you_mean
+from radbench.engine.keep.texts import counted
 
 if TYPE_CHECKING:
     from radbench.contracts.dataset import CaseEntry
@@ -74,7 +76,7 @@ def add(
     before = location_of(name)
     place = add_location(name, path)
     instead = f", no longer at {before}" if before not in (None, place) else ""
-    typer.echo(f"{name} lies at {place}{instead} (kept in {locations_file()})")
+    say(f"{name} lies at {place}{instead} (kept in {locations_file()})")
 
 
 @app.command(
@@ -97,7 +99,7 @@ def check(
     """
     found = _checked(plugin, name, profile, limit, jobs)
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        say(json.dumps(found, indent=1))
     else:
         _print_check(found, faults)
     if found["faults"]:
@@ -200,39 +202,44 @@ def _counts(entries: Any) -> dict[str, Any]:
 
 
 def _print_check(found: dict[str, Any], most: int) -> None:
-    typer.echo(f"{found['dataset']} ({found['modality']})")
-    typer.echo(f"  whole manifest: {found['fingerprint'][:16]}")
+    say(f"{found['dataset']} ({found['modality']})")
+    say(f"  whole manifest: {found['fingerprint'][:16]}")
     if found["dataset_fingerprint"]:
         # What a task learns from, a --limit and twins choose other cases.
         shown = found["dataset_fingerprint"]
-        typer.echo(f"  dataset_fingerprint of a run over the whole test split: {shown[:16]} (tables print {shown[:8]})")
+        say(f"  dataset_fingerprint of a run over the whole test split: {shown[:16]} (tables print {shown[:8]})")
     for split, counts in found["splits"].items():
         groups = ", ".join(f"{g} {n}" for g, n in counts["groups"].items())
-        typer.echo(
-            f"  {split}: {counts['cases']} cases of {counts['patients']} patients{': ' + groups if groups else ''}"
-        )
-    typer.echo(f"  loaded: {found['loaded']}")
+        of = f"{counted(counts['cases'], 'case')} of {counted(counts['patients'], 'patient')}"
+        say(f"  {split}: {of}{': ' + groups if groups else ''}")
+    say(f"  loaded: {found['loaded']}")
     for title in ("sizes", "read_as"):
         shown = list(found[title].items())
-        rest = f"; {len(shown) - 5} more kinds" if len(shown) > 5 else ""
+        rest = f"; {counted(len(shown) - 5, 'more kind')}" if len(shown) > 5 else ""
         if shown:
-            typer.echo(f"  {title.replace('_', ' ')}: {'; '.join(f'{k} ({n})' for k, n in shown[:5])}{rest}")
+            say(f"  {title.replace('_', ' ')}: {'; '.join(f'{k} ({n})' for k, n in shown[:5])}{rest}")
     for target, n in found["targets"].items():
-        text = f"{n['not_empty']} of {n['cases']} cases not empty" if isinstance(n, dict) else f"{n} cases"
-        typer.echo(f"  {target}: {text}")
+        text = (
+            f"{n['not_empty']} of {counted(n['cases'], 'case')} not empty"
+            if isinstance(n, dict)
+            else counted(n, "case")
+        )
+        say(f"  {target}: {text}")
     if found["prevalence"] and found["loaded"]:
         shares = ", ".join(f"{name} {n['present'] / n['stated']:.0%}" for name, n in found["prevalence"].items())
-        typer.echo(f"  prevalence: {shares}")
+        say(f"  prevalence: {shares}")
     for one in found["noticed"][:most]:
-        typer.echo(f"  noticed: {one['case']}: {one['noticed']}", err=True)
+        say(f"  noticed: {one['case']}: {one['noticed']}", err=True)
     if len(found["noticed"]) > most:
-        typer.echo(f"  … and {len(found['noticed']) - most} more of which something was noticed (--faults)", err=True)
+        say(
+            f"  … and {counted(len(found['noticed']) - most, 'case')} more of which something was noticed (--faults)",
+            err=True,
+        )
     for fault in found["faults"][:most]:
-        typer.echo(f"  fault: {': '.join(filter(None, (fault['case'], fault['fault'])))}", err=True)
+        say(f"  fault: {': '.join(filter(None, (fault['case'], fault['fault'])))}", err=True)
     if len(found["faults"]) > most:
-        typer.echo(f"  … and {len(found['faults']) - most} faults more (--faults)", err=True)
-    n = len(found["faults"])
-    typer.echo("  no faults" if not n else f"  {n} fault{'s' * (n > 1)}")
+        say(f"  … and {counted(len(found['faults']) - most, 'fault')} more (--faults)", err=True)
+    say(f"  {counted(len(found['faults']), 'fault')}" if found["faults"] else "  no faults")
 
 
 @app.command(
@@ -268,4 +275,4 @@ def make(
     from_store = Cases(registry, part)
     loaded = (from_store.load(e) for e in tracked(entries, len(entries), "cases", f"writing {name}"))
     written = export_cases(loaded, out, format_, getattr(part.opened.dataset, "label_map", None))
-    typer.echo(f"{written} cases written as {format_}: {out}")
+    say(f"{counted(written, 'case')} written as {format_}: {out}")

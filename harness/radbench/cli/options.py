@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from radbench.cli.say import say
 from radbench.contracts.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def open_registry(plugins: list[Path]) -> Registry:
 
     registry = load_registry(plugin_paths(plugins))
     for warning in registry.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     return registry
 
 
@@ -127,5 +128,5 @@ def plan_request(registry: Registry, request: Request) -> Plan:
     told = len(registry.warnings)
     plan = make_plan(registry, request)
     for warning in registry.warnings[told:]:
-        typer.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     return plan

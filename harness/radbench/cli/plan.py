@@ -22,6 +22,8 @@ from radbench.cli.options import (
     open_registry,
     plan_request,
 )
+from radbench.cli.say import say
+from radbench.engine.keep.texts import counted
 
 
 def plan(
@@ -47,15 +49,15 @@ def plan(
     made = plan_request(registry, request)
     records = describe(made)
     if as_json:
-        typer.echo(json.dumps(records, indent=1))
+        say(json.dumps(records, indent=1))
         return
     for r in records:
         seed = "" if r["seed"] is None else f", seed {r['seed']}"
         what = f"{r['task']} on {r['dataset']} ({r['split']}{seed}): {r['enhancer']}"
-        typer.echo(f"{what}  {'not applicable: ' + r['reason'] if r['reason'] else str(r['cases']) + ' cases'}")
+        say(f"{what}  {'not applicable: ' + r['reason'] if r['reason'] else counted(r['cases'], 'case')}")
     apply = sum(not r["reason"] for r in records)
     store = Store(cache_folder())
     for training in made.trainings:
         if not store.has_weights(training.key):
-            typer.echo(f"to train first: {training.name}, from {training.described}")
-    typer.echo(f"{apply} pairs to score, {len(records) - apply} not applicable")
+            say(f"to train first: {training.name}, from {training.described}")
+    say(f"{counted(apply, 'pair')} to score, {len(records) - apply} not applicable")

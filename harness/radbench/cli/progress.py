@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-import typer
+from radbench.cli.say import say
+from radbench.engine.keep.texts import visible
 
 _PATIENCE = 2.0
 _PLAIN_EVERY = 10.0
@@ -44,7 +45,7 @@ class Progress:
             self._draw(text)
         elif now - self.printed >= _PLAIN_EVERY:
             self.printed = now
-            typer.echo(f"{self.done} of {self.total} {self.unit}, {self._left(now)}: {text}", err=True)
+            say(f"{self.done} of {self.total} {self.unit}, {self._left(now)}: {text}", err=True)
 
     def within(self, done: int, total: int, text: str) -> None:
         """Draw how far one long step is by its own count; :meth:`advance` goes back to counting all."""
@@ -53,14 +54,14 @@ class Progress:
             self._draw(text, done, total)
         elif now - self.printed >= _PLAIN_EVERY:
             self.printed = now
-            typer.echo(f"{text} ({done} of {total})" if total else text, err=True)
+            say(f"{text} ({done} of {total})" if total else text, err=True)
 
     def note(self, text: str) -> None:
         """Print a line above the bar."""
         if self.bar is not None:
-            self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.bar.console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
         else:
-            typer.echo(text, err=True)
+            say(text, err=True)
 
     def close(self) -> None:
         """Take the bar away."""
@@ -88,7 +89,7 @@ class Progress:
             self.bar.start()
             self.task = self.bar.add_task("", total=self.total)
         done, total = (self.done, self.total) if done is None else (done, total or 1)
-        self.bar.update(self.task, completed=done, total=total, description=text.replace("[", r"\["))
+        self.bar.update(self.task, completed=done, total=total, description=visible(text).replace("[", r"\["))
 
 
 def tracked(items: Iterable[T], total: int, unit: str, text: str = "") -> Iterator[T]:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from radbench.cli.say import say
+
 
 def publish(
     run: Annotated[Path, typer.Argument(help="A run folder or its leaderboard.csv.")],
@@ -39,4 +41,4 @@ def publish(
 
     source = run / "leaderboard.csv" if run.is_dir() else run
     report = merge(source, into, separate=separate, replace=replace, supersede=supersede or (), include_failed=failed)
-    typer.echo(str(report))
+    say(str(report))

@@ -24,10 +24,13 @@ from radbench.cli.options import (
     open_registry,
     plan_request,
 )
+from radbench.cli.say import say
 from radbench.contracts.errors import UsageError, did_you_mean
+from radbench.engine.keep.texts import counted
 
 if TYPE_CHECKING:
     from radbench.engine.keep.journal import RunFolder
+    from radbench.leaderboard.running import Finished
 
 _LISTS = ("enhancer", "task", "set", "plugin")
 
@@ -73,6 +76,9 @@ def run(
 
     A second identical run recomputes nothing; a run that was killed goes on where it stopped. Images that another
     program enhanced are scored as images[root=FOLDER]: a file per case, named by its case id, of the case's size.
+
+    Exit status: 0 where every pair was scored on all of its cases; 1 where one was not, or the machine stopped the run;
+    2 for wrong usage; 130 where it was interrupted.
     """
     given: dict[str, Any] = {
         "enhancer": enhancer,
@@ -138,29 +144,46 @@ def run(
         finished = run_plan(registry, plan, options, progress)
     except KeyboardInterrupt:
         progress.close()
-        typer.echo("bench: interrupted; what is done is kept: give the same command again to go on", err=True)
+        say("bench: interrupted; what is done is kept: give the same command again to go on", err=True)
         raise typer.Exit(130) from None
     finally:
         progress.close()
     print_leaderboard(finished.frame)
     outcome = finished.outcome
     if outcome.computed:
-        typer.echo(f"{outcome.computed} case-steps computed, {outcome.reused} reused, in {finished.seconds:.1f} s")
+        say(f"{counted(outcome.computed, 'case-step')} computed, {outcome.reused} reused, in {finished.seconds:.1f} s")
     elif outcome.reused:
-        typer.echo(f"nothing recomputed: all {outcome.reused} case-steps were there already")
-    typer.echo(f"leaderboard: {finished.folder.leaderboard}")
-    typer.echo(f"per-case scores, journal and logs: {finished.folder.root}")
-    bad = [name for name, status in outcome.statuses.items() if status != "ok"]
-    for name in sorted({*bad, *outcome.incomplete}):
-        typer.echo(f"{'failed' if name in bad else 'incomplete'}: {name}", err=True)
+        say(f"nothing recomputed: {counted(outcome.reused, 'case-step')} there already")
+    say(f"leaderboard: {finished.folder.leaderboard}")
+    say(f"per-case scores, journal and logs: {finished.folder.root}")
     _point_at_tracebacks(finished.folder)
-    if bad or outcome.incomplete:
+    _leave_unless_complete(finished)
+
+
+def _leave_unless_complete(finished: Finished) -> None:
+    """Say which pairs were not scored on all of their cases, and leave with status 1 where there are any."""
+    from radbench.leaderboard.answers import lacking_answers
+
+    outcome, lacking = finished.outcome, lacking_answers(finished.frame)
+    partial = 0
+    for name, (scored, cases) in sorted(outcome.scored.items()):
+        failed = outcome.statuses[name] != "ok"
+        told = [f"{scored} of {counted(cases, 'case')} scored"] if failed or scored < cases else []
+        told += [] if failed else lacking.get(name, [])
+        if told:
+            partial += 1
+            say(f"{'failed' if failed else 'incomplete'}: {name}: {', '.join(told)}", err=True)
+    if partial:
+        say(f"bench: {partial} of {counted(len(outcome.scored), 'pair')} not scored on all cases", err=True)
+    elif not outcome.scored:
+        say("bench: nothing was scored: no pair applies", err=True)
+    if partial or not outcome.scored:
         raise typer.Exit(1)
 
 
 def _point_at_tracebacks(folder: RunFolder) -> None:
     if folder.tracebacks.exists():
-        typer.echo(f"tracebacks: {folder.tracebacks}", err=True)
+        say(f"tracebacks: {folder.tracebacks}", err=True)
 
 
 def _from_file(path: Path, given: dict[str, Any], context: typer.Context) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import typer
+from radbench.cli.say import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,4 +34,4 @@ def print_leaderboard(
 
         Console().print(renderable(frame, metric, task, group, facet))
     else:
-        typer.echo(render(frame, "table", metric, task, group, facet))
+        say(render(frame, "table", metric, task, group, facet))

@@ -18,6 +18,7 @@ from radbench.cli.options import (
     names_of,
     open_registry,
 )
+from radbench.cli.say import say
 
 if TYPE_CHECKING:
     from radbench.engine.run.trained import Trained
@@ -65,13 +66,13 @@ def train(
     told = len(registry.warnings)
     trainings = plan_trainings(registry, request)
     for warning in registry.warnings[told:]:
-        typer.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     progress = Progress()
     try:
         finished = run_trainings(trainings, request, Options(device, jobs, timeout, memory_mb, out), progress)
     except KeyboardInterrupt:
         progress.close()
-        typer.echo("bench: interrupted; what is learnt is kept: give the same command again to go on", err=True)
+        say("bench: interrupted; what is learnt is kept: give the same command again to go on", err=True)
         raise typer.Exit(130) from None
     finally:
         progress.close()
@@ -80,9 +81,9 @@ def train(
             _print(one)
     failed = [one for one in finished.trained if one.error]
     for one in failed:
-        typer.echo(f"failed: {one.training.name} ({one.status}): {one.error}", err=True)
+        say(f"failed: {one.training.name} ({one.status}): {one.error}", err=True)
     if failed:
-        typer.echo(f"more is in {finished.folder.details}; logs: {finished.folder.logs}", err=True)
+        say(f"more is in {finished.folder.details}; logs: {finished.folder.logs}", err=True)
         raise typer.Exit(1)
 
 
@@ -95,9 +96,9 @@ def _print(one: Trained) -> None:
     took = f" in {duration(seconds)}" if seconds is not None else ""
     where = f" on {facts['device']}" if facts.get("device") else ""
     weights = f", {facts['parameters']} weights" if facts.get("parameters") else ""
-    typer.echo(f"{one.training.name}: {verb} on {one.training.described}{took}{where}{weights}")
+    say(f"{one.training.name}: {verb} on {one.training.described}{took}{where}{weights}")
     for name, value in facts.get("facts", {}).items():
-        typer.echo(f"  {name}: {value}")
+        say(f"  {name}: {value}")
     for curve in one.curves:
-        typer.echo(f"  best {curve.best:.4g} in epoch {curve.best_epoch} of {curve.epochs}: {curve.file}")
-    typer.echo(f"  weights: {one.folder}")
+        say(f"  best {curve.best:.4g} in epoch {curve.best_epoch} of {curve.epochs}: {curve.file}")
+    say(f"  weights: {one.folder}")

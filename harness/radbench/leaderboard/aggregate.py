@@ -16,10 +16,10 @@ enhancers with each of their seeds, all compared on the same resamples:
 - ``p_adjusted``: Holm over the printed table: all entries and metrics of one group and facet.
 - ``rank``: only among *complete* rows. A row is complete when every case that any enhancer scored was scored by its
   own enhancer too: nobody climbs by failing on hard cases. An incomplete row keeps its value, has no rank, and its
-  ``error`` says ``k of n cases failed`` and why, never which. What stands on weights that lacked lessons has neither
+  ``error`` says ``k of n cases failed``, which and why. What stands on weights that lacked lessons has neither
   test nor rank.
 
-Messages name no path, file, case or patient (:mod:`radbench.leaderboard.privacy`).
+Messages are whole: the rows are their user's own until :mod:`radbench.leaderboard.privacy` makes them publishable.
 Non-finite scores count as "no answer". A failed pair keeps one row per metric, in group ``all``.
 """
 
@@ -31,6 +31,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from radbench.contracts import MetricSpec, NotComparableError, Status
+from radbench.engine.keep.texts import counted, listed
 from radbench.leaderboard.columns import (
     ALL,
     BASELINE,
@@ -45,7 +46,6 @@ from radbench.leaderboard.columns import (
 )
 from radbench.leaderboard.comparing import facet_order, joined
 from radbench.leaderboard.pairs import PairResult
-from radbench.leaderboard.privacy import published
 from radbench.leaderboard.schema import validate
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def leaderboard_rows(pairs: Iterable[PairResult], replicates: int = 5000, bootst
     """
     import pandas as pd
 
-    pairs = [published(pair) for pair in pairs]
+    pairs = [*pairs]
     _refuse_clashes(pairs)
     keys = joined([_key(p) for p in pairs], [p.scored for p in pairs])
     tables: dict[tuple[str, ...], list[PairResult]] = defaultdict(list)
@@ -195,21 +195,7 @@ class _Table:
         cases: Sequence[str],
         reference: PairResult | None,
     ) -> dict[str, Any]:
-        missing = {cases[i] for i in column.missing}
-        failed = {case for case in pair.failures if _is_in(group, pair.groups.get(case, {}))} - set(cases)
-        error = column.problem
-        if missing or failed:
-            # Cases that every enhancer failed on are missing too, but leave the row complete.
-            n = max(column.n_reference + len(failed), pair.expected_cases if group == WHOLE else 0)
-            error = _failed(missing | failed, n, pair.failures)
-            error += "" if column.complete else f"; {column.problem}"
-        elif group == WHOLE:
-            error = error or pair.error
-        if not error and column.n_cases < len(cases):
-            silent = sum(case in pair.evidence and _is_silent(pair.evidence[case], metric) for case in cases)
-            error = f"{silent} of {len(cases)} cases have no {metric.name}" if silent else ""
-        if math.isnan(column.values["value"]) and not error:
-            error = NOTHING
+        error = self._error(pair, metric, group, column, cases)
         if math.isnan(column.values["delta"]):
             reference = None
         untested = ""
@@ -229,6 +215,25 @@ class _Table:
             "status": str(Status.OK),
             "error": _clean("; ".join(filter(None, (pair.lacking, untested, error)))),
         }
+
+    def _error(
+        self, pair: PairResult, metric: MetricSpec, group: tuple[str, str], column: Column, cases: Sequence[str]
+    ) -> str:
+        """Return what went wrong with a row: with which of its cases, and with the metric itself."""
+        failed = {case for case in pair.failures if _is_in(group, self.groups.get(case, {}))}
+        missing = {cases[i] for i in column.missing} - failed
+        silent = {c for c in cases if c in pair.evidence and _is_silent(pair.evidence[c], metric)} | missing
+        n = max(len(failed.union(cases)), pair.expected_cases if group == WHOLE else 0)
+        told = [_failed(failed, n, pair.failures)] if failed else []
+        have = "has" if len(silent) == 1 else "have"
+        told += [f"{len(silent)} of {counted(n, 'case')} {have} no {metric.name}{listed(silent)}"] if silent else []
+        if column.problem and not (column.complete and (failed or missing)):
+            told.append(column.problem)
+        if not told and group == WHOLE and pair.error:
+            told.append(pair.error)
+        if not told and math.isnan(column.values["value"]):
+            told.append(NOTHING)
+        return "; ".join(told)
 
 
 def _is_silent(evidence: Mapping[str, Any], metric: MetricSpec) -> bool:
@@ -321,10 +326,10 @@ def _is_in(group: tuple[str, str], strata: Mapping[str, str]) -> bool:
 
 
 def _failed(cases: set[str], n: int, failures: Mapping[str, str], at_least: int = 0) -> str:
-    """Return how many of n cases failed, and the first reason; never which."""
+    """Return how many of n cases failed, which, and the first reason."""
     reasons = list(dict.fromkeys(failures[case] for case in sorted(cases) if failures.get(case)))
     why = f": {reasons[0]}{'; other reasons too' if len(reasons) > 1 else ''}" if reasons else ""
-    return f"{max(len(cases), at_least)} of {n} cases failed{why}"
+    return f"{max(len(cases), at_least)} of {counted(n, 'case')} failed{listed(cases)}{why}"
 
 
 def _clean(text: str) -> str:

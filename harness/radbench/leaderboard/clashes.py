@@ -55,7 +55,7 @@ def left_over(rows: DataFrame, table: DataFrame, path: Path) -> list[str]:
         return []
     return [
         f"{path} keeps rows of an older schema version of {named_in(left, 'dataset')}: where this run takes their "
-        "place, name them with supersede ('--supersede LABEL')"
+        "place, name them with '--supersede LABEL'"
     ]
 
 
@@ -129,7 +129,7 @@ def without_other_identities(before: DataFrame, table: DataFrame, replace: bool)
             raise NotComparableError(
                 f"'{enhancer}' in '{label_of(table)}' was published with another {what} ({short} {_short(theirs)} "
                 f"there, {_short(ours)} in the run): {why}; nothing was published. Replace all its rows with "
-                "replace=True ('--replace')"
+                "'--replace'"
             )
         before = before[before["enhancer"] != enhancer]
         notes.append(f"all rows of '{enhancer}' were replaced: {short} {_short(theirs)} gave way to {_short(ours)}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from radbench.contracts import Status, UnknownNameError
 from radbench.leaderboard.columns import ALL, COLUMNS, SCHEMA_VERSION
+from radbench.leaderboard.privacy import publishable
 from radbench.leaderboard.schema import to_csv
 
 if TYPE_CHECKING:
@@ -26,8 +27,12 @@ def render(
     group: str | None = None,
     facet: str | None = None,
     width: int | None = None,
+    clear: bool = False,
 ) -> str:
     """Return a leaderboard as text.
+
+    What leaves its user's hands names no case, path or patient: every format but ``table`` has messages as they may be
+    published (:mod:`radbench.leaderboard.privacy`).
 
     Rows are put into one table only where they compare: same task and identity of it, same cases of the same data, same
     profile, and the same truth, given or compared with.
@@ -40,6 +45,7 @@ def render(
         group: this group alone: ``all``, ``name=value``, or a name for all its values beside the whole.
         facet: this facet alone.
         width: columns of text that ``table`` keeps to; None as wide as it needs.
+        clear: leave messages as they are.
 
     Raises:
         UsageError: an unknown format, metric, task, group or facet.
@@ -47,6 +53,8 @@ def render(
     if format not in FORMATS:
         raise UnknownNameError("format", format, FORMATS)
     rows = select(frame, metric, task, group, facet)
+    if format != "table" and not clear:
+        rows = publishable(rows)
     if format == "csv":
         return to_csv(rows)
     if format == "json":
@@ -135,7 +143,9 @@ def select(
 
 def _json(rows: DataFrame) -> str:
     records = [{name: _plain(row[name], name) for name in COLUMNS} for row in rows.to_dict("records")]
-    return json.dumps({"schema_version": SCHEMA_VERSION, "rows": records}, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps({"schema_version": SCHEMA_VERSION, "rows": records}, indent=2, ensure_ascii=False) + "\n"
+    # JSON itself escapes only a part of what drives a terminal or turns the direction of writing.
+    return "".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def _plain(value: Any, name: str) -> str | int | float | None:

@@ -25,6 +25,7 @@ class PairResult:
         patients: patient id per case id; a case that is not listed is its own patient.
         private: what no row may name beside these cases and patients: paths, what was learnt from.
         groups: strata per case id, by name; "" is in none.
+        digests: per case id, what stands for it where it is not named.
         expected_cases: cases that the pair should have scored.
         lacking: what weights that it stands on had not learnt, in a sentence; then there is no test and no rank.
         baseline: label of the enhancer that differences are taken to.
@@ -48,6 +49,7 @@ class PairResult:
     patients: Mapping[str, str] = field(default_factory=dict)
     private: tuple[str, ...] = ()
     groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
     expected_cases: int = 0
     lacking: str = ""
     baseline: str = BASELINE

@@ -2,69 +2,137 @@
 
 What is known to be private goes by its name. What is not known goes by its look: paths, file names, DICOM's unique
 identifiers and, in what a reader or a plugin says of a case, whatever stands in quotes and is not known to be public.
-The full messages stay in the run's journal and per-case files.
+The full messages stay in the run's folder, and on the terminal of who started it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 import re
+import socket
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from radbench.contracts import Status
 from radbench.contracts.case import TARGETS
 from radbench.contracts.enhancement import LAYERS
+from radbench.engine.keep.texts import names_listed, relisted, without_reasons
 from radbench.leaderboard.pairs import PairResult
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_MESSAGES = ("error", "pretrained", "task_pretrained")
+"""The columns of messages and of what plugins tell."""
+
+_MARK = "\ue000"
+"""Stands before a digest while names go: of no script, so that no name holds it."""
+
+_EVERYDAY = frozenset(
+    {"root", "user", "users", "home", "data", "admin", "test", "work", "runner", "localhost", "case", "image"}
+)
+"""Names of users and machines that tell nobody from another, and are words of messages."""
 
 HIDDEN = "…"
 """What stands for what is left out."""
 
 _EXTENSION = (
-    "png|jpe?g|tiff?|bmp|gif|webp|dcm|dicom|ima|img|hdr|nii|gz|mha|mhd|raw|nrrd|np[yz]|csv|tsv|txt|json|xml|xlsx?|zip|"
-    "h5|hdf5|mat|pkl|pth?|safetensors"
+    "png|jpe?g|jp2|j2k|jpx|jls|jxl|tiff?|bmp|gif|webp|heic|avif|exr|psd|p[bgnp]m|svs|ndpi|dcm|dicom|ima|img|hdr|nii|gz|mha|"
+    "mhd|raw|nrrd|nhdr|mnc|vtk|stl|avi|mp4|mov|np[yz]|csv|tsv|txt|log|json|xml|ya?ml|toml|ini|html?|pdf|docx?|xlsx?|pptx?|"
+    "zip|tar|tgz|bz2|xz|zst|7z|rar|h5|hdf5|mat|parquet|sqlite|db|pkl|pickle|pth?|ckpt|onnx|safetensors"
 )
-_WORD = r"[^\s'\"`,;:()\[\]{}<>]"
+_WORD = r"[^\s'\"`,;:()\[\]{}<>“”‘’«»„]"
+_PART = rf"(?:{_WORD}|\([^()/\\\n]*\)(?=[/\\\w])|\[[^\[\]/\\\n]*\](?=[/\\\w]))"
 _PATH = re.compile(
     rf"""
     (?!https?://)\w+://{_WORD}+ | (?P<web>https?://{_WORD}+)
     # Absolute, of the home folder or relative by dots; with blanks, as far as it looks like a path.
-    | (?<![\w/])(?:~\w*|\.\.?|[A-Za-z]:|\\)?[/\\]{_WORD}+ (?:[^'":;)\n]*(?:[/\\]{_WORD}+|\.(?:{_EXTENSION})\b))?
+    | (?<![\w/])(?:~\w*|\.\.?|[A-Za-z]:|\\)?[/\\]{_PART}+ (?:[^'":;)\n]*(?:[/\\]{_PART}+|\.(?:{_EXTENSION})\b))?
     | (?:[\w.-]+[/\\]){{2,}}[\w.-]*
-    | (?:{_WORD}*[/\\])?[\w.+@\#-]*\w\.(?:{_EXTENSION})(?!\w)
-    # A unique identifier: of a study, a series, an image.
+    # A file's name; before it, what is written with a capital or a number belongs to it.
+    | (?:\b(?-i:[A-ZÀ-ÖØ-Þ0-9])[\w.^+-]*[ ,]+){{0,4}}(?:{_WORD}*[/\\])?[\w.+@\#^-]*\w\.(?:{_EXTENSION})(?!\w)
+    # A unique identifier: of a study, a series, an image; an address of a person or a machine.
     | \b[0-2](?:\.\d+){{5,}}\b
+    | \b[\w.+%-]+@[\w-]+(?:\.[\w-]+)+\b
+    | \b\d{{1,3}}(?:\.\d{{1,3}}){{3}}\b(?::\d+)?
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_QUOTED = re.compile(r"(?<!\w)(['\"`])(.*?)\1(?!\w)")
+_QUOTED = re.compile(
+    r"""
+    (?<!\w)(['"`])(.*?)\1(?!\w)
+    | (“)([^”\n]*)” | (‘)([^’\n]*(?:’\w[^’\n]*)*)’(?!\w) | («)([^»\n]*)» | („)([^“”\n]*)[“”]
+    """,
+    re.VERBOSE,
+)
+_CLOSING = {"“": "”", "‘": "’", "«": "»", "„": "“"}
 _REPEATED = re.compile(rf"{HIDDEN}(?:[\s,]*{HIDDEN})+")
 _NOTHING_LEFT = re.compile(rf"\s+\({HIDDEN}\)")
 _LONGEST_COUNT = 3
+_LONGEST_MESSAGE = 1000
+"""Characters of a message that are published; what looks like a path in longer ones takes long to tell."""
 
 
-def published(pair: PairResult) -> PairResult:
-    """Return a pair whose messages name nobody and nothing of this machine."""
-    known: dict[str, str] = {}
-    private = {*pair.private, *pair.evidence, *pair.failures, *pair.patients, *pair.patients.values()}
-    labels = {pair.task, pair.dataset, pair.enhancer, pair.baseline}
-    public = {*labels, *(label.partition("[")[0] for label in labels), *TARGETS, *LAYERS}
-    public |= {name for metric in pair.metrics for name in (metric.name, metric.observation)}
+def publishable(frame: DataFrame, results: Iterable[PairResult] = ()) -> DataFrame:
+    """Return rows whose messages name nobody and nothing of this machine; cases are named by digest, or not at all.
 
-    def said(text: str) -> str:
-        if text not in known:
-            known[text] = without_names(text, private, public)
-        return known[text]
+    Args:
+        frame: rows in the schema's columns.
+        results: of the run that they come from, which know what is private. Without them the looks decide, and of
+            cases that failed no reason is told.
+    """
+    known = {_entry(vars(result)): result for result in results}
+    by_task: dict[str, set[str]] = {}
+    for task, *names in zip(*(frame[name] for name in ("task", "metric", "facet", "group")), strict=True):
+        by_task.setdefault(task, set()).update(names)
+    # Rows of one pair say mostly the same.
+    told: dict[tuple[Any, ...], str] = {}
 
+    def said(row: Any, column: str) -> str:
+        text, entry = str(row[column]), _entry(row)
+        found = (text, column == "error", row["status"], row["reference"], *entry)
+        if text and found not in told:
+            told[found] = _said(row, text, known.get(entry), by_task[row["task"]]) if found[1] else without_paths(text)
+        return told[found] if text else text
+
+    rows = frame.to_dict("records")
+    return frame.assign(**{name: [said(row, name) for row in rows] for name in _MESSAGES})
+
+
+def _entry(facts: Any) -> tuple[str, ...]:
+    seed = facts["seed"]
+    names = ("task", "dataset", "split", "enhancer", "profile")
+    return (*(str(facts[name]) for name in names), "" if str(seed) in ("None", "<NA>", "nan") else str(seed))
+
+
+def _said(row: Any, text: str, result: PairResult | None, names: set[str]) -> str:
     # Why a pair does not apply is said by the plan, which knows labels alone.
-    planned = pair.status == Status.NOT_APPLICABLE
-    return replace(
-        pair,
-        error=without_paths(pair.error) if planned else said(pair.error),
-        lacking=said(pair.lacking),
-        failures={case: said(why) for case, why in pair.failures.items()},
-        pretrained=without_paths(pair.pretrained),
-        task_pretrained=without_paths(pair.task_pretrained),
-    )
+    if row["status"] == Status.NOT_APPLICABLE:
+        return without_paths(text)
+    private, digests = {*names_listed(text), *_of_this_machine()}, dict[str, str]()
+    if result is None:
+        text = without_reasons(text)
+    labels = {str(row[name]) for name in ("task", "dataset", "enhancer", "reference")}
+    public = {*labels, *(label.partition("[")[0] for label in labels), *names, *TARGETS, *LAYERS}
+    if result is not None:
+        private |= {*result.private, *result.evidence, *result.failures, *result.patients, *result.patients.values()}
+        public |= {name for metric in result.metrics for name in (metric.name, metric.observation)}
+        digests = dict(result.digests)
+    # Digests are put in last: none of what goes by its looks looks like them.
+    marks = {name: f"{_MARK}{digest[:8]}" for name, digest in digests.items()}
+    return without_names(relisted(text, marks), private, public).replace(_MARK, "")
+
+
+@cache
+def _of_this_machine() -> frozenset[str]:
+    """Return the names of user and machine, where they are no everyday words."""
+    found = {Path.home().name, socket.gethostname(), socket.gethostname().partition(".")[0]}
+    with contextlib.suppress(Exception):  # whatever a system without users raises
+        found.add(getpass.getuser())
+    return frozenset(name for name in found if len(name) > 2 and name.lower() not in _EVERYDAY)
 
 
 def without_names(text: str, private: Iterable[str], public: Collection[str] = ()) -> str:
@@ -74,6 +142,7 @@ def without_names(text: str, private: Iterable[str], public: Collection[str] = (
     """
     if not text:
         return text
+    text = _cut(text)
     lower = text.lower()
     known = (name for name in private if name.lower() in lower and any(map(str.isalnum, name)))
     found = sorted(known, key=len, reverse=True)
@@ -81,12 +150,29 @@ def without_names(text: str, private: Iterable[str], public: Collection[str] = (
     for name in found:
         if not (name.isdecimal() and len(name) <= _LONGEST_COUNT):
             text = re.sub(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", HIDDEN, text, flags=re.IGNORECASE)
-    text = _QUOTED.sub(lambda quoted: quoted[0] if quoted[2] in public else f"{quoted[1]}{HIDDEN}{quoted[1]}", text)
+    text = _QUOTED.sub(lambda quoted: quoted[0] if _within(quoted) in public else _hidden(quoted), text)
     return without_paths(text)
 
 
 def without_paths(text: str) -> str:
     """Return a message without what looks like a path, a file's name or a unique identifier."""
-    text = _QUOTED.sub(lambda q: f"{q[1]}{HIDDEN}{q[1]}" if {*q[2]} & {*"/\\"} or _PATH.search(q[2]) else q[0], text)
+    text = _cut(text)
+    text = _QUOTED.sub(lambda q: _hidden(q) if {*_within(q)} & {*"/\\"} or _PATH.search(_within(q)) else q[0], text)
     text = _PATH.sub(lambda path: path["web"] or HIDDEN, text)
     return _NOTHING_LEFT.sub("", _REPEATED.sub(HIDDEN, text))
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _LONGEST_MESSAGE:
+        return text
+    # Not within a word: half a name is one, too.
+    return text[: text.rfind(" ", 0, _LONGEST_MESSAGE) + 1] + HIDDEN
+
+
+def _within(quoted: re.Match[str]) -> str:
+    return next(text for text in quoted.groups()[1::2] if text is not None)
+
+
+def _hidden(quoted: re.Match[str]) -> str:
+    mark = next(mark for mark in quoted.groups()[::2] if mark is not None)
+    return f"{mark}{HIDDEN}{_CLOSING.get(mark, mark)}"

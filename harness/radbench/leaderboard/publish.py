@@ -31,6 +31,8 @@ from typing import TYPE_CHECKING
 
 from radbench.contracts import NotComparableError, Status, UsageError
 from radbench.contracts.atomic import remove_stale
+from radbench.engine.keep.private import refuse_links
+from radbench.engine.keep.texts import counted
 from radbench.leaderboard.clashes import (
     clash_of,
     is_old,
@@ -44,15 +46,17 @@ from radbench.leaderboard.clashes import (
 )
 from radbench.leaderboard.columns import ALL, BASELINE, COLUMNS, TABLE_KEY
 from radbench.leaderboard.comparing import facet_order, tables_of
-from radbench.leaderboard.privacy import without_paths
+from radbench.leaderboard.privacy import publishable
 from radbench.leaderboard.ranking import by_value
 from radbench.leaderboard.schema import read_leaderboard, row_keys, validate, write_csv
+from radbench.leaderboard.view import read_publishable
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 FOLDER = Path("leaderboards")
 LOCK = ".publish.lock"
+_NO_LINK = "take it away, or name another folder with --into"
 
 _BASE_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
@@ -93,11 +97,13 @@ class PublishReport:
     def lines(self) -> list[str]:
         """Return the report as sentences."""
         found = [
-            f"{f.path}: {f.added} rows added, {f.replaced} replaced, {f.unchanged} as they were ({f.total} in all)"
+            f"{f.path}: {counted(f.added, 'row')} added, {f.replaced} replaced, {f.unchanged} as they were "
+            f"({f.total} in all)"
             for f in self.files
         ]
         if self.skipped:
-            found.append(f"{self.skipped} failed rows were not published")
+            were = "was" if self.skipped == 1 else "were"
+            found.append(f"{counted(self.skipped, 'failed row')} {were} not published (--failed)")
         return [*found, *self.notes] or ["there was nothing to publish"]
 
     def __str__(self) -> str:
@@ -136,16 +142,18 @@ def publish(
     import filelock
 
     if separate and (replace or supersede):
-        raise UsageError("either separate ('--separate') or replace ('--replace'): what clashes cannot be both")
+        raise UsageError(
+            "either '--separate' or '--replace' ('--supersede'): what clashes cannot be both kept and replaced"
+        )
     if isinstance(supersede, str):
         supersede = (supersede,)
 
-    rows = read_leaderboard(run) if isinstance(run, (str, Path)) else validate(run)
+    rows = read_publishable(Path(run)) if isinstance(run, (str, Path)) else publishable(validate(run))
     good = rows if include_failed else rows[rows["status"] == Status.OK]
     skipped = len(rows) - len(good)
-    # What an earlier radbench aggregated may say where something lay.
-    good = good.assign(error=good["error"].map(without_paths)).reset_index(drop=True)
+    good = good.reset_index(drop=True)
     folder = Path(into)
+    refuse_links([folder / LOCK], [], _NO_LINK)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder / LOCK, timeout=timeout):
@@ -174,7 +182,8 @@ def _publish(
             old = old.drop(gone.index)
             superseded |= set(gone["dataset"])
             notes.append(
-                f"{path}: {len(gone)} rows of an older schema version of {named_in(gone, 'dataset')} were dropped"
+                f"{path}: {counted(len(gone), 'row')} of an older schema version of {named_in(gone, 'dataset')} "
+                f"{'was' if len(gone) == 1 else 'were'} dropped"
             )
         clash, clashing = clash_of(old, table, path)
         if clash and separate:
@@ -186,11 +195,12 @@ def _publish(
             notes.append(f"not comparable, so put into {path}: {clash}")
         elif clash and replace:
             old = old.drop(clashing.index)
-            notes.append(f"{clash}: {len(clashing)} rows of {named_in(clashing, 'enhancer')} were dropped")
+            was = "was" if len(clashing) == 1 else "were"
+            notes.append(f"{clash}: {counted(len(clashing), 'row')} of {named_in(clashing, 'enhancer')} {was} dropped")
         elif clash:
             raise NotComparableError(
-                f"{clash}; nothing was published. Keep both with separate=True ('--separate'), or let the run take the "
-                "place of all that does not compare with it with replace=True ('--replace')"
+                f"{clash}; nothing was published. Keep both with '--separate', or let the run take the place of all "
+                "that does not compare with it with '--replace'"
             )
         now[path], said = _merge(old, table, replace)
         notes += [f"{path}: {note}" for note in said]
@@ -223,6 +233,7 @@ def _published(known: dict[Path, DataFrame], path: Path) -> DataFrame:
     import pandas as pd
 
     if path not in known:
+        refuse_links([path], [], _NO_LINK)
         known[path] = read_leaderboard(path) if path.exists() else validate(pd.DataFrame(columns=list(COLUMNS)))
     return known[path]
 

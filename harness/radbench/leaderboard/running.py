@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.store import StoreError
 from radbench.engine.plan.pairs import Pair, Plan
+from radbench.engine.run.outcome import Outcome
 from radbench.engine.run.reporting import Reporter
 from radbench.engine.run.running import Options, run_pairs
-from radbench.engine.run.session import Outcome
 from radbench.engine.work.failures import RunAbortedError
 from radbench.leaderboard.commits import commit_of
 from radbench.leaderboard.view import journal_run, write_leaderboard, write_what_there_is

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from radbench.contracts import SchemaError, Status, UsageError
 from radbench.contracts.atomic import replace_file
+from radbench.contracts.printable import from_cell, to_cell
 from radbench.leaderboard.columns import (
     ALL,
     COLUMNS,
@@ -96,7 +97,10 @@ def write_csv(frame: DataFrame, path: Path | str) -> None:
 
 
 def to_csv(frame: DataFrame) -> str:
-    """Return valid rows as CSV: UTF-8 text, "\\n" line ends, shortest floats that read back equal, NaN empty."""
+    """Return valid rows as CSV: UTF-8 text, "\\n" line ends, shortest floats that read back equal, NaN empty.
+
+    Texts read back equal, too; no spreadsheet takes one for a formula, no terminal for a command.
+    """
     columns = [[_cell(value, COLUMNS[name].kind) for value in frame[name]] for name in COLUMNS]
     lines = [",".join(COLUMNS), *(",".join(cells) for cells in zip(*columns, strict=True))]
     return "\n".join(lines) + "\n"
@@ -105,6 +109,8 @@ def to_csv(frame: DataFrame) -> str:
 def read_leaderboard(path: Path | str) -> DataFrame:
     """Read and validate a leaderboard CSV, or the one inside a run's folder; older versions are brought up to date.
 
+    Of another folder, such as that of the published leaderboards, all are read.
+
     Raises:
         UsageError: there is no such file, or it cannot be read.
         SchemaError: it is no valid leaderboard, or newer than this radbench knows.
@@ -112,19 +118,46 @@ def read_leaderboard(path: Path | str) -> DataFrame:
     import pandas as pd
 
     file = Path(path)
+    if file.is_dir() and not (file / FILE_NAME).exists():
+        return _read_folder(file)
     if file.is_dir():
         file = file / FILE_NAME
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
-        raise UsageError(f"there is no leaderboard {file}: make one with 'bench run'") from error
+        raise UsageError(f"there is no leaderboard '{file}': make one with 'bench run'") from error
     except UnicodeDecodeError as error:
         raise SchemaError(f"{file} is not UTF-8 text ({error.reason} at byte {error.start})") from error
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror or error}") from error
-    header, *records = _records(text, str(file))
+    header, *records = ([from_cell(cell) for cell in record] for record in _records(text, str(file)))
     frame = pd.DataFrame(records, columns=header, dtype=object)
     return validate(_upgraded(frame, str(file)), str(file))
+
+
+def _read_folder(folder: Path) -> DataFrame:
+    """Read the leaderboards that lie in a folder side by side; other tables there are nothing to it."""
+    import pandas as pd
+
+    try:
+        files = sorted(file for file in folder.iterdir() if file.suffix == ".csv" and _is_leaderboard(file))
+    except OSError as error:
+        raise UsageError(f"cannot read {folder}: {error.strerror or error}") from error
+    if not files:
+        raise UsageError(
+            f"there is no leaderboard in {folder}, neither {FILE_NAME} of a run nor published ones: "
+            "make one with 'bench run', or name a CSV"
+        )
+    # Not as one: files that were kept apart may hold rows of the same labels.
+    return pd.concat([read_leaderboard(file) for file in files], ignore_index=True)
+
+
+def _is_leaderboard(file: Path) -> bool:
+    try:
+        with file.open("rb") as lines:
+            return lines.readline(1 << 16).removeprefix(b"\xef\xbb\xbf").startswith(b"schema_version,")
+    except OSError:
+        return True  # read as one, it says what is wrong
 
 
 def row_keys(frame: DataFrame) -> list[tuple[str, ...]]:
@@ -185,7 +218,7 @@ def _cell(value: Any, kind: str) -> str:
         number = float(value)
         # repr is the shortest text that reads back equal; whole numbers lose their ".0".
         return repr(number).removesuffix(".0")
-    text = str(value)
+    text = to_cell(str(value))
     return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\r\n') else text
 
 

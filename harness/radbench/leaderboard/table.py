@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from radbench.engine.keep.texts import visible
 
 ARROWS = {"higher": "↑", "lower": "↓", "": ""}
 
@@ -84,3 +87,18 @@ class Table:
     def ranked(self) -> bool:
         """Whether any cell is marked best."""
         return any(cell.place for _, cells in self.rows for cell in cells)
+
+
+def harmless(table: Table) -> Table:
+    """Return a table of which no text drives a terminal or turns the direction of writing."""
+    return replace(table, **{field.name: _harmless(getattr(table, field.name)) for field in fields(table)})
+
+
+def _harmless(value: Any) -> Any:
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, tuple):
+        return tuple(map(_harmless, value))
+    if isinstance(value, Cell | Heading):
+        return replace(value, **{field.name: _harmless(getattr(value, field.name)) for field in fields(value)})
+    return value

@@ -13,7 +13,7 @@ from radbench.leaderboard import seeds
 from radbench.leaderboard.columns import ALL, BASELINE, BOOTSTRAP, OVER_FACETS, TABLE_KEY, WILCOXON
 from radbench.leaderboard.comparing import entry_names, tables_of
 from radbench.leaderboard.ranking import places, rankable
-from radbench.leaderboard.table import Cell, Heading, Table
+from radbench.leaderboard.table import Cell, Heading, Table, harmless
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -34,7 +34,8 @@ def tables(frame: DataFrame) -> Iterator[Table]:
     """
     found = tables_of(frame.reset_index(drop=True))
     for rows in found:
-        yield from _SetOfTables(rows, any(_look_alike(rows, other) for other in found if other is not rows)).all()
+        own = _SetOfTables(rows, any(_look_alike(rows, other) for other in found if other is not rows))
+        yield from map(harmless, own.all())
 
 
 def _look_alike(rows: DataFrame, other: DataFrame) -> bool:
@@ -325,7 +326,8 @@ def _how_to_read(grid: Mapping[str, Mapping[str, Cell]], family: str, rows: Data
     if any(cell.spread for cell in cells):
         notes.append(seeds.NOTE)
     if any(cell.incomplete for cell in cells):
-        cases_alone = rows.loc[rows["rank"].isna(), "error"].str.contains("cases failed", regex=False).all()
+        of_cases = r"\d of \d+ cases? (?:failed|has no|have no)"
+        cases_alone = rows.loc[rows["rank"].isna(), "error"].str.contains(of_cases).all()
         why = "cases that others scored are missing" if cases_alone else "something is missing, as said below"
         notes.append(f"†: not ranked, because {why}.")
     return notes

@@ -16,11 +16,13 @@ from radbench.contracts.specs import MetricSpec
 from radbench.engine.keep.cells import evidence_of, groups_of
 from radbench.engine.keep.digests import short
 from radbench.engine.keep.journal import RunFolder
+from radbench.engine.keep.private import privately
 from radbench.engine.keep.sealed import StoreError
 from radbench.engine.plan.pairs import Pair, Plan
 from radbench.engine.plan.parts import Part
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
-from radbench.leaderboard.schema import write_csv
+from radbench.leaderboard.privacy import publishable
+from radbench.leaderboard.schema import FILE_NAME, read_leaderboard, write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,8 +94,13 @@ def _numerics(parts: Iterable[Part]) -> str:
     return ", ".join(f"{name} {version}" for name, version in sorted(found.items()))
 
 
-def pair_results(folder: RunFolder) -> list[PairResult]:
-    """Read the pairs of a folder's latest run; one that has not ended yet is no part of them."""
+def pair_results(folder: RunFolder, evidence: bool = True) -> list[PairResult]:
+    """Read the pairs of a folder's latest run; one that has not ended yet is no part of them.
+
+    Args:
+        folder: of the run.
+        evidence: whether what was observed is wanted, too; else there are only names.
+    """
     planned: dict[str, dict[str, Any]] = {}
     ended: dict[str, dict[str, Any]] = {}
     first_run: dict[str, str] = {}
@@ -114,7 +121,8 @@ def pair_results(folder: RunFolder) -> list[PairResult]:
         else:
             continue
         rows = [] if facts["reason"] else folder.read_cases(name)
-        results.append(_result(facts, end, rows, {} if facts["reason"] else folder.read_features(name), created))
+        features = folder.read_features(name) if evidence and not facts["reason"] else {}
+        results.append(_result(facts, end, rows, features, created, evidence))
     return results
 
 
@@ -124,6 +132,7 @@ def _result(
     rows: Iterable[Mapping[str, str]],
     features: Mapping[str, Mapping[str, Any]],
     created: str,
+    evidence: bool,
 ) -> PairResult:
     metrics = tuple(MetricSpec(**{**m, "parameters": tuple(map(tuple, m["parameters"]))}) for m in facts["metrics"])
     rows = list(rows)
@@ -156,10 +165,13 @@ def _result(
         error=end["error"] if end.get("broken", True) or not failures else "",
         metrics=metrics,
         failures=failures,
-        evidence={r["case_id"]: evidence_of(r, observed, features.get(r["case_id"], {})) for r in good},
+        evidence={
+            r["case_id"]: evidence_of(r, observed, features.get(r["case_id"], {})) if evidence else {} for r in good
+        },
         patients={r["case_id"]: r["patient_id"] for r in rows},
         private=(*facts.get("local", ()), *end.get("names", ())),
-        groups={r["case_id"]: groups_of(r) for r in good},
+        groups={r["case_id"]: groups_of(r) for r in rows},
+        digests={r["case_id"]: r["case_digest"] for r in rows if r.get("case_digest")},
         expected_cases=end["expected_cases"],
         lacking=_lacking(end),
         fit_seconds=end.get("fit_seconds"),
@@ -177,26 +189,36 @@ def _result(
 
 
 def _lacking(end: Mapping[str, Any]) -> str:
-    """Return what weights had not learnt, in a sentence that names no case."""
-    lacks = end.get("lacks")
-    if not lacks:
-        return str(end.get("lacking", ""))
-    count = f"{lacks['cases']} case{'s' * (lacks['cases'] != 1)}"
-    return f"{count} that {lacks['learner']} learns from failed: {lacks['message']}"
+    """Return what weights had not learnt, in a sentence."""
+    return str(end.get("lacking", ""))
 
 
 def write_leaderboard(folder: RunFolder) -> pd.DataFrame:
-    """Make ``leaderboard.csv`` of a run folder anew and return it.
+    """Make ``leaderboard.csv`` of a run folder anew and return it; its messages are whole, and for its user alone.
 
     Raises:
         StoreError: it cannot be written; the file that was there stays.
     """
     frame = leaderboard_rows(pair_results(folder))
     try:
-        write_csv(frame, folder.leaderboard)
+        with privately():
+            write_csv(frame, folder.leaderboard)
     except UsageError as e:
         raise StoreError(str(e)) from e
     return frame
+
+
+def read_publishable(path: Path) -> pd.DataFrame:
+    """Read a leaderboard as it may be published: of a run by its folder or its CSV, or any other.
+
+    Raises:
+        UsageError, SchemaError: as :func:`radbench.leaderboard.schema.read_leaderboard`.
+    """
+    home = path if path.is_dir() else path.parent
+    folder = RunFolder(home)
+    own = folder.journal.is_file() and (path.is_dir() or path.name == FILE_NAME)
+    frame = read_leaderboard(path)
+    return publishable(frame, pair_results(folder, evidence=False) if own else ())
 
 
 def write_what_there_is(folder: RunFolder) -> None:

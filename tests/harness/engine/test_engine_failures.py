@@ -19,7 +19,7 @@ from .session_runs import ALL, go_fixture  # noqa: F401
         ("toy-nan", "invalid-output", "has 64 NaN or infinite pixels"),
         ("toy-wrong-shape", "invalid-output", r"must have the shape [1, 1, 8, 8], got [1, 1, 4, 8]"),
         ("toy-wrong-dtype", "invalid-output", "must be float32, got torch.float64"),
-        ("toy-layered[layer=aura]", "invalid-output", "unknown layer '…'"),
+        ("toy-layered[layer=aura]", "invalid-output", "unknown layer 'aura'"),
         ("toy-learner[fail=true]", "error", "RuntimeError: no convergence"),
     ],
 )
@@ -52,7 +52,7 @@ def test_one_bad_case_is_reported_by_id_the_rest_scored_and_the_pair_not_ranked(
     rows = frame[frame["group"] == "all"].set_index("enhancer")
     assert rows.loc["toy-picky", "status"] == "ok"
     assert rows.loc["toy-picky", "n_cases"] == 5
-    assert rows.loc["toy-picky", "error"].startswith("1 of 6 cases failed: ValueError: not this one (")
+    assert rows.loc["toy-picky", "error"].startswith("1 of 6 cases failed ('test2'): ValueError: not this one (")
     assert rows["rank"].isna().to_dict() == {"original": False, "toy-brighten": False, "toy-picky": True}
 
 
@@ -64,11 +64,12 @@ def test_a_batch_with_one_bad_image_loses_that_image_alone(go):
 def test_a_case_that_cannot_be_loaded_is_no_part_of_any_pair_and_all_stay_ranked(go):
     run = go("toy-brighten", "toy-mean,toy-auroc", dataset="toy[bad=test1]")
     assert set(run.statuses.values()) == {"ok"}
-    assert run.incomplete == set()
+    assert run.incomplete == {*run.statuses}
+    assert set(run.outcome.scored.values()) == {(5, 6)}
     frame = write_leaderboard(run.folder)
     rows = frame[frame["group"] == "all"]
     assert set(rows["n_cases"]) == {5}
-    assert set(rows["error"]) == {"1 of 6 cases failed: case '…': its file is cut short"}
+    assert set(rows["error"]) == {"1 of 6 cases failed ('test1'): case 'test1': its file is cut short"}
     assert rows["rank"].notna().all()
     assert len([n for n in run.notes.notes if "test1" in n]) == 1  # told once, not once for every enhancer
 
@@ -90,7 +91,7 @@ def test_a_training_case_that_cannot_be_loaded_leaves_a_gap_that_the_row_tells_o
     assert row["value"] == row["value"]
     assert row[["p_value", "rank"]].isna().all()
     assert row["error"].startswith("1 case that toy-learner")
-    assert row["error"].endswith("learns from failed: case '…': its file is cut short")
+    assert row["error"].endswith("learns from failed ('train1'): case 'train1': its file is cut short")
     assert "train1" in next(e for e in run.folder.events("pair") if "learner" in e["pair"])["lacking"]
 
 
@@ -98,7 +99,9 @@ def test_a_task_s_lesson_that_fails_leaves_such_a_gap_too(go):
     run = go("toy-brighten", "toy-whole", dataset="toy[bad=train1]")
     assert set(run.statuses.values()) == {"ok"}
     frame = write_leaderboard(run.folder)
-    assert set(frame["error"]) == {"1 case that toy-whole learns from failed: case '…': its file is cut short"}
+    assert set(frame["error"]) == {
+        "1 case that toy-whole learns from failed ('train1'): case 'train1': its file is cut short"
+    }
     assert frame["rank"].isna().all()
 
 
@@ -212,7 +215,7 @@ def test_a_loader_that_kills_its_worker_costs_that_case_once_and_not_once_for_ev
     assert run.losses == 2
     bad = {name: [r["case_id"] for r in rows if r["status"] != "ok"] for name, rows in run.rows.items()}
     assert list(bad.values()) == [["test2"]] * 4
-    assert run.incomplete == set()
+    assert set(run.outcome.scored.values()) == {(5, 6)}
 
 
 def test_a_task_that_kills_every_worker_fails_and_its_enhancements_serve_the_others(go):

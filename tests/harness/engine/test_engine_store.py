@@ -15,6 +15,7 @@ import torch
 from radbench.contracts import Case, Enhancement, Features, LookedUp, Prediction, UsageError
 from radbench.engine.keep.evidence import decoded, encoded
 from radbench.engine.keep.journal import RunFolder, newest_run, safe_name
+from radbench.engine.keep.lines import append_line
 from radbench.engine.keep.locations import add_location, location_of, locations, locations_file
 from radbench.engine.keep.sealed import GoneError, StoreError, UnreadableError, write_atomically
 from radbench.engine.keep.store import Store
@@ -219,13 +220,16 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one_and_no_litter(tmp_path
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
 
 
-def test_what_is_written_is_as_readable_for_others_as_any_file(tmp_path):
-    before = os.umask(0o022)
+def test_what_is_kept_is_its_user_s_alone_whatever_the_umask(tmp_path):
+    before = os.umask(0o002)
     try:
-        write_atomically(tmp_path / "f", b"")
+        write_atomically(tmp_path / "a" / "b" / "f", b"")
+        append_line(tmp_path / "c" / "l", {})
+        assert os.umask(0o002) == 0o002
     finally:
         os.umask(before)
-    assert (tmp_path / "f").stat().st_mode & 0o777 == 0o644
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    assert modes == {"a": 0o700, "b": 0o700, "f": 0o600, "c": 0o700, "l": 0o600}
 
 
 # the journal -----------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from radbench.contracts import MetricSpec, NotComparableError, SchemaError, Status
 from radbench.contracts.evidence import Prediction
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
+from radbench.leaderboard.privacy import publishable
 from radbench.stats import bootstrap_difference, bootstrap_mean, holm, paired_ap_auroc, wilcoxon
 
 DICE = MetricSpec("dice", "higher")
@@ -143,7 +144,7 @@ def test_an_enhancer_that_skips_a_hard_case_is_not_ranked() -> None:
     row = one(frame, "skipper")
     assert row["value"] == pytest.approx(0.9)
     assert math.isnan(row["rank"])
-    assert row["error"] == "1 of 3 cases failed: out of memory"
+    assert row["error"] == "1 of 3 cases failed ('c002'): out of memory"
     assert row["status"] == "ok"
     assert (one(frame, "wls")["rank"], one(frame, "original")["rank"]) == (1, 2)
 
@@ -153,14 +154,14 @@ def test_a_score_that_is_not_finite_counts_as_no_answer() -> None:
     row = one(frame, "wls")
     assert (row["n_cases"], row["value"]) == (1, 0.9)
     assert math.isnan(row["rank"])
-    assert row["error"] == "2 of 3 cases failed"
+    assert row["error"] == "2 of 3 cases have no dice ('c001', 'c002')"
 
 
 def test_cases_that_give_nobody_an_answer_are_counted_in_words() -> None:
     frame = rows(pair("original", [0.5, math.nan, 0.7, math.nan]), pair("a", [0.6, math.nan, 0.8, math.nan]))
     for enhancer in ("original", "a"):
         row = one(frame, enhancer)
-        assert (row["n_cases"], row["error"]) == (2, "2 of 4 cases have no dice")
+        assert (row["n_cases"], row["error"]) == (2, "2 of 4 cases have no dice ('c001', 'c003')")
         assert not math.isnan(row["rank"])
 
 
@@ -173,7 +174,7 @@ def test_a_case_that_nobody_could_read_costs_nobody_the_rank() -> None:
     bad = {"c002": "truncated file"}
     frame = rows(pair("original", [0.5, 0.6, None], failures=bad), pair("wls", [0.6, 0.7, None], failures=bad))
     assert sorted(frame["rank"]) == [1, 2]
-    assert set(frame["error"]) == {"1 of 3 cases failed: truncated file"}
+    assert set(frame["error"]) == {"1 of 3 cases failed ('c002'): truncated file"}
 
 
 def test_an_incomplete_group_leaves_the_other_groups_ranked() -> None:
@@ -185,7 +186,7 @@ def test_an_incomplete_group_leaves_the_other_groups_ranked() -> None:
     assert one(frame, "wls", "lesion=bone")["error"] == ""
     assert math.isnan(one(frame, "wls", "lesion=liver")["rank"])
     assert math.isnan(one(frame, "wls", "all")["rank"])
-    assert one(frame, "wls", "lesion=liver")["error"] == "1 of 2 cases failed"
+    assert one(frame, "wls", "lesion=liver")["error"] == "1 of 2 cases has no dice ('c003')"
 
 
 def test_group_rows_hold_the_group_alone() -> None:
@@ -215,20 +216,21 @@ def test_a_failed_pair_keeps_one_row_per_metric() -> None:
 def test_a_pair_that_scored_nothing_is_no_success() -> None:
     frame = rows(pair("original", [0.5, 0.6]), pair("he", [None, None], failures={"c000": "bad", "c001": "bad"}))
     he = one(frame, "he")
-    assert (he["status"], he["error"]) == ("error", "2 of 2 cases failed: bad")
+    assert (he["status"], he["error"]) == ("error", "2 of 2 cases failed ('c000', 'c001'): bad")
 
 
-def test_failed_cases_are_counted_not_listed() -> None:
+def test_failed_cases_are_counted_and_the_first_named() -> None:
     frame = rows(pair("original", [0.5] * 40), pair("he", [0.5] * 20 + [None] * 20))
-    assert one(frame, "he")["error"] == "20 of 40 cases failed"
+    named = ", ".join(f"'c{k:03}'" for k in range(20, 25))
+    assert one(frame, "he")["error"] == f"20 of 40 cases have no dice ({named} and 15 more)"
 
 
-def test_no_row_names_a_path_a_file_a_case_or_a_patient() -> None:
+def test_no_row_that_is_published_names_a_path_a_file_a_case_or_a_patient() -> None:
     def failing(enhancer: str, why: str, **changes: Any) -> PairResult:
-        patients = {f"c{k:03}": f"Doe^Jane {k}" for k in range(3)}
-        return pair(enhancer, [0.5, 0.6, None], failures={"c002": why}, patients=patients, **changes)
+        patients, digests = {f"c{k:03}": f"Doe^Jane {k}" for k in range(3)}, {"c002": "5ca1ab1e00000000"}
+        return pair(enhancer, [0.5, 0.6, None], failures={"c002": why}, patients=patients, digests=digests, **changes)
 
-    frame = rows(
+    pairs = [
         pair("original", [0.5, 0.6, 0.7]),
         failing("a", "case 'c002': '/home/jane/films/c002.png' is cut short"),
         failing("b", "'IM0001' of Doe^Jane 2 has dice, task 'grabcut', 17 frames; see ../jane/x y.dcm"),
@@ -239,13 +241,14 @@ def test_no_row_names_a_path_a_file_a_case_or_a_patient() -> None:
         pair(
             "e", status=Status.ERROR, error="RuntimeError: cannot open weights/net (net_pt), scans", private=("scans",)
         ),
-    )
+    ]
+    frame = publishable(rows(*pairs), pairs)
     errors = dict(zip(frame["enhancer"], frame["error"], strict=True))
     assert errors == {
         "original": "",
-        "a": "1 of 3 cases failed: case '…': '…' is cut short",
-        "b": "1 of 3 cases failed: '…' of … has dice, task 'grabcut', 17 frames; see …",
-        "c": "2 cases that unet learns from failed: …: no lung; 1 of 3 cases failed",
+        "a": "1 of 3 cases failed (5ca1ab1e): case '…': '…' is cut short",
+        "b": "1 of 3 cases failed (5ca1ab1e): '…' of … has dice, task 'grabcut', 17 frames; see …",
+        "c": "2 cases that unet learns from failed: …: no lung; 1 of 3 cases failed (5ca1ab1e)",
         "d": "OSError: [Errno 2] No such file or directory: '…'",
         "e": "RuntimeError: cannot open weights/net (net_pt), …",
     }
@@ -336,7 +339,7 @@ def test_curves_on_different_cases_are_compared_on_common_ones_and_not_ranked() 
     )
     assert row["delta"] == pytest.approx(expected, abs=1e-12)
     assert math.isnan(row["rank"])
-    assert row["error"] == "3 of 80 cases failed"
+    assert row["error"] == "3 of 80 cases have no ap ('c003', 'c004', 'c050')"
 
 
 def test_one_class_has_no_curve_and_says_so() -> None:

@@ -151,7 +151,7 @@ def test_a_bare_nan_takes_its_case_out_and_nothing_else() -> None:
         row = one(frame, "he", metric="auroc", facet=facet)
         assert row["value"] == pytest.approx(roc_auc_score(LABELS[facet][known], SCORES["he"][facet][known]))
         assert row["n_cases"] == N - 1
-        assert row["error"].startswith(f"1 of {N} cases failed")
+        assert row["error"].startswith(f"1 of {N} cases has no auroc ('c03')")
     # It names no facet, so there is none of the whole where no metric makes one of the facets.
     apart = cad("original", "")
     apart.evidence["c03"]["findings"] = math.nan  # type: ignore[index]
@@ -198,7 +198,7 @@ def test_an_enhancer_that_skips_a_place_is_not_ranked() -> None:
         return pair(enhancer, {**evidence, "c5": {"auroc": Prediction([0, 1], [hole, 0.5])}}, spec)
 
     row = one(rows(places("original", 0.3), places("he", math.nan)), "he")
-    assert (row["n_cases"], row["error"]) == (6, "1 of 6 cases failed")
+    assert (row["n_cases"], row["error"]) == (6, "1 of 6 cases has no auroc ('c5')")
     assert math.isnan(row["rank"])
 
 

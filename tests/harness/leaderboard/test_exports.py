@@ -24,6 +24,7 @@ from radbench.contracts.evidence import Prediction
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
 from radbench.leaderboard.exports import FORMATS, render, renderable, select
 from radbench.leaderboard.latex import escape
+from radbench.leaderboard.privacy import publishable
 from radbench.leaderboard.ranking import places
 from radbench.leaderboard.schema import COLUMNS, read_leaderboard
 from radbench.leaderboard.tabulate import decimals, tables
@@ -128,7 +129,7 @@ def test_the_notes_say_what_the_table_is_made_of() -> None:
     for said in ("Profile quick, seed 0, data a1b2c3d4, task 9f8e7d6c", "given: recist", "Wilcoxon", "Holm", "95 %"):
         assert said in notes
     assert table.remarks == (
-        "sharpest_100%: 1 of 60 cases failed: it returned NaN",
+        "sharpest_100%: 1 of 60 cases failed ('c07'): it returned NaN",
         "he: crashed: died (signal 9) at 50 % of_it",
     )
 
@@ -259,7 +260,9 @@ def test_latex_compiles(tmp_path: Path) -> None:
 
 def test_csv_is_the_rows_themselves(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(text("csv"), encoding="utf-8", newline="")
-    assert_frame_equal(read_leaderboard(tmp_path / "a.csv"), BOARD, check_exact=True)
+    read = read_leaderboard(tmp_path / "a.csv")
+    assert_frame_equal(read, publishable(BOARD), check_exact=True)
+    assert_frame_equal(read.drop(columns="error"), BOARD.drop(columns="error"), check_exact=True)
 
 
 def test_json_holds_every_row_with_null_for_nothing() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from radbench.leaderboard import privacy
 from radbench.leaderboard.privacy import without_names, without_paths
 
 
@@ -22,6 +25,13 @@ from radbench.leaderboard.privacy import without_names, without_paths
         ("films/jane/7 twice", "… twice"),
         ("series 1.2.840.113619.2.55.3 of 2", "series … of 2"),
         ("files (/a/b, /a/c) differ", "files differ"),
+        ("Doe Jane.dcm and JANE DOE.JPEG lack it", "… and … lack it"),
+        ("read /data/Müller Änne/ü.dcm", "read …"),
+        ("/data/(old)/c d.png is bad", "… is bad"),
+        (r"no file \\server\share\Jane Doe\x.png", "no file …"),
+        ("open ~jane/films/x, C:/Users/Jane Doe/z.NII.GZ", "open …"),
+        ("see “/data/x y/z.png”, ‘C:\\x’, «~/a» and „b.pdf“", "see “…”, ‘…’, «…» and „…“"),
+        ("ask jane.doe@hospital.org or 192.168.1.17:8080", "ask … or …"),
         # What is no path.
         ("and/or, 3 / 4, n/a, float32/float64", "and/or, 3 / 4, n/a, float32/float64"),
         ("get them from https://example.org/net.pt first", "get them from https://example.org/net.pt first"),
@@ -46,6 +56,7 @@ def test_what_looks_like_a_path_goes_and_no_more(text: str, expected: str) -> No
         ("a (b, c): d", ("b", "c"), "a: d"),
         ("a.b and axb", ("a.b",), "… and axb"),
         ("'dice' of 'jane' in 'lung_mask'", (), "'dice' of '…' in '…'"),
+        ("‘Jane’s film’ of “jane” has no ‘dice’", (), "‘…’ of “…” has no ‘dice’"),
         ("nothing. of it", ("", "."), "nothing. of it"),
     ],
 )
@@ -55,3 +66,21 @@ def test_private_names_and_quoted_texts_go_whole(text: str, private: tuple[str, 
 
 def test_a_case_that_is_called_what_is_public_is_private() -> None:
     assert without_names("'dice' is broken", ("dice",), ("dice",)) == "'…' is broken"
+
+
+def test_a_long_message_is_cut_between_words() -> None:
+    assert without_paths("word " * 400) == "word " * 200 + "…"
+    assert without_names("jane_doe" * 400, ("jane_doe",)) == "…"
+    assert len(without_paths("(1 of /a b, " * 4000)) <= 1001
+
+
+def test_user_and_machine_are_not_named_unless_everybody_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(privacy.socket, "gethostname", lambda: "pc-17.hospital.org")
+    monkeypatch.setattr(privacy.getpass, "getuser", lambda: "root")
+    monkeypatch.setattr(privacy.Path, "home", lambda: Path("/home/anna"))
+    privacy._of_this_machine.cache_clear()
+    try:
+        assert privacy._of_this_machine() == {"pc-17.hospital.org", "pc-17", "anna"}
+    finally:
+        monkeypatch.undo()
+        privacy._of_this_machine.cache_clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,10 @@ from radbench.engine.plan.pairs import Plan, make_plan
 from radbench.engine.plan.request import Request
 from radbench.engine.run.reporting import Silent
 from radbench.engine.run.running import Options
+from radbench.leaderboard.exports import FORMATS, render
 from radbench.leaderboard.publish import publish
 from radbench.leaderboard.running import run_plan
+from radbench.leaderboard.view import read_publishable
 from radbench.registry.registry import Registry, load_registry
 
 PLUGIN = Path(__file__).with_name("board_plugin.py")
@@ -120,28 +123,39 @@ def test_precision_is_said_of_what_learns_and_keeps_nothing_else_apart(tmp_path:
 
 
 def test_rows_keep_private_what_the_journal_says(tmp_path: Path) -> None:
+    def of(name: str, case: str) -> str:
+        (file,) = (tmp_path / name / "cases").glob("*original*.csv")
+        with file.open(newline="") as lines:
+            return next(row["case_digest"] for row in csv.DictReader(lines) if row["case_id"] == case)[:8]
+
     films = tmp_path / "Doe Jane"
     films.mkdir()
     for name, grey in {"doe1": "0.2", "doe2": "none", "1": "0.4", "tdoe3": "0.4", "tdoe4": "none"}.items():
         (films / f"{name}.txt").write_text(grey)
     dataset = f"films[root={films}]"
-    rows = run(f"learnt[trained_on={dataset}]", "grey", tmp_path / "one", dataset=dataset)
-    failed = run("plus", "picky", tmp_path / "two", dataset=dataset)
+    clear = run(f"learnt[trained_on={dataset}]", "grey", tmp_path / "one", dataset=dataset)
+    assert f"1 of 3 cases failed ('doe2'): case 'doe2': cannot read {films}/doe2.txt: no number" in set(clear["error"])
+    run("plus", "picky", tmp_path / "two", dataset=dataset)
+    rows, failed = (read_publishable(tmp_path / name) for name in ("one", "two"))
     errors = {e.partition("[")[0]: error for e, error in zip(rows["enhancer"], rows["error"], strict=True)}
     unreadable = "case '…': cannot read …: no number"
-    assert errors["original"] == f"1 of 3 cases failed: {unreadable}"
+    assert errors["original"] == f"1 of 3 cases failed ({of('one', 'doe2')}): {unreadable}"
     learner = rows.set_index("metric")["enhancer"].iloc[-1]
     assert errors["learnt"] == f"1 case that {learner} learns from failed: {unreadable}; {errors['original']}"
     assert set(failed["status"]) == {"error"}
+    three = ", ".join(of("two", name) for name in ("1", "doe1", "doe2"))
     assert set(failed["error"]) == {
-        f"3 of 3 cases failed: FileNotFoundError: [Errno 2] No such file or directory: '…' (board_plugin.py:{LINE})"
-        "; other reasons too"
+        f"3 of 3 cases failed ({three}): FileNotFoundError: [Errno 2] No such file or directory: '…' "
+        f"(board_plugin.py:{LINE}); other reasons too"
     }
-    publish(failed, tmp_path / "boards", include_failed=True)
-    publish(rows, tmp_path / "boards")
-    written = [(tmp_path / run / "leaderboard.csv").read_text() for run in ("one", "two")]
-    written += [file.read_text() for file in (tmp_path / "boards").glob("*.csv")]
-    assert len(written) == 4
+    publish(tmp_path / "two", tmp_path / "boards", include_failed=True)
+    publish(tmp_path / "one" / "leaderboard.csv", tmp_path / "boards")
+    # What is no longer beside its journal says less.
+    (tmp_path / "alone.csv").write_bytes((tmp_path / "two" / "leaderboard.csv").read_bytes())
+    publish(tmp_path / "alone.csv", tmp_path / "alone", include_failed=True)
+    written = [file.read_text() for file in tmp_path.glob("*/*.csv") if file.parent.name in ("boards", "alone")]
+    written += [render(clear, form) for form in FORMATS if form != "table"]
+    assert len(written) == 3 + len(FORMATS) - 1
     for text in written:
         assert not any(name in text for name in ("doe", "Doe", "patient of", "anna", ".txt", str(tmp_path)))
     kept = [(tmp_path / run / "journal.jsonl").read_text() for run in ("one", "two")]

@@ -22,7 +22,7 @@ MEASURES = ("enhance_ms", "peak_memory_mb", "parameters", "device")
 GROUP = "group"
 """A stratum is a column ``group:NAME``."""
 
-_TAKEN = frozenset({"case_id", "patient_id", "status", "message", GROUP, *MEASURES})
+_TAKEN = frozenset({"case_id", "patient_id", "case_digest", "status", "message", GROUP, *MEASURES})
 
 
 def cells_of(evidence: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -15,10 +15,12 @@ import filelock
 
 from radbench.contracts.atomic import replacing
 from radbench.contracts.errors import UsageError
+from radbench.contracts.printable import from_cell, to_cell
 from radbench.engine.keep.digests import digest
 from radbench.engine.keep.evidence import decoded
 from radbench.engine.keep.lines import append_line, append_text, read_lines
-from radbench.engine.keep.sealed import StoreError, make_private, write_atomically
+from radbench.engine.keep.private import make_private, privately, refuse_links
+from radbench.engine.keep.sealed import StoreError, write_atomically
 
 
 class RunFolder:
@@ -35,7 +37,8 @@ class RunFolder:
         self.logs = root / "logs"
         self.tracebacks = root / "tracebacks.txt"
         self._traced: set[str] = set()
-        self._lock = filelock.FileLock(root / ".lock")
+        self._lock = filelock.FileLock(root / ".lock", mode=0o600)
+        self._opened: tuple[int, int] | None = None
 
     @property
     def details(self) -> Path:
@@ -46,16 +49,43 @@ class RunFolder:
         """Make the folder, readable by its user alone, and take it for this process.
 
         Raises:
-            UsageError: it cannot be made, or another run is writing to it.
+            UsageError: it cannot be made, what lies in it leads out of it, or another run is writing to it.
         """
+        make_private(self.root)
+        self._refuse_links()
         try:
-            make_private(self.root)
-            self.logs.mkdir(parents=True, exist_ok=True)
+            with privately():
+                self.logs.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
+            self._opened = _identity(self.root)
         except filelock.Timeout:
             raise UsageError(f"another run is writing to '{self.root}': wait for it, or choose another --out") from None
         except OSError as e:
             raise UsageError(f"cannot write to '{self.root}': {e.strerror or e}; choose another --out") from e
+
+    def _refuse_links(self) -> None:
+        cases, advice = self.root / "cases", "take it away, or choose another --out"
+        folders = [self.logs, cases]
+        refuse_links([self.journal, self.leaderboard, self.tracebacks, self.root / ".lock"], folders, advice)
+        try:
+            refuse_links([file for folder in folders if folder.is_dir() for file in folder.iterdir()], [], advice)
+        except OSError as e:
+            raise UsageError(f"cannot read '{self.root}': {e.strerror or e}; choose another --out") from e
+
+    def _still_there(self) -> None:
+        """Find out whether the folder is the one that was opened: made anew, it would lack what was written before.
+
+        Raises:
+            StoreError: it was removed, or another lies in its place.
+        """
+        if self._opened is None:
+            return
+        try:
+            there = _identity(self.root) == self._opened and self.logs.is_dir()
+        except OSError:
+            there = False
+        if not there:
+            raise StoreError(f"the run's folder '{self.root}' was taken away while the run was writing to it")
 
     def other_run(self, plan: str) -> str:
         """Return when another plan was last run here, "" where none was."""
@@ -64,6 +94,7 @@ class RunFolder:
 
     def close(self) -> None:
         """Give the folder free."""
+        self._opened = None
         self._lock.release()
 
     def record(self, event: str, **facts: Any) -> None:
@@ -72,6 +103,7 @@ class RunFolder:
         Raises:
             StoreError: it cannot be written.
         """
+        self._still_there()
         append_line(self.journal, {"event": event, **facts})
         if trace := str(facts.get("traceback", "")):
             self._trace(trace, facts)
@@ -97,16 +129,17 @@ class RunFolder:
         return self.root / "cases" / f"{safe_name(pair)}.features.jsonl"
 
     def write_cases(self, pair: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Replace the per-case CSV of a pair; floats read back equal.
+        """Replace the per-case CSV of a pair; floats and texts read back equal, and no text is a formula to anybody.
 
         Raises:
             StoreError: it cannot be written.
         """
+        self._still_there()
         columns = list(dict.fromkeys(name for row in rows for name in row))
         text = io.StringIO()
-        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({k: repr(v) if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(map(to_cell, columns))
+        writer.writerows([_cell(row.get(name, "")) for name in columns] for row in rows)
         write_atomically(self.cases_file(pair), text.getvalue().encode())
 
     @contextmanager
@@ -125,7 +158,9 @@ class RunFolder:
 
         def keep(case_id: str, evidence: Mapping[str, Any]) -> None:
             if not streams:
-                streams.append(stack.enter_context(replacing(file)))
+                self._still_there()
+                with privately():
+                    streams.append(stack.enter_context(replacing(file)))
             streams[0].write(json.dumps({"case_id": case_id, "evidence": evidence}).encode() + b"\n")
 
         # What is buffered meets a full disk only in the end.
@@ -149,15 +184,27 @@ class RunFolder:
     def read_cases(self, pair: str) -> list[dict[str, str]]:
         """Return the per-case rows of a pair; none where there is no file."""
         try:
-            with self.cases_file(pair).open(newline="") as file:
-                return list(csv.DictReader(file))
+            with self.cases_file(pair).open(encoding="utf-8", newline="") as file:
+                header, *rows = csv.reader(file)
         except FileNotFoundError:
             return []
+        names = [from_cell(name) for name in header]
+        return [dict(zip(names, map(from_cell, row), strict=True)) for row in rows]
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    told = folder.stat()
+    return told.st_dev, told.st_ino
+
+
+def _cell(value: Any) -> Any:
+    return repr(value) if isinstance(value, float) else to_cell(value) if isinstance(value, str) else value
 
 
 def safe_name(text: str) -> str:
     """Return a file name that tells what it is about and that no two texts share."""
-    kept = "".join(c if c.isalnum() or c in "._-" else "_" for c in text)
+    # ASCII alone: what folders take is counted in bytes, and some fold letters that differ.
+    kept = "".join(c if (c.isascii() and c.isalnum()) or c in "._-" else "_" for c in text)
     return f"{kept[:100]}-{digest(text)[:8]}" if kept != text or len(kept) > 100 else kept
 
 

@@ -9,6 +9,7 @@ import filelock
 
 from radbench.contracts.errors import UsageError
 from radbench.contracts.folders import config_folder
+from radbench.engine.keep.private import privately
 from radbench.engine.keep.sealed import StoreError, write_atomically
 
 
@@ -48,8 +49,9 @@ def add_location(name: str, path: Path) -> Path:
         raise UsageError(f"data set '{name}': '{path}' does not exist")
     file = locations_file()
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(file.with_suffix(".lock")):
+        with privately():
+            file.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(file.with_suffix(".lock"), mode=0o600):
             known = {k: str(v) for k, v in locations().items()} | {name: str(path)}
             write_atomically(file, json.dumps(known, indent=1, sort_keys=True).encode())
     except (OSError, StoreError) as e:

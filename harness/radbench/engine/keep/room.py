@@ -16,6 +16,7 @@ from pathlib import Path
 import filelock
 
 from radbench.contracts.errors import UsageError
+from radbench.engine.keep.private import privately
 from radbench.engine.keep.sealed import StoreError, write_atomically
 
 KINDS = ("cases", "enhancements", "lessons")
@@ -65,9 +66,10 @@ class Room:
             StoreError: it cannot be written.
         """
         file = self.root / "in-use" / f"{os.getpid()}-{secrets.token_hex(4)}.json"
-        lock = filelock.FileLock(file.with_suffix(".lock"))
+        lock = filelock.FileLock(file.with_suffix(".lock"), mode=0o600)
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            with privately():
+                file.parent.mkdir(parents=True, exist_ok=True)
             # Held before there is a list: one without a holder counts as left behind.
             lock.acquire(timeout=0)
         except OSError as e:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import zlib
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from radbench.contracts.atomic import replace_file
 from radbench.contracts.errors import RadbenchError
+from radbench.engine.keep.private import privately
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,16 +34,6 @@ class GoneError(UnreadableError):
     """Something is kept no more, or never was."""
 
 
-def make_private(folder: Path) -> None:
-    """Make a folder that its user alone can enter: images and patients' names lie below.
-
-    One that is there stays as it is; where it cannot be made, whoever writes there finds out.
-    """
-    with contextlib.suppress(OSError):
-        if not folder.exists():
-            folder.mkdir(mode=0o700, parents=True)
-
-
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that it is there whole or not at all.
 
@@ -51,7 +41,8 @@ def write_atomically(path: Path, data: bytes) -> None:
         StoreError: the folder cannot be written (disk full, read-only, ...); what was there before stays.
     """
     try:
-        replace_file(path, data)
+        with privately():
+            replace_file(path, data)
     except OSError as e:
         raise StoreError(f"cannot write '{path}': {e.strerror or e}") from e
 

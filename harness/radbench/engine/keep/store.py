@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from radbench.contracts.case import ON_DEMAND, Case, LookedUp
 from radbench.engine.keep.lines import append_line, read_lines
+from radbench.engine.keep.private import make_private
 from radbench.engine.keep.sealed import (
     GoneError,
     StoreError,
     UnreadableError,
-    make_private,
     read_sealed,
     write_atomically,
     write_sealed,
@@ -285,7 +285,7 @@ class Store:
 
         try:
             self.weights_folder(key).mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.weights_folder(key) / ".lock")
+            lock = filelock.FileLock(self.weights_folder(key) / ".lock", mode=0o600)
             while True:
                 try:
                     lock.acquire(timeout=1.0)

@@ -11,6 +11,7 @@ from radbench.contracts.dataset import CaseEntry, fingerprint
 from radbench.contracts.errors import UsageError
 from radbench.contracts.variants import split_list
 from radbench.engine.keep.digests import digest, short
+from radbench.engine.keep.private import privately
 from radbench.engine.plan.applicability import learnt_from_scored, why_no_part, why_not
 from radbench.engine.plan.keys import MEASUREMENT, cases_digest, enhance_key, forget, score_key
 from radbench.engine.plan.learning import (
@@ -201,6 +202,7 @@ class Plan:
         return once(t for p in self.pairs if not p.reason for t in p.trainings)
 
 
+@privately()  # What is read is remembered in the cache.
 def make_plan(registry: Registry, request: Request) -> Plan:
     """Resolve everything that was asked for and pair it.
 
@@ -251,6 +253,7 @@ def _pairs(enhancers: Sequence[Part], task: Part, dataset: Part, request: Reques
             yield replace(pair, reason=reason, told=seen)
 
 
+@privately()
 def plan_enhancer(registry: Registry, request: Request) -> Part:
     """Resolve the one enhancer of a request.
 
@@ -265,6 +268,7 @@ def plan_enhancer(registry: Registry, request: Request) -> Part:
     return part
 
 
+@privately()
 def open_dataset(registry: Registry, name: str, profile: str) -> Part:
     """Open one data set with its manifest.
 
@@ -314,6 +318,7 @@ def describe(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
+@privately()
 def plan_trainings(registry: Registry, request: Request) -> tuple[Training, ...]:
     """Resolve the enhancers to train; "all" stands for those that can be.
 

@@ -12,6 +12,7 @@ from radbench.contracts.case import Case
 from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.folders import cache_folder
 from radbench.engine.keep.journal import RunFolder
+from radbench.engine.keep.private import privately
 from radbench.engine.keep.store import Store
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.request import Request
@@ -34,7 +35,7 @@ def make_cases(
     Raises:
         RunAbortedError: workers cannot start, or the disk is full; what was made is kept.
     """
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, privately():
         folder = RunFolder(Path(scratch))
         folder.open()
         try:
@@ -68,4 +69,5 @@ class Cases:
             CaseError: it cannot be used, and why.
             Exception: whatever the data set raises.
         """
-        return self._bench.look(self._loading, entry)
+        with privately():
+            return self._bench.look(self._loading, entry)

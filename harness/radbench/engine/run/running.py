@@ -14,6 +14,7 @@ from radbench.contracts.errors import UsageError
 from radbench.contracts.folders import cache_folder
 from radbench.engine.keep.digests import digest
 from radbench.engine.keep.journal import RunFolder, default_folder
+from radbench.engine.keep.private import privately
 from radbench.engine.keep.room import Room, budget
 from radbench.engine.keep.store import Store, StoreError
 from radbench.engine.plan.learning import Training
@@ -21,8 +22,9 @@ from radbench.engine.plan.pairs import Plan
 from radbench.engine.plan.request import Request
 from radbench.engine.run.executors.executor import Executor
 from radbench.engine.run.executors.local import LocalExecutor, free_memory
+from radbench.engine.run.outcome import Outcome
 from radbench.engine.run.reporting import Listeners, Nobody, Reporter
-from radbench.engine.run.session import Outcome, Session
+from radbench.engine.run.session import Session
 from radbench.engine.run.trained import Trained
 from radbench.engine.work.failures import RunAbortedError
 from radbench.engine.work.worker import WorkerSetup
@@ -163,7 +165,8 @@ def _opened(plan: str, title: str, options: Options) -> Iterator[RunFolder]:
     folder = RunFolder(options.out or default_folder(plan, title))
     folder.open()
     try:
-        yield folder
+        with privately():
+            yield folder
     except StoreError as e:
         raise RunAbortedError(e) from e
     finally:

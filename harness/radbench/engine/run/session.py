@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from radbench.contracts.dataset import CaseEntry
-from radbench.contracts.results import Status
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.room import Room
 from radbench.engine.keep.store import Store
@@ -21,6 +20,7 @@ from radbench.engine.plan.steps import Known, Step, break_into_steps
 from radbench.engine.run.executors.executor import Event, Executor
 from radbench.engine.run.lacking import cases_lacking, is_damaged, lacks
 from radbench.engine.run.ledger import Ledger
+from radbench.engine.run.outcome import Outcome
 from radbench.engine.run.ready_queue import ReadyQueue
 from radbench.engine.run.reporting import Listeners, Reporter, expected
 from radbench.engine.run.settling import settle
@@ -36,23 +36,6 @@ _RETRIES = 2
 
 _POISON_LIMIT = 3
 """After so many cases on which a worker was lost, everything under a key is given up."""
-
-
-@dataclass
-class Outcome:
-    """How a run went.
-
-    Attributes:
-        computed: case-steps computed in this run.
-        reused: case-steps that were there already.
-        statuses: per pair name.
-        incomplete: pairs that were scored on fewer cases than could be loaded.
-    """
-
-    computed: int = 0
-    reused: int = 0
-    statuses: dict[str, Status] = field(default_factory=dict)
-    incomplete: set[str] = field(default_factory=set)
 
 
 class Session:
@@ -417,10 +400,9 @@ class Session:
         over = [p for p in self.unsettled if p.score_key in keys]
         for pair in over:
             self.unsettled.remove(pair)
-            status, incomplete = settle(pair, self.ledger, self.store, self.folder)
+            status, scored = settle(pair, self.ledger, self.store, self.folder)
             self.outcome.statuses[pair.name] = status
-            if incomplete:
-                self.outcome.incomplete.add(pair.name)
+            self.outcome.scored[pair.name] = scored, len(pair.entries)
         if self.keep == "scores":
             needed = folders_of(self.steps[n] for n in self.open)
             for key in {key for p in over for key in (p.enhance_key, p.views_key) if key}:

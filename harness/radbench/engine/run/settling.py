@@ -9,8 +9,10 @@ from typing import Any
 from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.results import Status
 from radbench.engine.keep.cells import GROUP, MEASURES, cells_of
+from radbench.engine.keep.digests import short
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.store import Store, StoreError
+from radbench.engine.keep.texts import counted, listed
 from radbench.engine.plan.keys import entry_key
 from radbench.engine.plan.learning import Training
 from radbench.engine.plan.pairs import Pair
@@ -21,11 +23,11 @@ _UNSCORED = "the task gave neither a score nor a failure"
 _LOST = "its score was kept and is gone or damaged: give the same command again"
 
 
-def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple[Status, bool]:
+def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple[Status, int]:
     """Write how a pair ended: its per-case file, then its line in the journal.
 
     Returns:
-        How it ended, and whether it was scored on fewer cases than could be loaded.
+        How it ended, and how many of its cases were scored.
 
     Raises:
         StoreError: it cannot be written.
@@ -35,7 +37,7 @@ def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple
     scored = _scored(pair, store, folder)
     for entry in pair.entries:
         key = entry_key(entry)
-        row = {"case_id": entry.case_id, "patient_id": entry.patient_id}
+        row = {"case_id": entry.case_id, "patient_id": entry.patient_id, "case_digest": short(key)}
         row |= {f"{GROUP}:{name}": value for name, value in sorted(entry.groups.items())}
         if key in scored:
             rows.append(row | {"status": "ok", "message": "", **scored[key]})
@@ -56,7 +58,7 @@ def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple
         expected_cases=len(pair.entries) - unloadable,
         **weights,
     )
-    return status, len(failures) > unloadable
+    return status, len(rows) - len(failures) if status == Status.OK else 0
 
 
 def _scored(pair: Pair, store: Store, folder: RunFolder) -> dict[str, dict[str, Any]]:
@@ -104,9 +106,8 @@ def _facts(store: Store, training: Training) -> dict[str, Any]:
 def _lacking(lacked: Sequence[Mapping[str, Any]]) -> str:
     if not lacked:
         return ""
-    named = ", ".join(sorted({one["case_id"] for one in lacked})[:5]) + (", …" if len(lacked) > 5 else "")
-    first, count = lacked[0], f"{len(lacked)} case{'s' * (len(lacked) != 1)}"
-    return f"{count} that {first['learner']} learns from failed ({named}): {first['message']}"
+    first, named = lacked[0], listed({one["case_id"] for one in lacked})
+    return f"{counted(len(lacked), 'case')} that {first['learner']} learns from failed{named}: {first['message']}"
 
 
 def _named(pair: Pair, texts: Collection[str]) -> list[str]:
@@ -133,7 +134,6 @@ def _verdict(
     scored = len(rows) - len(failures)
     if not failures:
         return Status.OK, ""
-    named = ", ".join(sorted(f["case_id"] for f in failures)[:5]) + (", …" if len(failures) > 5 else "")
-    kinds = Counter(f["status"] for f in failures)
-    text = f"{len(failures)} of {len(pair.entries)} cases failed ({named}): {failures[0]['message']}"
+    kinds, named = Counter(f["status"] for f in failures), listed(f["case_id"] for f in failures)
+    text = f"{len(failures)} of {counted(len(pair.entries), 'case')} failed{named}: {failures[0]['message']}"
     return (Status.OK if scored else Status(kinds.most_common(1)[0][0])), text

@@ -55,6 +55,7 @@ class _Channel:
 def main() -> None:
     """Run until the parent closes the pipe or dies."""
     faulthandler.enable()
+    os.umask(0o077)  # what it keeps is its user's alone
     channel = _Channel(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)
     commands = os.fdopen(os.dup(0), "rb")

@@ -18,12 +18,14 @@ import psutil
 from radbench.contracts.results import Status
 from radbench.engine.plan.steps import Step
 from radbench.engine.run.executors.executor import Event
+from radbench.engine.run.executors.import_path import without_current_folder
 from radbench.engine.work import frames
 from radbench.engine.work.worker import WorkerSetup
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _WATCH_SECONDS = 0.05
 _START_SECONDS = 300.0
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 class _Worker:
@@ -35,10 +37,11 @@ class _Worker:
         self.chunk: int | None = None
         self.case: dict[str, Any] = {}
         self.ready, self.last_sign = False, time.monotonic()
-        self.log: IO[bytes] = log.open("ab")
-        environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+        self.log: IO[bytes] = os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK, 0o600), "ab")
+        threads = {**dict.fromkeys(_ONE_THREAD, "1"), "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+        environment = without_current_folder(os.environ) | threads
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "radbench.engine.work.worker"],  # nothing is imported from the current folder
+            [sys.executable, "-P", "-m", "radbench.engine.work.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,

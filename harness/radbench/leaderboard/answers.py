@@ -1,0 +1,44 @@
+"""Answers: which entries of a table lack answers that others have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from radbench.contracts import Status
+from radbench.engine.keep.texts import counted
+from radbench.leaderboard.columns import ALL
+from radbench.leaderboard.comparing import tables_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def lacking_answers(frame: DataFrame) -> dict[str, list[str]]:
+    """Return by pair, as the journal names it, the metrics for which it has fewer answers than another, in words.
+
+    What nobody has an answer for (the contrast of nodules where there are none) is a matter of the data.
+
+    Args:
+        frame: rows of a run.
+    """
+    found: dict[str, list[str]] = {}
+    for table in tables_of(frame[(frame["status"] == Status.OK) & (frame["group"] == ALL) & (frame["facet"] == "")]):
+        for metric, rows in table.groupby("metric", sort=False):
+            most, anybody = int(rows["n_cases"].max()), bool(rows["value"].notna().any())
+            for row in rows.to_dict("records"):
+                name = _pair(row)
+                if row["n_cases"] < most:
+                    found.setdefault(name, []).append(f"{metric} on {row['n_cases']} of {counted(most, 'case')}")
+                elif anybody and row["value"] != row["value"]:
+                    found.setdefault(name, []).append(f"no {metric}")
+    for table in tables_of(frame[frame["status"] == Status.OK]):
+        for name, rows in table.groupby(table.apply(_pair, axis=1), sort=False):
+            if not rows["n_cases"].any():
+                found[str(name)] = ["no metric has an answer"]
+    return found
+
+
+def _pair(row: object) -> str:
+    seed = row["seed"]  # type: ignore[index]
+    seed = "" if str(seed) in ("<NA>", "nan", "None") else f"--seed{int(seed)}"
+    return f"{row['task']}--{row['dataset']}--{row['enhancer']}{seed}"  # type: ignore[index]
