@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from radbench.cli.options import Device, Plugins, Profile, names_of, open_registry
+from radbench.cli.say import say
 from radbench.contracts.errors import UsageError
+from radbench.engine.keep.texts import counted
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -99,14 +101,14 @@ def enhance(
             progress.advance(1, shown(job.file.name))
     except KeyboardInterrupt:
         progress.close()
-        typer.echo("bench: interrupted; images that are done and what is learnt are kept", err=True)
+        say("bench: interrupted; images that are done and what is learnt are kept", err=True)
         raise typer.Exit(130) from None
     finally:
         progress.close()
     done = len(jobs) - failed
     where_to = jobs[0].to if len(jobs) == 1 else jobs[0].to.parent if source.is_file() else target
     there = f": {shown(where_to)}" if done else ""
-    typer.echo(f"{done} of {len(jobs)} image{'s' * (len(jobs) != 1)} enhanced with {loaded.label}{there}")
+    say(f"{done} of {counted(len(jobs), 'image')} enhanced with {loaded.label}{there}")
     if failed:
         raise typer.Exit(1)
 

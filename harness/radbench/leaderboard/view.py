@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
