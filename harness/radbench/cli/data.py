@@ -65,8 +65,8 @@ def add(
         if "did you mean" in near:
             raise UsageError(f"there is no data set '{name}'{near}")
         raise UsageError(
-            f"there is no data set '{name}': 'bench data add' keeps where one of 'bench data list' lies; your own images "
-            f"are 'bench data add folder {path}', or folder[root={path}] where you use them"
+            f"there is no data set '{name}': 'bench data add' keeps where one of 'bench data list' lies; your own "
+            f"images are 'bench data add folder {path}', or folder[root={path}] where you use them"
         )
     entry = registry.entry("dataset", name)
     if "root" not in config_of(load_factory(entry)).model_fields:
