@@ -33,8 +33,8 @@ def check_duties(part: Part) -> None:
     if inspect.isclass(factory):
         _check_methods(part, who, _OF_CLASS[part.kind])
     elif not callable(factory):
-        wanted = "a function or a class" if part.kind == "enhancer" else "a class"
-        raise PluginError(f"{who}: factory '{part.spec.factory}' is a {type(factory).__name__}, not {wanted}")
+        right = "a function or a class" if part.kind == "enhancer" else "a class"
+        raise PluginError(f"{who}: factory '{part.spec.factory}' is a {type(factory).__name__}, not {right}")
     if part.kind == "dataset":
         return
     fits = inspect.isclass(factory) and hasattr(factory, "fit")

@@ -139,7 +139,7 @@ def told_of(error: BaseException, message: str) -> tuple[str, dict[str, Any]]:
 
     Args:
         error: as it was caught.
-        message: what :meth:`Workbench.sentence` says of it.
+        message: what :meth:`radbench.engine.work.bench.Workbench.sentence` says of it.
     """
     from radbench.engine.keep.pieces import DamagedPieceError
     from radbench.engine.keep.store import StoreError
