@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +13,11 @@ import typer
 from radbench.cli.listing import print_rows
 from radbench.cli.options import Jobs, Plugins, Profile, names_of, open_registry
 from radbench.cli.say import say
-from radbench.contracts.errors import UsageError, did_you_mean
+from radbench.contracts.errors import RadbenchError, UsageError, did_you_mean
 from radbench.engine.keep.texts import counted
 
 if TYPE_CHECKING:
+    from radbench.contracts.case import Case
     from radbench.contracts.dataset import CaseEntry
     from radbench.engine.plan.parts import Part
     from radbench.registry.registry import Registry
@@ -272,7 +273,18 @@ def make(
         splits = ", ".join(part.opened.by_split)
         raise UsageError(f"data set '{name}' has no cases in split '{split}': it has {splits}")
     _prepared(part, entries, profile, plugin, jobs)
-    from_store = Cases(registry, part)
-    loaded = (from_store.load(e) for e in tracked(entries, len(entries), "cases", f"writing {name}"))
-    written = export_cases(loaded, out, format_, getattr(part.opened.dataset, "label_map", None))
-    say(f"{counted(written, 'case')} written as {format_}: {out}")
+    from_store, faults = Cases(registry, part), []
+
+    def loaded() -> Iterator[Case]:
+        for entry in tracked(entries, len(entries), "cases", f"writing {name}"):
+            try:
+                yield from_store.load(entry)
+            except RadbenchError as e:
+                faults.append(str(e))
+
+    written = export_cases(loaded(), out, format_, getattr(part.opened.dataset, "label_map", None))
+    for fault in faults:
+        say(f"failed: {fault}", err=True)
+    say(f"{written} of {counted(len(entries), 'case')} written as {format_}: {out}")
+    if faults:
+        raise typer.Exit(1)
