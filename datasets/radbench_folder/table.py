@@ -185,10 +185,10 @@ def _row(path: Path, number: int, line: Mapping[str, Any], columns: _Columns) ->
             raise DatasetError(
                 f"table '{path}', line {number}: finding '{name}' is '{text}'; 1 is present, 0 absent, empty not stated"
             )
-    return Row(
-        *(_text(line, name) for name in (columns.patient, columns.group, columns.split, columns.mask)),
-        findings=findings,
+    patient, group, split, mask = (
+        _text(line, name) for name in (columns.patient, columns.group, columns.split, columns.mask)
     )
+    return Row(patient, group, split, mask, findings)
 
 
 def _text(line: Mapping[str, Any], column: str | None) -> str:
