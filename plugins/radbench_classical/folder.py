@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +39,13 @@ class Images:
             description="'declared': bright is what the file says; 'reversed': the other way",
             source="assumed",
             pattern="^(declared|reversed)$",
+        )
+        bits: int | None = param(
+            None,
+            description="the depth that counts as the whole range, where the files' own is larger (12 bits in 16)",
+            source="assumed",
+            ge=1,
+            le=32,
         )
 
     def __init__(self, config: Config) -> None:
@@ -83,7 +91,10 @@ class Images:
                 f"'{case.case_id}' with an image suffix was expected; there are {len(self.files)} images"
                 f"{self._examples()}"
             )
-        image = read_image(path, digests=self._digests, polarity=self.config.polarity).image
+        read = read_image(path, digests=self._digests, polarity=self.config.polarity, bits=self.config.bits)
+        image = read.image
+        if noticed := read.provenance.get("noticed"):
+            warnings.warn(f"case '{case.case_id}': '{path.name}': {noticed}", stacklevel=2)
         if image.shape != expected[1:]:
             raise InvalidOutputError(
                 f"case '{case.case_id}': '{path}' is {image.shape[1]} x {image.shape[2]} (rows x columns), "

@@ -22,7 +22,7 @@ from radbench.imaging.limits import LIMITS
 
 from .sound_files import dicom, nifti, put
 
-MEBIBYTES = 700
+MEBIBYTES = 1000
 """More than the libraries take by themselves; each of these files would unfold to several gibibytes."""
 
 
@@ -117,7 +117,7 @@ BOMBS = {
     "claim.nii": (lambda: with_dimensions(32767, 32767, 32767), {"slice_number": 1}, "voxels"),
     "claim.nii.gz": (lambda: gzip.compress(with_dimensions(30000, 30000, 30000)), {"slice_number": 1}, "voxels"),
     "slice.nii.gz": (
-        lambda: gzip.compress(with_dimensions(32767, 16000, 1) + bytes(2**26)),
+        lambda: gzip.compress(with_dimensions(32767, 32767, 1) + bytes(2**26)),
         {"slice_number": 1},
         "pixels",
     ),
@@ -127,7 +127,7 @@ BOMBS = {
     "frames.gif": (many_frames, {"frame": 1}, "frames"),
     "claim.dcm": (lambda: dicom(Rows=65535, Columns=65535), {}, "pixels"),
     "frames.dcm": (lambda: dicom(NumberOfFrames=2**30), {"frame": 1}, "frames"),
-    "deflated.dcm": (lambda: deflated(600), {}, "bytes"),
+    "deflated.dcm": (lambda: deflated(1500), {}, "bytes"),
 }
 
 PROGRAM = """

@@ -130,3 +130,11 @@ def test_the_fingerprint_follows_the_header_beside_an_img_alone(tmp_path: Path) 
     assert len(found) == 3
     (tmp_path / "b.hdr").write_bytes(b"of nothing")
     assert load(tmp_path).fingerprint() in found
+
+
+def test_twelve_bits_in_sixteen_are_warned_of_until_the_depth_is_said(tmp_path: Path) -> None:
+    Image.fromarray(np.full((4, 5), 4095, dtype=np.uint16)).save(tmp_path / "a.png")
+    with pytest.warns(UserWarning, match="case 'a': 'a.png': values end at 4095 of 65535.*bits=12"):
+        load(tmp_path).enhance(BLANK, [case("a")])
+    deep = Images(Images.Config(root=tmp_path, bits=12)).enhance(BLANK, [case("a")])
+    assert deep.unique().tolist() == [1.0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from radbench.contracts.case import CaseInfo
 from radbench.contracts.enhancement import LAYERS, THICKNESSES, Enhancement
-from radbench.contracts.errors import InvalidOutputError, PluginError
+from radbench.contracts.errors import InvalidOutputError, PluginError, did_you_mean
 from radbench.engine.work.seeding import seed_everything
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class LiveEnhancer:
         for name, layer in result.layers.items():
             if name not in LAYERS:
                 raise InvalidOutputError(
-                    f"enhancer '{self.label}' gave unknown layer '{name}'; known: {sorted(LAYERS)}"
+                    f"enhancer '{self.label}' gave unknown layer '{name}'{did_you_mean(str(name), LAYERS)}"
                 )
             layers[name] = self._tensor(layer, f"layer '{name}'", shape, bounded=name not in THICKNESSES)
         return Enhancement(image, layers)
