@@ -208,10 +208,10 @@ def test_plan_lists_what_does_not_apply_and_why(bench, radiographs):
 
 
 def test_one_unreadable_image_is_named_and_the_rest_are_scored(bench, radiographs):
-    words = ("run", "-e", "unsharp", "-t", "image-quality", "-d", f"folder[root={radiographs}]", "--out", "quality")
+    words = ["run", "-e", "unsharp", "-t", "image-quality", "-d", f"folder[root={radiographs}]", "--out", "quality"]
     done = bench(*words, status=1)
     assert "r3" in done.stderr
-    assert "unsharp: 3 of 4 cases scored" in done.stderr
+    assert done.stderr.count(": 3 of 4 cases scored") == 2
     frame = radbench.read_leaderboard(bench.folder / "quality")
     assert set(frame["n_cases"]) == {3}
     assert set(frame["status"]) == {"ok"}

@@ -1,0 +1,121 @@
+"""Every command that a document shows in its text, or a verb's help as its example, does what it says.
+
+What would train, or needs data that are not here, comes as far as the plan, or to the sentence that says what lacks.
+"""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import typer.main
+
+from radbench.cli import main
+from radbench.cli.app import make_app
+from radbench.imaging import write_image
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
+SHOWN = re.compile(r"^    (bench [^#\n]*?)(?:   .*|\s*#.*)?$", re.MULTILINE)
+
+SMALL = "patients=20,grid=[32,32,32],size=64"
+"""Nor are as many large patients made as the documents name."""
+LEARNERS = ("lung-unet", "bone-unet")
+ENDS = {
+    "bench data check lidc": (2, "holds no"),
+    "bench data check 'lidc[root=PATH": (2, "holds no"),
+    "bench run --enhancer original,clahe --task image-quality --dataset lidc": (2, "holds no"),
+    "bench publish RUN --replace --supersede": (2, "there is nothing to supersede under data set"),
+    "bench enhance lung-unet": (2, "nowhere"),
+}
+
+
+def in_documents():
+    for document in DOCUMENTS:
+        for found in SHOWN.finditer(document.read_text()):
+            if "…" not in found[1]:
+                yield pytest.param(found[1].strip(), id=f"{document.name}: {found[1][:60]}")
+
+
+def in_help():
+    def epilogs(command):
+        yield command.epilog or ""
+        for below in getattr(command, "commands", {}).values():
+            yield from epilogs(below)
+
+    for text in epilogs(typer.main.get_command(make_app(None))):
+        for command in re.findall(r"bench .*", text):
+            yield pytest.param(command.strip(), id=f"help: {command[:60]}")
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A reader's folder: some radiographs under the names that are used, a run, an empty collection."""
+    folder = tmp_path_factory.mktemp("desk")
+    image = torch.from_numpy(np.random.default_rng(0).random((1, 64, 48), dtype=np.float32))
+    for name in ("my-radiographs/1.png", "my-images/1.png", "enhanced-by-matlab/1.png", "originals/1.png", "chest.png"):
+        write_image(folder / name, image)
+    (folder / "PATH").mkdir()
+    return folder
+
+
+@pytest.fixture
+def bench(desk, monkeypatch, capsys):
+    for name in ("CACHE", "CONFIG"):
+        monkeypatch.setenv(f"RADBENCH_{name}", str(desk / name.lower()))
+    monkeypatch.setenv("RADBENCH_RUNS", str(desk / "runs"))
+    monkeypatch.chdir(desk)
+
+    def call(words):
+        monkeypatch.setattr(sys, "argv", ["bench", *words])
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr()
+        return left.value.code or 0, said.out + said.err
+
+    if not (desk / "RUN").exists():
+        code, said = call(["run", "-e", "original,clahe", "-t", "grabcut", "--limit", "6", "--debug", "--out", "RUN"])
+        assert code == 0, said
+        call(["run", "-e", "original", "-t", "grabcut", "--limit", "2", "--debug", "--out", "runs/my-run"])
+    return call
+
+
+def runnable(command):
+    """Return a command's words as they are run here."""
+    words = [re.sub(r"phantom-cxr(\[|(?=[],])|$)", _small, word) for word in shlex.split(command)[1:]]
+    learns = any(name in word for word in words for name in LEARNERS) or "all" in words
+    if words[0] == "run":
+        words += ["--limit", "2", "--debug"]
+    if words[0] == "run" and learns:
+        words = ["plan", *words[1:-1]]
+    if words[0] == "train":
+        words = ["plan", "--enhancer", words[1], "--task", "lung-extraction", *words[2:]]
+    if words[0] == "enhance" and learns:
+        words[2] = "nowhere"
+    if words[0] == "enhance" and "chest.dcm" in words:
+        words = [*words[:2], "chest.png", "enhanced.png"]
+    return [*words, "--limit", "2"] if words[:2] == ["data", "check"] else words
+
+
+def _small(found):
+    return f"phantom-cxr[{SMALL}," if found[1] else f"phantom-cxr[{SMALL}]"
+
+
+@pytest.mark.parametrize("command", [*in_documents(), *in_help()])
+def test_a_command_that_is_shown_does_what_it_says(bench, command):
+    plain = command.replace('"', "'")
+    status, part = next((end for start, end in ENDS.items() if plain.startswith(start)), (0, ""))
+    if "--dataset lidc" in command:
+        bench(["data", "add", "lidc", "PATH"])
+    code, said = bench(runnable(command))
+    assert (code, part in said) == (status, True), said
+    if status:
+        assert "Traceback" not in said
+
+
+def test_commands_are_found_where_they_are_shown():
+    assert len([*in_documents()]) >= 10
+    assert len([*in_help()]) >= 12
