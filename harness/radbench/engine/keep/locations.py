@@ -55,5 +55,6 @@ def add_location(name: str, path: Path) -> Path:
             known = {k: str(v) for k, v in locations().items()} | {name: str(path)}
             write_atomically(file, json.dumps(known, indent=1, sort_keys=True).encode())
     except (OSError, StoreError) as e:
-        raise UsageError(f"data set '{name}': its place cannot be remembered in '{file}': {e}") from e
+        why = e.strerror if isinstance(e, OSError) and e.strerror else e
+        raise UsageError(f"data set '{name}': its place cannot be remembered in '{file}': {why}") from e
     return path
