@@ -10,6 +10,7 @@ import typer
 
 from radbench.cli.layout import ledger, terminal_width, wrapped
 from radbench.cli.options import names_of, open_registry
+from radbench.cli.say import say
 from radbench.contracts.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def info(
         raise UnknownNameError("name", variant.name, {n for entries in registry.entries.values() for n in entries})
     found = [_describe(registry, kind, variant, profile) for kind in kinds]
     if as_json:
-        typer.echo(json.dumps(found[0] if len(found) == 1 else found, indent=1, default=str))
+        say(json.dumps(found[0] if len(found) == 1 else found, indent=1, default=str))
         return
     for facts in found:
         _print(facts, terminal_width())
@@ -123,7 +124,7 @@ def _print(facts: dict[str, Any], width: int | None, indent: str = "") -> None:
         told += wrapped(f"metric {_metric(m)}", width, below, f"{below}  ")
     fields = facts["configuration"]
     told += ["", *ledger(fields, width, indent), ""] if fields else [f"{below}no configuration"]
-    typer.echo("\n".join(told))
+    say("\n".join(told))
     for one in facts["parts"]:
         _print(one, width, below)
 

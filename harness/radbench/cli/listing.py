@@ -11,6 +11,7 @@ import typer
 
 from radbench.cli.layout import terminal_width, wrapped
 from radbench.cli.options import open_registry
+from radbench.cli.say import say
 
 LEAST_SUMMARY = 30
 """Columns; a summary that has fewer goes below its name."""
@@ -57,11 +58,11 @@ def list_(
     wanted = ["enhancers", "tasks", "datasets"] if what is What.all else [what.value]
     if as_json:
         chosen = {name: tables[name] for name in wanted}
-        typer.echo(json.dumps(chosen if what is What.all else chosen[what.value], indent=1))
+        say(json.dumps(chosen if what is What.all else chosen[what.value], indent=1))
         return
     for name in wanted:
         if what is What.all:
-            typer.echo(f"{'' if name == wanted[0] else chr(10)}{name}")
+            say(f"{'' if name == wanted[0] else chr(10)}{name}")
         print_rows(tables[name], indent="  " if what is What.all else "")
 
 
@@ -78,7 +79,7 @@ def print_rows(rows: list[dict[str, Any]], indent: str = "") -> None:
     """Print rows, their columns aligned and the summary last, fitted to the terminal."""
     # Aligned by hand: drawing a table would take longer than finding what is in it.
     if not rows:
-        typer.echo(f"{indent}none")
+        say(f"{indent}none")
         return
     columns = [c for c in rows[0] if c != "summary"]
     widths = {c: max(len(r[c]) for r in rows) for c in columns}
@@ -87,6 +88,6 @@ def print_rows(rows: list[dict[str, Any]], indent: str = "") -> None:
     for row in rows:
         told = indent + "  ".join(row[c].ljust(widths[c]) for c in columns)
         if width is not None and width - beside < LEAST_SUMMARY:
-            typer.echo("\n".join([told.rstrip(), *wrapped(row["summary"], width, f"{indent}    ", f"{indent}    ")]))
+            say("\n".join([told.rstrip(), *wrapped(row["summary"], width, f"{indent}    ", f"{indent}    ")]))
         else:
-            typer.echo("\n".join(wrapped(row["summary"], width, f"{told}  ", " " * beside)).rstrip())
+            say("\n".join(wrapped(row["summary"], width, f"{told}  ", " " * beside)).rstrip())

@@ -56,13 +56,31 @@ def as_stored(hu: NDArray[np.float32]) -> NDArray[Any]:
     return short if (short == hu).all() else hu.astype(np.float32)
 
 
+_FORBIDDEN = frozenset('\\<>:"|?*')
+"""What Windows has no place for in a name."""
+
+_DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
+
+_LONGEST = 120
+"""Bytes of each part of a name: systems have 255, and a suffix follows."""
+
+
 def file_name(case_id: str) -> str:
-    """Return the path below a folder that a case goes to: its id, unless that would lead elsewhere or is too long."""
-    parts = [part for part in case_id.split("/") if part not in ("", ".", "..")]
-    plain = "/".join("".join(c if c.isprintable() and c != "\\" else "_" for c in part)[:120] for part in parts)
-    if plain == case_id:
+    """Return the path below a folder that a case goes to: its id, unless no system, or not every one, could have it.
+
+    A name that leads elsewhere, is too long, or has characters or words that Windows keeps for itself is made plain,
+    and gets a digest of the id, so that no two cases share a file.
+    """
+    plain = "/".join(_plain(part) for part in case_id.split("/") if part not in ("", ".", ".."))
+    if plain == case_id and plain:
         return plain
     return f"{plain or 'case'}-{hashlib.sha256(case_id.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+
+
+def _plain(part: str) -> str:
+    shown = "".join(c if c.isprintable() and c not in _FORBIDDEN else "_" for c in part)
+    shown = shown.encode()[:_LONGEST].decode(errors="ignore").strip(" ").rstrip(".")
+    return f"_{shown}" if shown.split(".")[0].lower() in _DEVICES else shown or "_"
 
 
 def _write_nifti(path: Path, voxels: Any, spacing_mm: tuple[float, float, float]) -> None:

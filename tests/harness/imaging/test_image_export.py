@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from radbench.contracts import Case, LabelMap, UsageError
+from radbench.contracts.printable import from_cell
 from radbench.imaging import read_ct_series, read_image, read_mask, read_volume
 from radbench.imaging.export import export_cases
 
@@ -120,7 +121,25 @@ def test_volumes_of_fractions_are_kept(tmp_path):
     assert torch.equal(read_volume(tmp_path / "out" / "images" / "v0.nii.gz").hu, volume)
 
 
-@pytest.mark.parametrize("name", ["x" * 90, "a\\b", "../../x", "/etc/x", "a\nb", "..", "nested/ok"])
+ODD = [
+    "x" * 90,
+    "a\\b",
+    "../../x",
+    "/etc/x",
+    "a\nb",
+    "..",
+    "nested/ok",
+    "CON",
+    "con.b",
+    "a:b",
+    "x.",
+    " ",
+    "患" * 100,
+    "=1",
+]
+
+
+@pytest.mark.parametrize("name", ODD)
 def test_a_name_leads_nowhere_else_and_is_a_valid_identifier(tmp_path, name):
     given = slice_case()
     case = Case(
@@ -129,11 +148,15 @@ def test_a_name_leads_nowhere_else_and_is_a_valid_identifier(tmp_path, name):
     export_cases([case], tmp_path / "deep" / "out", "dicom")
     files = [p for p in tmp_path.rglob("*") if p.is_file()]
     assert all((tmp_path / "deep" / "out") in p.parents for p in files)
-    (row,) = csv.DictReader((tmp_path / "deep" / "out" / "cases.csv").open(newline=""))
+    (row,) = csv.DictReader((tmp_path / "deep" / "out" / "cases.csv").open(newline="", encoding="utf-8"))
+    row = {column: from_cell(cell) for column, cell in row.items()}
     assert (row["case_id"], row["patient_id"]) == (name, name)
     written = pydicom.dcmread(tmp_path / "deep" / "out" / "images" / f"{row['file']}.dcm")
     assert written.PatientID == row["dicom_patient_id"]
     assert isinstance(written.PatientID, str)
     assert len(written.PatientID) <= 64
+    parts = row["file"].split("/")
+    assert all(len(part.encode()) <= 140 and not set(part) & set('\\<>:"|?*') for part in parts)
+    assert not any(part.split(".")[0].lower() == "con" or part.endswith((".", " ")) for part in parts)
     if name == "nested/ok":
         assert (row["file"], row["dicom_patient_id"]) == (name, name)
