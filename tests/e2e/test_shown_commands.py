@@ -47,7 +47,7 @@ def in_help():
             yield from epilogs(below)
 
     for text in epilogs(typer.main.get_command(make_app(None))):
-        for command in re.findall(r"bench .*", text):
+        for command in re.findall(r"bench [^&\n]*", text):
             yield pytest.param(command.strip(), id=f"help: {command[:60]}")
 
 
