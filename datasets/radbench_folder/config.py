@@ -63,6 +63,7 @@ class FolderConfig(Config):
         "CSV file with a line per case; other lines are passed over. None: data.csv in root, where there is one.",
         source="assumed",
     )
+    data_csv: bool = param(True, "Whether a data.csv in root is the table where none is named.", source="assumed")
     case_column: str = param("case_id", "Its column of case ids, with or without suffix.", source="assumed")
     patient_column: str | None = param(
         "patient_id", "Its column of patient ids; None: every case is a patient of its own.", source="assumed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -107,9 +108,9 @@ class FolderDataset:
     def _images(self) -> Mapping[str, Path]:
         masks = () if self.config.masks is None else (Path(self.config.masks).expanduser(),)
         root = check_folder(self.config.root)
-        named = {mask.resolve() for mask in masks_of(self.config)}
+        named = masks_of(self.config)
         found = find_images(root, exclude=masks)
-        found = {case_id: path for case_id, path in found.items() if not named or path.resolve() not in named}
+        found = {case_id: path for case_id, path in found.items() if not named or os.path.realpath(path) not in named}
         if not found:
             raise DatasetError(
                 f"folder '{self.config.root}' holds no images; PNG, JPEG, TIFF, BMP, GIF, DICOM, NIfTI and JSRT's "
@@ -237,10 +238,9 @@ class FolderDataset:
     def _mask_place(self, path: Path) -> dict[str, Any]:
         """Return where in its file a mask lies; one image of many frames has a mask of one."""
         nifti, config = is_nifti_file(path), self.config
-        number = config.slice_number if nifti else config.frame
-        if number is None or count_frames(path, config.plane) == 1:
-            return {}
-        return {"slice_number": number, "plane": config.plane} if nifti else {"frame": number}
+        name, number = ("slice_number", config.slice_number) if nifti else ("frame", config.frame)
+        plane = {"plane": config.plane} if nifti else {}
+        return plane if number is None or count_frames(path, config.plane) == 1 else {name: number, **plane}
 
 
 def _header_of(path: Path) -> Path | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radbench.contracts.errors import DatasetError, did_you_mean
+from radbench.contracts.printable import from_cell
 from radbench.imaging import case_id_of
 from radbench.imaging.limits import limit, variable_of
 
@@ -72,11 +74,11 @@ def table_of(config: FolderConfig) -> Path | None:
     if config.table is not None:
         return Path(config.table).expanduser()
     beside = Path(config.root).expanduser() / BESIDE
-    return beside if beside.exists() else None
+    return beside if config.data_csv and beside.exists() else None
 
 
-def masks_of(config: FolderConfig) -> set[Path]:
-    """Return the mask files that the table names: they are no images of their own.
+def masks_of(config: FolderConfig) -> set[str]:
+    """Return where the mask files really lie that the table names: they are no images of their own.
 
     Raises:
         DatasetError: as :func:`read_table`.
@@ -85,7 +87,7 @@ def masks_of(config: FolderConfig) -> set[Path]:
     if path is None:
         return set()
     columns, rows = _read(path, config)
-    return {mask_path(path, row.mask) for row in rows.values() if row.mask} if columns.mask else set()
+    return {os.path.realpath(mask_path(path, row.mask)) for row in rows.values() if row.mask} if columns.mask else set()
 
 
 def mask_path(table: Path, name: str) -> Path:
@@ -120,6 +122,13 @@ def read_table(config: FolderConfig, case_ids: Iterable[str]) -> Table:
         nameless = [c for c in wanted if not rows[c].patient_id]
         if nameless:
             raise DatasetError(f"table '{path}' has no patient for case '{nameless[0]}' ({columns.patient})")
+    for c in wanted:
+        for name, text in rows[c].findings.items():
+            if text not in _LABELS:
+                raise DatasetError(
+                    f"table '{path}' says '{text}' of finding '{name}' in case '{c}'; 1 is present, 0 absent, empty "
+                    "not stated"
+                )
     return Table(path, {c: rows[c] for c in wanted}, columns.mask is not None, tuple(columns.findings))
 
 
@@ -132,8 +141,10 @@ def _read(path: Path, config: FolderConfig) -> tuple[_Columns, dict[str, Row]]:
             for number, line in enumerate(_limited(path, reader), 2):
                 row = _row(path, number, line, columns)
                 case_id = _bare(_text(line, columns.case))
-                if rows.setdefault(case_id, row) != row:
-                    raise DatasetError(f"table '{path}' says two things of case '{case_id}': {rows[case_id]} and {row}")
+                if case_id and rows.setdefault(case_id, row) != row:
+                    raise DatasetError(
+                        f"table '{path}', line {number}: it says other things of case '{case_id}' than a line before"
+                    )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"table '{path}' cannot be read ({error})") from error
     return columns, rows
@@ -152,10 +163,12 @@ def _limited(path: Path, lines: Iterable[dict[str, Any]]) -> Iterator[dict[str, 
 def _columns(path: Path, names: list[str], config: FolderConfig) -> _Columns:
     if twice := [name for name in names if names.count(name) > 1]:
         raise DatasetError(f"table '{path}' names the column '{twice[0]}' twice: rename or remove one")
-    asked = (config.patient_column, config.group_column, config.split_column, config.mask_column)
+    patient = config.patient_column if config.patient_pattern is None else None
+    asked = (patient, config.group_column, config.split_column, config.mask_column)
     for name in (config.case_column, *asked, *(config.finding_columns or ())):
         if name is not None and name not in names:
-            none = "; patient_column=none makes every case a patient" if name == config.patient_column else ""
+            none = f"; data_csv=false leaves '{path.name}' out" if config.table is None else ""
+            none += "; patient_column=none makes every case a patient" if name == patient else ""
             raise DatasetError(f"table '{path}' has no column '{name}'{did_you_mean(name, names)}{none}")
 
     def usual(asked: str | None, name: str) -> str | None:
@@ -163,12 +176,13 @@ def _columns(path: Path, names: list[str], config: FolderConfig) -> _Columns:
 
     findings = {name: name for name in config.finding_columns or ()}
     if config.finding_columns is None:
-        findings = {
-            n[len(_FINDING) :].strip(): n for n in names if n.startswith(_FINDING) and n[len(_FINDING) :].strip()
-        }
+        named = [(n.removeprefix(_FINDING).strip(), n) for n in names if n.startswith(_FINDING)]
+        findings = {finding: name for finding, name in named if finding}
+        if twice := [finding for finding, _ in named if [f for f, _ in named].count(finding) > 1]:
+            raise DatasetError(f"table '{path}' names the finding '{twice[0]}' twice: rename or remove one")
     return _Columns(
         config.case_column,
-        config.patient_column,
+        patient,
         usual(config.group_column, "group"),
         usual(config.split_column, "split"),
         usual(config.mask_column, "mask"),
@@ -180,20 +194,19 @@ def _row(path: Path, number: int, line: Mapping[str, Any], columns: _Columns) ->
     if None in line or None in line.values():
         raise DatasetError(f"table '{path}', line {number}: it has not as many fields as the first line names")
     findings = {name: _text(line, column) for name, column in columns.findings.items()}
-    for name, text in findings.items():
-        if text not in _LABELS:
-            raise DatasetError(
-                f"table '{path}', line {number}: finding '{name}' is '{text}'; 1 is present, 0 absent, empty not stated"
-            )
     patient, group, split, mask = (
         _text(line, name) for name in (columns.patient, columns.group, columns.split, columns.mask)
     )
+    if "\0" in mask:
+        raise DatasetError(f"table '{path}', line {number}: the mask's name has a character that no file's name has")
     return Row(patient, group, split, mask, findings)
 
 
 def _text(line: Mapping[str, Any], column: str | None) -> str:
-    return "" if column is None else str(line[column]).strip()
+    # A table may come from 'bench data make', whose cells no spreadsheet takes for formulas.
+    return "" if column is None else from_cell(str(line[column])).strip()
 
 
 def _bare(name: str) -> str:
-    return case_id_of(Path(name), Path()) if name else ""
+    # What begins at the root of all folders is below none, so that it names no case.
+    return case_id_of(Path(name), Path()) if name and not Path(name).is_absolute() else ""

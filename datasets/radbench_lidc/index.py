@@ -6,6 +6,7 @@ import hashlib
 import io
 import logging
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from radbench.contracts.errors import CaseError, DatasetError
+from radbench.contracts.errors import CaseError, DatasetError, UsageError
 from radbench.contracts.folders import cache_folder
-from radbench.contracts.printable import printable
+from radbench.contracts.printable import escaped
 from radbench.contracts.remembered import recall, remember
 from radbench.imaging.answers import short
 from radbench.imaging.dicom_file import check_inflated
@@ -149,16 +150,19 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _state(path: Path) -> list[int]:
     try:
-        stat = path.stat()
+        state = path.stat()
     except OSError:
         # Why shows when it is read.
         return [0, 0, 0]
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+    return [state.st_size, state.st_mtime_ns, state.st_ctime_ns]
 
 
 def _read(path: Path) -> FileRecord:
     try:
-        check_limit(path.name, "bytes", path.stat().st_size)
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):
+            return FileRecord("fault", fault=f"'{path.name}' is no file but a pipe or a device")
+        check_limit(path.name, "bytes", state.st_size)
         data = path.read_bytes()
     except CaseError as error:
         return FileRecord("fault", fault=str(error))
@@ -201,7 +205,7 @@ def _header(path: Path, data: bytes) -> FileRecord:
         record = FileRecord(
             "dicom",
             digest,
-            patient=printable(str(header.get("PatientID", "") or "")),
+            patient=escaped(str(header.get("PatientID", "") or "").strip()),
             study=str(header.get("StudyInstanceUID", "")),
             series=str(header.get("SeriesInstanceUID", "")),
             image=str(header.get("SOPInstanceUID", "")),
@@ -210,6 +214,10 @@ def _header(path: Path, data: bytes) -> FileRecord:
             thickness_mm=None if thickness in (None, "") else float(thickness),
             position=None if not position else (float(position[0]), float(position[1]), float(position[2])),
         )
+    except CaseError as error:
+        return FileRecord("fault", fault=str(error))
+    except UsageError:
+        raise
     except Exception as error:  # damaged bytes make a parser raise anything
         return FileRecord(
             "fault", digest, fault=f"'{path.name}' is cut short or damaged ({short(error)}); get it again"
@@ -234,7 +242,7 @@ def _remember(memory: Path, states: dict[Path, list[int]], records: dict[Path, F
             {k: v for k, v in vars(record).items() if k == "kind" or v != default[k]},
         ]
         for path, record in records.items()
-        # It could have changed again unseen within the clock's grain.
-        if max(states[path][1:]) < began - _RACY_NS
+        # It could have changed again unseen within the clock's grain; what could not be read at all may be readable.
+        if max(states[path][1:]) < began - _RACY_NS and not (record.kind == "fault" and not record.digest)
     }
     remember(memory, files, _FORMAT)

@@ -167,8 +167,31 @@ def test_what_is_odd_is_said_in_the_words_of_the_command(folder):
     done = enhance("a.png", "out/")
     assert done.exit_code == 0
     assert "noticed: a.png: values end at 4080 of 65535, as 12 bits" in done.output
-    assert "--window 0,4095" in done.output
-    assert "noticed" not in enhance("a.png", "out/", "--window", "0,4095", "--overwrite").output
+    assert "say --bits 12" in done.output
+    assert "noticed" not in enhance("a.png", "out/", "--bits", "12", "--overwrite").output
+    assert np.allclose(read_image(folder / "out" / "a.png").image[0].numpy() * 4095, RAMP * 16.0, atol=0.1)
+
+
+def test_layers_never_land_on_an_image_or_on_a_file_that_is_there(folder):
+    (folder / "in").mkdir()
+    for name in ("a", "a.base"):
+        Image.fromarray(RAMP).save(folder / "in" / f"{name}.png")
+    words = ["enhance", "wls", "in", "out", "--device", "cpu", "--layers"]
+    done = CliRunner().invoke(make_app("enhance"), words)
+    assert "two images would be written to 'out/a.base.png'" in str(done.exception)
+    (folder / "in" / "a.base.png").unlink()
+    (folder / "out").mkdir(exist_ok=True)
+    (folder / "out" / "a.base.png").write_text("precious")
+    done = CliRunner().invoke(make_app("enhance"), words)
+    assert "'out/a.base.png' is there already" in str(done.exception)
+    assert (folder / "out" / "a.base.png").read_text() == "precious"
+
+
+def test_a_claim_of_many_frames_is_one_fault(folder):
+    dicom(folder / "a.dcm", RAMP, bits=8, NumberOfFrames=2_000_000_000)
+    done = enhance("a.dcm", "out/", "--frame", "all")
+    assert done.exit_code == 1
+    assert "claims 2,000,000,000 frames, more than the 16,384 that are read" in done.output
 
 
 NAMES = ("SECRET", "19700101", "1.2.840.99999")
@@ -204,6 +227,8 @@ def identified(path):
     dicom(path, RAMP, bits=8, **elements)
     ds = pydicom.dcmread(path)
     ds.add_new(block.get_tag(1), "LO", "SECRET")
+    for tag, vr, value in ((0x10, "US", 16), (0x11, "US", 16), (0x22, "LO", "SECRET"), (0x3000, "OW", b"\0" * 32)):
+        ds.add_new((0x6000, tag), vr, value)
     ds.save_as(path)
 
 
@@ -228,6 +253,9 @@ def test_deidentified_files_hold_nothing_of_who_and_when_and_stay_together(folde
     assert [float(v) for v in one.PixelSpacing] == [0.2, 0.2]
     assert float(one.KVP) == 120
     assert one.SourceImageSequence[0].ReferencedSOPInstanceUID.startswith("2.25.")
+    assert not any(0x6000 <= element.tag.group <= 0x60FF for element in one)
+    enhance("in/SECRET patient/SECRET1.dcm", "single/", "--deidentify")
+    assert [p.name for p in (folder / "single").iterdir()] == ["image-1.dcm"]
     # Who knows the original cannot find the copy again: another call gives other names.
     enhance("in", "again", "--deidentify")
     assert pydicom.dcmread(folder / "again" / "image-1.dcm").StudyInstanceUID != one.StudyInstanceUID

@@ -55,6 +55,9 @@ def folder(tmp_path, monkeypatch):
     (root / "notes.dcm").write_text("no DICOM")
     (root / "empty.png").touch()
     (root / "loop").symlink_to(".")
+    (root / "itself.png").symlink_to("itself.png")
+    os.mkfifo(root / "pipe.png")
+    os.mkfifo(root / "pipe without a suffix")
     (root / "closed").mkdir()
     scan = os.scandir
 
@@ -69,7 +72,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-BAD = {"dangling", "notes", "empty", "closed"}
+BAD = {"dangling", "notes", "empty", "closed/", "pipe", "itself"}
 GOOD = {name_of(os.fsdecode(raw)) for raw in RAW}
 
 

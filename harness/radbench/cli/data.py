@@ -13,7 +13,7 @@ import typer
 from radbench.cli.listing import print_rows
 from radbench.cli.options import Jobs, Plugins, Profile, names_of, open_registry
 from radbench.cli.say import say
-from radbench.contracts.errors import RadbenchError, UsageError, did_you_mean
+from radbench.contracts.errors import UsageError, did_you_mean
 from radbench.engine.keep.texts import counted
 
 if TYPE_CHECKING:
@@ -260,8 +260,10 @@ def make(
 ) -> None:
     """Write cases of a data set as files that any program opens: images, masks and a table."""
     from radbench.cli.progress import tracked
+    from radbench.engine.keep.sealed import StoreError
     from radbench.engine.plan.pairs import open_dataset
     from radbench.engine.run.making import Cases
+    from radbench.engine.work.failures import RunAbortedError
     from radbench.imaging.export import FORMATS, export_cases
 
     if format_ not in FORMATS:
@@ -272,19 +274,26 @@ def make(
     if not entries:
         splits = ", ".join(part.opened.by_split)
         raise UsageError(f"data set '{name}' has no cases in split '{split}': it has {splits}")
-    _prepared(part, entries, profile, plugin, jobs)
-    from_store, faults = Cases(registry, part), []
+    unmade = _prepared(part, entries, profile, plugin, jobs)
+    from_store, faults = Cases(registry, part), dict[str, str]()
 
     def loaded() -> Iterator[Case]:
         for entry in tracked(entries, len(entries), "cases", f"writing {name}"):
+            if entry.case_id in unmade:
+                faults[entry.case_id] = unmade[entry.case_id]
+                continue
             try:
-                yield from_store.load(entry)
-            except RadbenchError as e:
-                faults.append(str(e))
+                case = from_store.load(entry)
+            except (StoreError, RunAbortedError):
+                raise
+            except Exception as e:
+                faults[entry.case_id] = _fault(registry, part, entry, e)
+                continue
+            yield case
 
     written = export_cases(loaded(), out, format_, getattr(part.opened.dataset, "label_map", None))
-    for fault in faults:
-        say(f"failed: {fault}", err=True)
+    for case_id, fault in faults.items():
+        say(f"failed: {case_id}: {fault}", err=True)
     say(f"{written} of {counted(len(entries), 'case')} written as {format_}: {out}")
     if faults:
         raise typer.Exit(1)

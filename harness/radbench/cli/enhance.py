@@ -35,6 +35,10 @@ def enhance(
             help="Window: LOW,HIGH in the file's units (HU for CT), the file's first or its Nth, lut, or none."
         ),
     ] = "first",
+    bits: Annotated[
+        int,
+        typer.Option(min=0, max=32, help="The depth that counts as the whole range, where the file's own is larger."),
+    ] = 0,
     frame: Annotated[
         str,
         typer.Option(metavar="N|all", help="Of a file of several frames, pages or NIfTI slices: the Nth, or each."),
@@ -69,8 +73,8 @@ def enhance(
     from radbench.engine.work.failures import message_of
     from radbench.registry.discovery import plugin_paths
 
-    read_with = {"window": _window(window), "plane": _plane(plane)}
-    jobs = _jobs(source, target, overwrite, _frame(frame), plane, deidentify)
+    read_with = {"window": _window(window), "plane": _plane(plane), "bits": bits or None}
+    jobs = _jobs(source, target, overwrite, _frame(frame), plane, deidentify, layers)
     write = _Writing(layers, _deidentifier(deidentify), read_with)
     where = pick_devices(device)[0]
     registry, files = open_registry(plugin), plugin_paths(plugin)
@@ -146,7 +150,7 @@ def _as_options(told: str) -> str:
     told = re.sub(r"\b(?:frame|slice_number)=1\.\.(\d+)", r"--frame 1..\1, or all", told)
     told = told.replace("window=[low,high]", "--window LOW,HIGH")
     told = re.sub(r"\bwindow=(first|none|lut)\b", r"--window \1", told)
-    return re.sub(r"\bbits=(\d+)\b", lambda bits: f"--window 0,{2 ** int(bits[1]) - 1}", told)
+    return re.sub(r"\bbits=(\d+)\b", r"--bits \1", told)
 
 
 @dataclass(frozen=True)
@@ -177,7 +181,13 @@ def _deidentifier(wanted: bool) -> Callable[[Dataset], Dataset] | None:
 
 
 def _jobs(
-    source: Path, target: str, overwrite: bool, frame: int | Literal["all"] | None, plane: str, numbered: bool
+    source: Path,
+    target: str,
+    overwrite: bool,
+    frame: int | Literal["all"] | None,
+    plane: str,
+    numbered: bool,
+    layers: bool,
 ) -> list[_Job]:
     """Return everything to do, or refuse before anything is done.
 
@@ -202,23 +212,14 @@ def _jobs(
         ]
     elif source.is_file():
         to = into / source.name if into.is_dir() or target.endswith(("/", os.sep)) else into
+        if numbered and to != into:
+            to = into / f"image-1{source.suffix.lower()}"
         jobs = [_Job(source.stem, source, to)]
     else:
         raise UsageError(f"'{source}' does not exist")
     jobs = [replace(job, to=_with_writable_suffix(job.file, job.to)) for job in jobs]
     jobs = [one for job in jobs for one in _frames_of(job, frame, plane)]
-    where = Counter(job.to for job in jobs)
-    if twice := [to for to, count in where.items() if count > 1]:
-        raise UsageError(f"two images would be written to '{twice[0]}': enhance their files apart")
-    if astray := [
-        job.to for job in jobs if source.is_dir() and not job.to.parent.resolve().is_relative_to(into.resolve())
-    ]:
-        raise UsageError(
-            f"'{astray[0].parent}' is a link that leads out of '{target}': remove it, or name another output"
-        )
-    there = [job.to for job in jobs if os.path.lexists(job.to) or job.to.resolve() == job.file.resolve()]
-    if there and (not overwrite or any(job.to.resolve() == job.file.resolve() for job in jobs)):
-        raise UsageError(f"'{there[0]}' is there already: choose another output, or --overwrite")
+    _check_outputs(jobs, into if source.is_dir() else None, overwrite, layers)
     try:
         for folder in {job.to.parent for job in jobs}:
             folder.mkdir(parents=True, exist_ok=True)
@@ -227,10 +228,38 @@ def _jobs(
     return jobs
 
 
+def _check_outputs(jobs: list[_Job], into: Path | None, overwrite: bool, layers: bool) -> None:
+    """Refuse outputs that would land on one another, on an input, on a file that is there, or outside the folder."""
+    written = [(job, to) for job in jobs for to in (job.to, *(_layers_of(job) if layers else ()))]
+    where = Counter(to for _, to in written)
+    if twice := [to for _, to in written if where[to] > 1]:
+        raise UsageError(f"two images would be written to '{twice[0]}': enhance their files apart")
+    real = os.path.realpath
+    if into is not None:
+        astray = (job.to.parent for job in jobs if not Path(real(job.to.parent)).is_relative_to(real(into)))
+        if (folder := next(astray, None)) is not None:
+            raise UsageError(f"'{folder}' is a link that leads out of '{into}': remove it, or name another output")
+    inputs = {real(job.file) for job in jobs}
+    for _, to in written:
+        if real(to) in inputs or (os.path.lexists(to) and not overwrite):
+            raise UsageError(f"'{to}' is there already: choose another output, or --overwrite")
+
+
+def _layers_of(job: _Job) -> list[Path]:
+    from radbench.contracts.enhancement import LAYERS
+
+    return [_layer_file(job.to, name) for name in LAYERS]
+
+
+def _layer_file(to: Path, layer: str) -> Path:
+    return to.with_name(f"{to.stem}.{layer}.png")
+
+
 def _frames_of(job: _Job, frame: int | Literal["all"] | None, plane: str) -> list[_Job]:
     if frame is None:
         return [job]
     from radbench.imaging import count_frames
+    from radbench.imaging.limits import limit
 
     count = count_frames(job.file, plane)
     if frame != "all":
@@ -238,6 +267,9 @@ def _frames_of(job: _Job, frame: int | Literal["all"] | None, plane: str) -> lis
         return [replace(job, frame=frame if count > 1 or frame > 1 else None)]
     if count == 1:
         return [job]
+    if count > limit("frames"):
+        # What it claims is a fault of its own when it is read.
+        return [replace(job, frame=1)]
     numbers = [f"{n:0{len(str(count))}}" for n in range(1, count + 1)]
     return [
         _Job(f"{job.case_id}-{number}", job.file, job.to.with_stem(f"{job.to.stem}-{number}"), int(number))
@@ -292,5 +324,5 @@ def _one(
         write_image(to, image, bits=8 if to.suffix.lower() in (".jpg", ".jpeg") else bits)
     if write.layers:
         for name, layer in result.layers.items():
-            write_image(to.with_name(f"{to.stem}.{name}.png"), layer[0].cpu(), bits=bits)
+            write_image(_layer_file(to, name), layer[0].cpu(), bits=bits)
     return [read.provenance["noticed"]] if "noticed" in read.provenance else []

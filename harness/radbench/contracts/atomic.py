@@ -69,7 +69,7 @@ def remove_stale(path: Path) -> None:
 
 def _prefix(target: Path) -> str:
     # A name has 255 bytes at the most; characters have up to four.
-    return f".{os.fsdecode(os.fsencode(target.name)[:64])}."
+    return f".{os.fsencode(target.name)[:64].decode(errors='ignore')}."
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,13 +7,13 @@ import re
 import unicodedata
 from pathlib import PurePath
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What spreadsheets take for the beginning of a formula; the last four are full-width forms."""
+
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _ESCAPED = re.compile(r"\\u\{([0-9a-f]{1,6})\}")
 _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
 """Marks that turn the direction of writing; other format characters, such as joiners, belong to scripts and emoji."""
-
-_BREAKS = frozenset("\t\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029")
 
 
 def printable(text: str | PurePath) -> str:
@@ -23,8 +23,12 @@ def printable(text: str | PurePath) -> str:
     the direction of writing) and lone surrogates are written out as ``\x1b`` or ``\u202e``; the bytes of a file name
     that is no UTF-8 as ``\xfc``. What can be printed stays as it is.
     """
-    words = " ".join("".join(" " if c in _BREAKS else c for c in str(text)).split())
-    return "".join(c if c.isprintable() else _written_out(c) for c in words)
+    return escaped(" ".join(str(text).split()))
+
+
+def escaped(text: str) -> str:
+    r"""Return a text with everything that cannot be printed written out, white space other than blanks included."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else _written_out(c) for c in text)
 
 
 def name_of(path: str | os.PathLike[str]) -> str:
@@ -51,12 +55,19 @@ def from_cell(text: str) -> str:
     """Return what :func:`to_cell` was given."""
     if text.startswith("'") and _looks_like_formula(text[1:]):
         text = text[1:]
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if r"\u{" in text else text
+    return _ESCAPED.sub(_unescaped, text) if r"\u{" in text else text
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    # Somebody else's table may hold what no character has.
+    code = int(found[1], 16)
+    return chr(code) if code <= 0x10FFFF else found[0]
 
 
 def _looks_like_formula(text: str) -> bool:
     bare = text.lstrip("'")
-    return bare.startswith(_FORMULA) and not (bare == text and _NUMBER.fullmatch(text))
+    begins = next((i for i, c in enumerate(bare) if unicodedata.category(c) != "Cf"), len(bare))
+    return bare[begins:].startswith(_FORMULA) and not (bare == text and _NUMBER.fullmatch(text))
 
 
 def _is_control(character: str) -> bool:
@@ -69,6 +80,4 @@ def _written_out(character: str) -> str:
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code - 0xDC00:02x}"
-    if unicodedata.category(character) == "Zs":
-        return " "
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -83,7 +83,9 @@ class Deidentifier:
     def _clean(self, dataset: Dataset) -> None:
         for element in [*dataset]:
             action = _action_of(element.tag.group, element.tag.element)
-            if action == "remove" or element.VR == "UN":
+            # Curves and overlays go whole: what the profile leaves of them is their texts, and sizes of nothing.
+            drawn = 0x5000 <= element.tag.group <= 0x50FF or 0x6000 <= element.tag.group <= 0x60FF
+            if drawn or action == "remove" or element.VR == "UN":
                 del dataset[element.tag]
             elif action == "uid" and element.VR == "UI":
                 element.value = self._uids(element.value)

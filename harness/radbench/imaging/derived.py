@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.contracts.errors import ImageReadError
+from radbench.contracts.errors import ImageReadError, RadbenchError
 from radbench.imaging.answers import answered, short
 from radbench.imaging.dicom import stored_from
 from radbench.imaging.dicom_file import parse_dicom
@@ -158,7 +158,7 @@ def write_derived_dicom(
         if deidentify is not None:
             derived = deidentify(derived)
         derived.save_as(buffer, enforce_file_format=True)
-    except (ImageReadError, MemoryError):
+    except (RadbenchError, MemoryError):
         raise
     except Exception as error:  # a damaged element raises anything when it is copied or encoded
         raise ImageReadError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.contracts.errors import ImageReadError
+from radbench.contracts.errors import ImageReadError, RadbenchError
 from radbench.imaging.answers import short
 from radbench.imaging.dicom_file import parse_dicom
 from radbench.imaging.intensity import LookUpTable, VoiFunction, Window
@@ -59,7 +59,7 @@ def stored_from(name: str, dataset: Dataset, options: ReadOptions) -> Stored:
     """
     try:
         return _stored_from(name, dataset, options)
-    except (ImageReadError, MemoryError):
+    except (RadbenchError, MemoryError):
         raise
     except Exception as error:  # damaged elements raise anything when they are decoded
         raise ImageReadError(

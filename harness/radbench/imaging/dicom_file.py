@@ -7,7 +7,7 @@ import warnings
 import zlib
 from typing import TYPE_CHECKING
 
-from radbench.contracts.errors import ImageReadError
+from radbench.contracts.errors import ImageReadError, RadbenchError
 from radbench.imaging.answers import short
 from radbench.imaging.limits import check_limit, limit
 
@@ -23,8 +23,8 @@ _NEEDED = ("SOPClassUID", "Rows", "Columns", "PixelData", "RescaleSlope", "Windo
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 """UID of the transfer syntax that compresses the data set as a whole (PS3.5 A.5)."""
 
-_META_ENDS = 4096
-"""The meta header of a DICOM file has a few hundred bytes."""
+_LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
+"""Value representations whose length has four bytes, after two that are kept free (PS3.5, 7.1.2)."""
 
 _AT_ONCE = 2**24
 """Bytes that are inflated at a time."""
@@ -59,7 +59,7 @@ def parse_dicom(name: str, data: bytes) -> Dataset:
                 dataset.get(keyword)
     except InvalidDicomError:
         raise ImageReadError(f"'{name}' is not a DICOM file: it lacks the DICM mark") from None
-    except (ImageReadError, MemoryError):
+    except (RadbenchError, MemoryError):
         raise
     except Exception as error:  # damaged bytes make a parser raise anything
         raise ImageReadError(f"'{name}' is cut short or damaged ({short(error)}); copy it again") from error
@@ -82,12 +82,30 @@ def check_inflated(name: str, data: bytes) -> None:
     Raises:
         ImageReadError: it would be larger than the limit.
     """
-    # The mark, then the meta header's first element, which says how long the rest of it is.
-    if _DEFLATED not in data[:_META_ENDS] or data[132:140] != b"\2\0\0\0UL\4\0":
-        return
+    begins = _deflated_from(data)
     inflater, most, size = zlib.decompressobj(-zlib.MAX_WBITS), limit("bytes"), 0
-    rest = data[144 + int.from_bytes(data[140:144], "little") :]
+    rest = data[begins:] if begins else b""
     while rest and not inflater.eof and size <= most:
-        size += len(inflater.decompress(rest, _AT_ONCE))
+        try:
+            size += len(inflater.decompress(rest, _AT_ONCE))
+        except zlib.error:
+            # That shows when it is parsed.
+            return
         rest = inflater.unconsumed_tail
     check_limit(name, "bytes", size)
+
+
+def _deflated_from(data: bytes) -> int:
+    """Return where the deflated part of a file begins, 0 where none does: where its group 2 ends (PS3.10, 7.1)."""
+    at, syntax = MAGIC_OFFSET + len(MAGIC) if is_dicom(data[:132]) else 0, b""
+    while data[at : at + 2] == b"\2\0" and at + 8 <= len(data):
+        element, kind = data[at + 2 : at + 4], data[at + 4 : at + 6]
+        if not kind.isalpha():  # implicit: no value representation
+            length, value = int.from_bytes(data[at + 4 : at + 8], "little"), at + 8
+        elif kind in _LONG:
+            length, value = int.from_bytes(data[at + 8 : at + 12], "little"), at + 12
+        else:
+            length, value = int.from_bytes(data[at + 6 : at + 8], "little"), at + 8
+        syntax = data[value : value + length] if element == b"\x10\0" else syntax
+        at = value + length
+    return at if syntax.strip(b"\0 ") == _DEFLATED else 0

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from stat import S_ISREG
 
 from radbench.contracts.errors import ChangedInputError
 from radbench.contracts.folders import cache_folder
@@ -42,6 +43,8 @@ def file_digests(root: Path, files: Iterable[Path]) -> dict[Path, str]:
     for path in files:
         try:
             stat = path.stat()
+            if not S_ISREG(stat.st_mode):
+                raise OSError
             state = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
             asked.add(str(path.absolute()))
             entry = known.get(str(path.absolute()))

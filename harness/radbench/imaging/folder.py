@@ -36,7 +36,7 @@ def find_images(root: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
     folder = check_folder(root)
     found: dict[str, Path] = {}
     for path in list_images(folder, exclude):
-        case_id = case_id_of(path, folder)
+        case_id = case_id_of(path, folder) + "/" * path.is_dir()
         if case_id in found:
             raise DatasetError(
                 f"'{found[case_id].name}' and '{path.name}' in '{path.parent}' both give the case id "
@@ -110,6 +110,9 @@ def _is_image(path: Path) -> bool:
     if any(lower.endswith(suffix) for suffix in IMAGE_SUFFIXES):
         return True
     try:
+        # A pipe would keep its reader waiting.
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             return file.read(_MAGIC_OFFSET + len(_MAGIC))[_MAGIC_OFFSET:] == _MAGIC
     except OSError:

@@ -13,23 +13,31 @@ from radbench.imaging.pages import count_pages
 def count_frames(path: Path, plane: str = "axial") -> int:
     """Return how many frames, pages or slices a file holds; 1 where it cannot be read, which shows when it is.
 
+    Of a file that claims more than the limit of them, it is one more than the limit.
+
     Args:
         path: of any format that :func:`radbench.imaging.read_image` reads.
         plane: of the slices that a NIfTI volume is cut into.
     """
     try:
-        if is_nifti_file(path):
-            return _slices(path, plane)
-        if is_dicom_file(path):
-            return _dicom_frames(path)
-        from PIL import Image
-
-        with Image.open(path) as picture:
-            if picture.format in ("TIFF", "GIF"):
-                return count_pages(path.read_bytes(), limit("frames"))
-            return int(getattr(picture, "n_frames", 1))
+        return min(_count(path, plane), limit("frames") + 1)
     except Exception:  # damaged bytes make a parser raise anything
         return 1
+
+
+def _count(path: Path, plane: str) -> int:
+    if not path.is_file():
+        return 1
+    if is_nifti_file(path):
+        return _slices(path, plane)
+    if is_dicom_file(path):
+        return _dicom_frames(path)
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        if picture.format in ("TIFF", "GIF"):
+            return count_pages(path.read_bytes(), limit("frames"))
+        return int(getattr(picture, "n_frames", 1))
 
 
 def is_nifti_file(path: Path) -> bool:
@@ -43,12 +51,15 @@ def is_dicom_file(path: Path) -> bool:
     from radbench.imaging.dicom_file import is_dicom
     from radbench.imaging.folder import DICOM_SUFFIXES
 
+    marked = False
     try:
-        with path.open("rb") as stream:
-            marked = is_dicom(stream.read(132))
+        # A pipe would keep its reader waiting.
+        if path.is_file():
+            with path.open("rb") as stream:
+                marked = is_dicom(stream.read(132))
     except OSError:
-        # A dangling link, or a file that may not be read: that shows when it is read.
-        marked = False
+        # A file that may not be read: that shows when it is read.
+        pass
     return marked or path.name.lower().endswith(DICOM_SUFFIXES)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import math
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.contracts.errors import ImageReadError
+from radbench.contracts.errors import ImageReadError, RadbenchError
 from radbench.imaging.answers import short
 from radbench.imaging.digests import check_digest
 from radbench.imaging.limits import check_limit, limit
@@ -49,10 +50,11 @@ def load_nifti(path: Path, digests: Mapping[Path, str] | None = None) -> Nifti1I
     from nibabel.nifti1 import Nifti1Pair
 
     try:
+        _check_offset(path)
         image = nibabel.load(path)
         if digests is not None:
             image = _in_memory(image, digests)
-    except (MemoryError, ImageReadError):
+    except (RadbenchError, MemoryError):
         raise
     except Exception as error:  # damaged bytes make a parser raise anything
         raise ImageReadError(f"'{path.name}' is not NIfTI, or is cut short or damaged ({short(error)})") from error
@@ -62,6 +64,17 @@ def load_nifti(path: Path, digests: Mapping[Path, str] | None = None) -> Nifti1I
         )
     _check_size(path.name, image)
     return image  # type: ignore[return-value]
+
+
+def _check_offset(path: Path) -> None:
+    """Refuse a header after which more comes before the pixels than is read: nibabel reads all of that at once."""
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        head = file.read(176)
+    for order in "<>":
+        if head[:4] == struct.pack(f"{order}i", 348) and len(head) > 112:
+            check_limit(path.name, "bytes", max(0, round(min(struct.unpack_from(f"{order}f", head, 108)[0], 1e15))))
+        elif head[:4] == struct.pack(f"{order}i", 540) and len(head) == 176:
+            check_limit(path.name, "bytes", max(0, struct.unpack_from(f"{order}q", head, 168)[0]))
 
 
 def _check_size(name: str, image: Any) -> None:

@@ -70,7 +70,7 @@ def _read(path: Path, data: bytes, options: ReadOptions) -> Stored:
     notes: dict[str, Any] = {"conversions": []}
     picture = _frame(picture, data, path, options, notes)
     check_limit(path.name, "pixels", picture.width * picture.height)
-    picture.load()
+    _load(path, picture)
     turn = int(picture.getexif().get(_EXIF_ORIENTATION, 1))
     done: list[str] = notes["conversions"]
     channels, bits, reverse = _channels(picture, path, data, done)
@@ -99,6 +99,17 @@ def _read(path: Path, data: bytes, options: ReadOptions) -> Stored:
         lossy=_is_lossy(picture),
         notes=notes,
     )
+
+
+def _load(path: Path, picture: Image.Image) -> None:
+    try:
+        picture.load()
+    except ValueError as error:
+        if "raw mode" not in str(error):
+            raise
+        raise ImageReadError(
+            f"'{path.name}' has pixels of a kind that is not read ({short(error)}); save it as a plain TIFF or PNG"
+        ) from error
 
 
 _OTHERS = {
@@ -164,6 +175,8 @@ def _channels(picture: Image.Image, path: Path, data: bytes, done: list[str]) ->
     if bits == 16 and samples > 1:
         return _sixteen_bit_colour(path, data, picture, done), 16, ""
     mode = picture.mode
+    if bits < 8 and mode in ("1", "L") and isinstance(picture.info.get("transparency"), int):
+        return _without_a_grey(picture, bits, done), 8, ""
     if mode in ("P", "PA"):
         return _look_up_palette(picture, done), 8, ""
     if mode == "1":
@@ -196,6 +209,17 @@ def _channels(picture: Image.Image, path: Path, data: bytes, done: list[str]) ->
         done.append(f"{mode} to RGB")
         return np.asarray(picture.convert("RGB")), 8, ""
     raise ImageReadError(f"'{path.name}' has pixels of kind '{mode}', which is not read; save it as PNG or TIFF")
+
+
+def _without_a_grey(picture: Image.Image, bits: int, done: list[str]) -> NDArray[Any]:
+    """Return grey and alpha of a PNG of a few bits in which one grey stands for transparent.
+
+    Pillow stretches the pixels to eight bits, and leaves that grey as it was stored (of one bit, it stretches both).
+    """
+    grey, key, top = np.asarray(picture.convert("L")), int(picture.info["transparency"]), 2**bits - 1
+    key = key if key > top else key * 255 // top
+    done.append("a value stands for transparent")
+    return np.stack([grey, np.where(grey == key, 0, 255).astype(np.uint8)], axis=-1)
 
 
 def _declared(picture: Image.Image, data: bytes) -> tuple[int, int, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -150,6 +151,8 @@ def read_stored(path: Path, options: ReadOptions, digests: Mapping[Path, str] | 
             f"'{path}' is a folder, not an image file: read a CT series with read_ct_series, "
             f"or take the folder as a data set with folder[root={path}]"
         )
+    if not path.is_file():
+        raise ImageReadError(f"'{path}' is no file but a pipe or a device")
     if is_nifti_file(path):
         if options.frame is not None:
             raise ImageReadError(f"'{path.name}' is NIfTI, which has slices and no frames: use slice_number=")
@@ -174,7 +177,10 @@ def read_bytes(path: Path, digests: Mapping[Path, str] | None = None) -> bytes:
         ImageReadError: it cannot be opened, is empty, or is another than was listed.
     """
     try:
-        check_limit(path.name, "bytes", path.stat().st_size)
+        state = path.stat()
+        if not S_ISREG(state.st_mode):
+            raise ImageReadError(f"'{path}' is no file but a pipe or a device")
+        check_limit(path.name, "bytes", state.st_size)
         data = path.read_bytes()
     except PermissionError:
         raise ImageReadError(f"'{path}' may not be read: permission denied; change its permissions") from None

@@ -92,8 +92,8 @@ def read_ct_series(
             size, spacing or orientation; slices at one position, missing, at irregular distances, or shifted
             sideways (a tilted gantry). The sentence names the file.
     """
-    paths, passed_over = _series_files(files)
-    with answered(paths[0].parent if paths else Path()):
+    with answered(Path(files) if isinstance(files, str | os.PathLike) else Path("series")):
+        paths, passed_over = _series_files(files)
         return _series(files, paths, passed_over, series, tolerance, digests)
 
 
@@ -218,9 +218,12 @@ def _series_files(files: Any) -> tuple[list[Path], list[str]]:
         )
         raise ImageReadError(f"'{folder}' {what}")
     taken, passed_over = [], []
-    for path in sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")):
-        with path.open("rb") as file:
-            head = file.read(132)
+    for path in sorted(p for p in folder.iterdir() if not p.is_dir() and not p.name.startswith(".")):
+        # What is no file (any more) shows when it is read.
+        head = b""
+        if path.is_file():
+            with path.open("rb") as file:
+                head = file.read(132)
         # A suffix without the mark is a damaged slice, not another file.
         if path.name.upper() != "DICOMDIR" and (is_dicom(head) or path.suffix.lower() == ".dcm"):
             taken.append(path)

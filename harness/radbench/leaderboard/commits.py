@@ -74,6 +74,7 @@ def _commit_at(file: str) -> str:
 def _git(folder: str, *words: str) -> str:
     # Whoever calls from a hook of git's has set its variables for another repository.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command = ["git", "-c", "core.fsmonitor=false", *words]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True, timeout=10)
-    return done.stdout.strip()
+    # A look must not write: 'git status' alone would bring the index up to date.
+    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *words]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True, timeout=10)
+    return os.fsdecode(done.stdout).strip()

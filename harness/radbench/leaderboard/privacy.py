@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from radbench.contracts import Status
 from radbench.contracts.case import TARGETS
 from radbench.contracts.enhancement import LAYERS
+from radbench.contracts.printable import escaped, printable
 from radbench.engine.keep.texts import names_listed, relisted, without_reasons
 from radbench.leaderboard.pairs import PairResult
 
@@ -118,12 +119,19 @@ def _said(row: Any, text: str, result: PairResult | None, names: set[str]) -> st
     labels = {str(row[name]) for name in ("task", "dataset", "enhancer", "reference")}
     public = {*labels, *(label.partition("[")[0] for label in labels), *names, *TARGETS, *LAYERS}
     if result is not None:
-        private |= {*result.private, *result.evidence, *result.failures, *result.patients, *result.patients.values()}
+        own = {*result.private, *result.evidence, *result.failures, *result.patients, *result.patients.values()}
+        private |= {form for name in own for form in _forms(name)} - (public - own)
         public |= {name for metric in result.metrics for name in (metric.name, metric.observation)}
         digests = dict(result.digests)
     # Digests are put in last: none of what goes by its looks looks like them.
     marks = {name: f"{_MARK}{digest[:8]}" for name, digest in digests.items()}
     return without_names(relisted(text, marks), private, public).replace(_MARK, "")
+
+
+def _forms(name: str) -> set[str]:
+    """Return how a private name may stand in a message: as it is, as errors print it, and its parts between slashes."""
+    parts = {part for part in name.split("/") if len(part) > _LONGEST_COUNT and part.lower() not in _EVERYDAY}
+    return {form for one in (name, *parts) for form in (one, escaped(one), printable(one))}
 
 
 @cache
@@ -158,8 +166,15 @@ def without_paths(text: str) -> str:
     """Return a message without what looks like a path, a file's name or a unique identifier."""
     text = _cut(text)
     text = _QUOTED.sub(lambda q: _hidden(q) if {*_within(q)} & {*"/\\"} or _PATH.search(_within(q)) else q[0], text)
-    text = _PATH.sub(lambda path: path["web"] or HIDDEN, text)
+    text = _PATH.sub(lambda path: _public_address(path["web"]) if path["web"] else HIDDEN, text)
     return _NOTHING_LEFT.sub("", _REPEATED.sub(HIDDEN, text))
+
+
+def _public_address(address: str) -> str:
+    """Return a web address without who calls it and what is asked of it."""
+    scheme, _, rest = re.split(r"[?#]", address, maxsplit=1)[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _cut(text: str) -> str:

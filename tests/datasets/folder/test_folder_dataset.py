@@ -110,7 +110,10 @@ def test_table_gives_patient_group_and_split(images: Path, tmp_path: Path) -> No
     [
         ("case_id,patient_id\np1_a,A\n", "no line for 2 of 3 cases, the first of them 'p1_b'"),
         ("case_id,patent_id\np1_a,A\n", "no column 'patient_id': did you mean 'patent_id'"),
-        ("case_id,patient_id\np1_a,A\np1_a,B\np1_b,A\np2_a,C\n", "two things of case 'p1_a'"),
+        (
+            "case_id,patient_id\np1_a,A\np1_a,B\np1_b,A\np2_a,C\n",
+            "line 3: it says other things of case 'p1_a'",
+        ),
         ("case_id,patient_id\np1_a,A\np1_b,\np2_a,C\n", "no patient for case 'p1_b'"),
     ],
 )
@@ -168,7 +171,12 @@ def test_what_the_table_says_is_part_of_a_cases_digest(images: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("case_id,patient_id,finding:mass\np1_a,A,yes\n", "line 2: finding 'mass' is 'yes'; 1 is present, 0 absent"),
+        (
+            "case_id,patient_id,finding:mass\np1_a,A,yes\np1_b,A,0\np2_a,B,0\n",
+            "says 'yes' of finding 'mass' in case 'p1_a'; 1 is present, 0 absent",
+        ),
+        ("case_id,patient_id,finding:x,finding: x\np1_a,A,1,0\n", "names the finding 'x' twice"),
+        ("case_id,patient_id,mask\np1_a,A,a\0b\n", "line 2: the mask's name has a character|cannot be read"),
         ("case_id,patient_id,group\np1_a,A\n", "line 2: it has not as many fields"),
         ("case_id,patient_id\np1_a,A,x\n", "line 2: it has not as many fields"),
         ("case_id\np1_a\n", "no column 'patient_id'.*patient_column=none makes every case a patient"),
@@ -179,6 +187,50 @@ def test_data_csv_that_is_wrong_is_refused(images: Path, text: str, words: str) 
     (images / "data.csv").write_text(text)
     with pytest.raises(DatasetError, match=words):
         folder(root=images).manifest()
+
+
+def test_lines_of_no_image_are_passed_over(images: Path) -> None:
+    (images / "data.csv").write_text(
+        "case_id,patient_id,finding:mass\np1_a,A,0\np1_b,A,0\np2_a,B,1\nother,C,yes\n/abs/a.png,D,\n,E,\n,F,\n"
+    )
+    assert [entry.patient_id for entry in folder(root=images).manifest()] == ["A", "A", "B"]
+
+
+def test_a_data_csv_of_something_else_can_be_left_out(images: Path) -> None:
+    (images / "data.csv").write_text("name,age\nx,3\n")
+    with pytest.raises(DatasetError, match=r"no column 'case_id'.*data_csv=false"):
+        folder(root=images).manifest()
+    assert len(folder(root=images, data_csv=False).manifest()) == 3
+
+
+def test_a_pattern_needs_no_column_of_patients(images: Path) -> None:
+    (images / "data.csv").write_text("case_id,group\np1_a,x\np1_b,x\np2_a,y\n")
+    entries = folder(root=images, patient_pattern="^(p[0-9])").manifest()
+    assert [(entry.patient_id, entry.groups["group"]) for entry in entries] == [("p1", "x"), ("p1", "x"), ("p2", "y")]
+
+
+def test_a_table_that_the_export_wrote_can_be_read(images: Path) -> None:
+    (images / "p1_a.png").rename(images / "=a.png")
+    (images / "data.csv").write_text("case_id,patient_id\n'=a,'+x\np1_b,B\np2_a,C\n")
+    assert {e.case_id: e.patient_id for e in folder(root=images).manifest()} == {"=a": "+x", "p1_b": "B", "p2_a": "C"}
+
+
+def test_a_link_to_itself_stops_no_table_with_masks(images: Path) -> None:
+    (images / "p1_a.png").unlink()
+    (images / "p1_a.png").symlink_to("p1_a.png")
+    save(images / "m.png", mask())
+    (images / "data.csv").write_text("case_id,patient_id,mask\np1_a,A,m.png\np1_b,A,m.png\np2_a,B,m.png\n")
+    assert len(folder(root=images).manifest()) == 3
+
+
+@pytest.mark.parametrize("number", [None, 1])
+def test_masks_of_nifti_are_cut_in_the_plane_of_their_images(tmp_path: Path, number: int | None) -> None:
+    for place, values in (("images", np.arange(30, dtype=np.uint8)), ("masks", np.arange(30, dtype=np.uint8) % 2)):
+        (tmp_path / place).mkdir()
+        nibabel.save(nibabel.Nifti1Image(values.reshape(6, 1, 5), np.eye(4)), tmp_path / place / "a.nii")
+    data = folder(root=tmp_path / "images", masks=tmp_path / "masks", plane="coronal", slice_number=number)
+    case = validate_case(data.load("a"))
+    assert case.targets["lung_field_mask"].shape == case.image.shape == (1, 5, 6)
 
 
 def test_two_sources_of_masks_are_refused(images: Path, tmp_path: Path) -> None:

@@ -64,12 +64,19 @@ def test_an_error_is_one_line_whatever_it_quotes():
         ("'quoted'", "'quoted'"),
         ("\x1b[31m", "\\u{1b}[31m"),
         ("two\nlines", "two\nlines"),
+        ("\n=1", "'\n=1"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("\u200b=1", "'\u200b=1"),
         ("a\\u{1b}", "a\\u{5c}u{1b}"),
     ],
 )
 def test_a_cell_is_no_formula_and_no_command(text, cell):
     assert to_cell(text) == cell
     assert from_cell(cell) == text
+
+
+def test_an_escape_of_no_character_stays():
+    assert from_cell(r"\u{110000} \u{41}") == r"\u{110000} A"
 
 
 @given(st.text(st.characters(exclude_categories=())))

@@ -16,7 +16,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import convert_color_space
 
-from radbench.contracts.errors import ImageReadError
+from radbench.contracts.errors import ImageReadError, UsageError
 from radbench.imaging import read_image, read_volume
 
 from .test_image_dicom import dicom
@@ -165,6 +165,22 @@ def test_few_bits_fill_the_range_whichever_program_wrote_them(tmp_path: Path, bi
     assert np.allclose(read, stored / (2**bits - 1), atol=1e-6)
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_grey_that_stands_for_transparent_is_black_at_any_depth(tmp_path: Path, bits: int) -> None:
+    stored = (np.arange(64) % 2**bits).astype(np.uint8).reshape(8, 8)
+    packed = np.packbits(np.unpackbits(stored[..., None], axis=-1)[..., -bits:].reshape(8, -1), axis=-1)
+    body = zlib.compress(b"".join(b"\0" + row.tobytes() for row in packed))
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, bits, 0, 0, 0, 0))
+    transparent = int(stored.max())
+    key = chunk(b"tRNS", struct.pack(">H", transparent))
+    data = b"\x89PNG\r\n\x1a\n" + head + key + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(data)
+    read = read_image(tmp_path / "a.png")
+    expected = np.where(stored == transparent, 0, stored) / (2**bits - 1)
+    assert np.allclose(read.image[0].numpy(), expected, atol=1e-6)
+    assert "alpha over black" in read.provenance["conversions"]
+
+
 def test_cmyk_of_a_press_is_grey_as_it_is_seen(tmp_path: Path) -> None:
     grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
     Image.fromarray(np.dstack([grey] * 3)).convert("CMYK").save(tmp_path / "a.tif")
@@ -277,3 +293,19 @@ def test_a_window_of_the_file_or_of_the_caller_leaves_nothing_to_notice(tmp_path
     read = read_image(dicom(tmp_path / "a.dcm", stored, bits=16, WindowCenter=2000, WindowWidth=4000))
     assert "noticed" not in read.provenance
     assert "noticed" not in read_image(dicom(tmp_path / "b.dcm", stored, bits=16), window=(0, 4095)).provenance
+
+
+@pytest.mark.parametrize("kind", ["png", "dcm", "nii"])
+def test_a_limit_that_is_no_number_is_no_fault_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path = tmp_path / f"a.{kind}"
+    if kind == "dcm":
+        dicom(path, COLOURS[..., 0], bits=8)
+    elif kind == "nii":
+        nibabel.save(nibabel.Nifti1Image(COLOURS[..., :1].copy(), np.eye(4)), path)
+    else:
+        Image.fromarray(COLOURS).save(path)
+    monkeypatch.setenv("RADBENCH_MAX_PIXELS", "lots")
+    with pytest.raises(UsageError, match=r"^RADBENCH_MAX_PIXELS=lots must be a whole number from 1$"):
+        read_image(path)
