@@ -94,7 +94,7 @@ class _SetOfTables:
             yield self._over_metrics()
             strata = [g for g in dict.fromkeys(self.good["group"]) if g not in (ALL, self.group)]
             for name in dict.fromkeys(g.partition("=")[0] for g in strata):
-                yield self._over_groups(name, [g for g in strata if g.partition("=")[0] == name])
+                yield from self._over_groups(name, [g for g in strata if g.partition("=")[0] == name])
         for metric in dict.fromkeys(self.in_group["metric"]):
             own = self.in_group[self.in_group["metric"] == metric]
             facets = [f for f in dict.fromkeys(own["facet"]) if f not in ("", self.facet)]
@@ -119,12 +119,15 @@ class _SetOfTables:
             slug=self._slug(),
         )
 
-    def _over_groups(self, name: str, strata: list[str]) -> Table:
+    def _over_groups(self, name: str, strata: list[str]) -> Iterator[Table]:
         own = self.good[(self.good["metric"] == self.leading) & (self.good["facet"] == self.facet)]
         own = own[own["group"].isin([self.group, *strata])]
         columns = {g if g == ALL else g.partition("=")[2]: own[own["group"] == g] for g in (self.group, *strata)}
+        columns = {heading: column for heading, column in columns.items() if not column.empty}
         about, family = f"{self.leading} by {name}", "all enhancers and metrics of each group"
-        return self._over_strata(about, own, columns, family, own["group"].isin(strata))
+        # Groups may have the metric by facets alone.
+        if columns:
+            yield self._over_strata(about, own, columns, family, own["group"].isin(strata))
 
     def _over_facets(self, own: DataFrame, metric: str, facets: list[str]) -> Table:
         columns = {f or "whole": own[own["facet"] == f] for f in ("", *facets)}
