@@ -314,7 +314,8 @@ def _variance_parts(classes: Classes, table: Array) -> tuple[Array, Array]:
         above, beneath = _placements(classes.positive, row)
         areas[k] = above.mean()
         for side, where, share in ((0, classes.positive, above), (1, ~classes.positive, beneath)):
-            by_patient[side].append(np.bincount(classes.index[where], weights=share - areas[k], minlength=n))
+            parts = np.bincount(classes.index[where], weights=share - areas[k], minlength=n)
+            by_patient[side].append(parts.astype(np.float64))
     x, y = (np.stack(side) for side in by_patient)
     n_x, n_y = classes.positives.sum(), classes.negatives.sum()
 

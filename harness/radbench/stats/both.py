@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -61,7 +61,7 @@ class Estimate:
     no_p: str = ""
     n_positive: int | None = None
     positive_patients: int | None = None
-    rule: Studentised | None = None
+    rule: Studentised | None = field(default=None, repr=False, compare=False)
 
     @property
     def few(self) -> bool:
@@ -96,7 +96,7 @@ def clustered_mean(
         seed: of the resamples, which depend on it and the number of patients with an answer alone.
 
     Raises:
-        ValueError: no values, patients of another number, or a level outside (0, 1).
+        ValueError: no values, patients of another number, a level outside (0, 1), or too few replicates for it.
     """
     return clustered_means(np.atleast_2d(np.asarray(values, dtype=np.float64)), patients, level, replicates, seed)[0]
 

@@ -49,16 +49,6 @@ class Clusters:
         """The mean over cases; NaN without any."""
         return math.fsum(self.sums.tolist()) / self.cases if self.cases else math.nan
 
-    @property
-    def residuals(self) -> Array:
-        """Each patient's sum less its share of the mean, float64 ``[m]``; they add up to zero.
-
-        A mean of equal values leaves exact zeros, whatever the rounding.
-        """
-        left = self.sums - self.sizes * self.mean
-        scale = np.abs(self.sums).max(initial=0.0)
-        return np.where(np.abs(left) <= 1e-13 * scale, 0.0, left)
-
 
 def clustered(values: ArrayLike, patients: Sequence[Hashable] | None = None) -> Clusters:
     """Gather values by patient.
@@ -79,7 +69,7 @@ def clustered(values: ArrayLike, patients: Sequence[Hashable] | None = None) -> 
     # Sorted within each patient, so that the order of the cases does not reach the rounding of the sums.
     order = np.lexsort((x, owners))
     with np.errstate(invalid="ignore"):
-        sums = np.bincount(owners[order], weights=x[order], minlength=n_patients)
+        sums = np.bincount(owners[order], weights=x[order], minlength=n_patients).astype(np.float64)
     sizes = np.bincount(owners, minlength=n_patients).astype(np.float64)
     return Clusters(sums[sizes > 0], sizes[sizes > 0], int((~known).sum()))
 
@@ -95,10 +85,29 @@ def cr2_error(clusters: Clusters) -> float:
     Returns:
         The standard error; NaN with fewer than two patients or an infinite value.
     """
-    if clusters.patients < 2 or not np.isfinite(clusters.sums).all():
-        return math.nan
-    share = clusters.sizes / clusters.cases
-    return math.sqrt(math.fsum((clusters.residuals**2 / (1.0 - share)).tolist())) / clusters.cases
+    return float(cr2_errors(clusters.sums[None], clusters.sizes)[0])
+
+
+def cr2_errors(sums: Array, sizes: Array) -> Array:
+    """Return the CR2 standard errors of several means over the same patients.
+
+    Residuals that rounding alone leaves are zero, so that equal values have no error.
+
+    Args:
+        sums: ``[K,m]``, each patient's sum of values.
+        sizes: ``[m]``, each patient's number of cases.
+
+    Returns:
+        float64 ``[K]``; NaN with fewer than two patients, or where a value is infinite.
+    """
+    if len(sizes) < 2:
+        return np.full(len(sums), np.nan)
+    total = sizes.sum()
+    with np.errstate(invalid="ignore"):
+        left = sums - np.outer(sums.sum(axis=1) / total, sizes)
+        left[np.abs(left) <= 1e-13 * np.abs(sums).max(axis=1, keepdims=True)] = 0.0
+        errors = np.sqrt((left**2 / (1.0 - sizes / total)).sum(axis=1)) / total
+    return np.where(np.isfinite(errors), errors, np.nan)
 
 
 def bell_mccaffrey(sizes: ArrayLike) -> float:

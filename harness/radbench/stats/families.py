@@ -9,12 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from radbench.stats.clusters import FEWEST_PATIENTS, Clusters, bell_mccaffrey, clustered, cr2_error
+from radbench.stats.clusters import FEWEST_PATIENTS, Clusters, bell_mccaffrey, clustered, cr2_errors
 from radbench.stats.intervals import check_level
 from radbench.stats.ranks import RankIntervals
-from radbench.stats.studentised import REPLICATES, Studentiser, multiplicities
-
-_TIE = 1e-9
+from radbench.stats.studentised import REPLICATES, TIE, Studentiser, multiplicities, order
 
 Array = NDArray[np.float64]
 
@@ -65,7 +63,8 @@ def adjusted_p_values(
     p, adjusted = np.full(len(table), np.nan), np.full(len(table), np.nan)
     if complete.any():
         rows = [clustered(row, who) for row in table[complete]]
-        p[complete], adjusted[complete] = _judged(rows, _counts(rows, replicates, seed), level)
+        sums = np.stack([row.sums for row in rows])
+        p[complete], adjusted[complete] = _judged(sums, rows[0].sizes, _counts(rows, replicates, seed), level)
     return Family(p, adjusted, int((~np.isnan(adjusted)).sum()))
 
 
@@ -107,9 +106,10 @@ def simultaneous_ranks(
     first, second = np.triu_indices(n, 1)
     better = np.zeros((n, n), dtype=bool)
     if len(first):
+        sums = np.stack([row.sums for row in rows])
         with np.errstate(invalid="ignore"):
-            pairs = [Clusters(rows[i].sums - rows[j].sums, rows[i].sizes) for i, j in zip(first, second, strict=True)]
-        _, adjusted = _judged(pairs, _counts(rows, replicates, seed), level)
+            pairs = sums[first] - sums[second]
+        _, adjusted = _judged(pairs, rows[0].sizes, _counts(rows, replicates, seed), level)
         better[first, second] = adjusted <= 1.0 - level + 1e-12
         better |= better.T
         better &= means[:, None] > means[None, :]
@@ -128,25 +128,23 @@ def _complete(
         raise ValueError(f"scores must hold at least one case, got shape {list(x.shape)}")
     if patients is not None and len(patients) != x.shape[1]:
         raise ValueError(f"patients and scores must go together: got {len(patients)} for {x.shape[1]} cases")
-    known = ~np.isnan(x).all(axis=0)
+    known = np.asarray((~np.isnan(x)).any(axis=0))
     who = None if patients is None else [p for p, here in zip(patients, known, strict=True) if here]
     x = x[:, known]
-    return x, who, ~np.isnan(x).any(axis=1) & known.any()
+    return x, who, np.asarray((~np.isnan(x)).all(axis=1) & known.any())
 
 
 def _counts(rows: Sequence[Clusters], replicates: int, seed: int) -> Iterable[NDArray[np.integer[Any]]]:
     return multiplicities(rows[0].patients, replicates, seed) if rows and rows[0].patients else ()
 
 
-def _judged(rows: Sequence[Clusters], counts: Iterable[NDArray[np.integer[Any]]], level: float) -> tuple[Array, Array]:
-    """Return the p-values of means over the same patients, each by itself and all together."""
-    p, adjusted = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
-    errors = np.array([cr2_error(row) for row in rows])
-    tested = np.array([np.isfinite(e) and e > 0 for e in errors], dtype=bool)
-    tested &= np.array([(row.sums != 0).sum() >= FEWEST_PATIENTS for row in rows], dtype=bool)
+def _judged(sums: Array, sizes: Array, counts: Iterable[NDArray[np.integer[Any]]], level: float) -> tuple[Array, Array]:
+    """Return the p-values of K means over the same patients, each by itself and all together; NaN where withheld."""
+    p, adjusted = np.full(len(sums), np.nan), np.full(len(sums), np.nan)
+    errors = cr2_errors(sums, sizes)
+    tested = (errors > 0) & ((sums != 0).sum(axis=1) >= FEWEST_PATIENTS)
     if tested.any():
-        sums = np.stack([row.sums for row, here in zip(rows, tested, strict=True) if here])
-        p[tested], adjusted[tested] = judged_together(sums, rows[0].sizes, errors[tested], counts, level)
+        p[tested], adjusted[tested] = judged_together(sums[tested], sizes, errors[tested], counts, level)
     return p, adjusted
 
 
@@ -177,15 +175,15 @@ def judged_together(
     for chunk in counts:
         drawn = studentiser.draws(chunk)
         n += len(drawn)
-        above += (drawn >= size - _TIE).sum(axis=0)
+        above += (drawn >= size - TIE).sum(axis=0)
         if np.isinf(drawn).any():
             up += (drawn == np.inf).sum(axis=0)
             down += (drawn == -np.inf).sum(axis=0)
         largest = np.maximum.accumulate(np.abs(drawn), axis=1)
-        beyond += (largest >= size - _TIE).sum(axis=0)
+        beyond += (largest >= size - TIE).sum(axis=0)
     alone = np.minimum(1.0, 2.0 * np.maximum(stdtr(bell_mccaffrey(sizes), -size), (1 + above) / (1 + n)))
     together = np.maximum.accumulate(np.maximum((1 + beyond) / (1 + n), alone)[::-1])[::-1]
-    open_ended = np.maximum(up, down) >= max(1.0, np.floor((1 + n) * (1.0 - level) / 2.0 + 1e-9))
+    open_ended = np.maximum(up, down) >= order(n, level)
     p, adjusted = np.empty(len(t)), np.empty(len(t))
     p[rising], adjusted[rising] = np.where(open_ended, np.nan, alone), np.where(open_ended, np.nan, together)
     return p, adjusted

@@ -82,7 +82,7 @@ def pooled_mean(
         average = table.mean(axis=0)
         clusters, each = clustered(average, patients), [clustered(row - average, patients) for row in table]
     n_seeds = len(table)
-    means = clusters.mean + np.array([one.mean for one in each])
+    means = np.array([clustered(row, patients).mean for row in table])
     rule, reason = mean_rules([clusters], replicates, seed)[0]
     parts = _parts(clusters, each, n_seeds)
     if rule:

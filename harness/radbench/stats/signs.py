@@ -63,4 +63,5 @@ def sign_flip(
 
 def _patterns(n: int) -> NDArray[np.float64]:
     """Return all patterns of n signs, ``[2^n,n]``."""
-    return 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
+    bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+    return 1.0 - 2.0 * bits.astype(np.float64)

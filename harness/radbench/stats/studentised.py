@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from radbench.stats.resampling import patient_counts
 REPLICATES = 4999
 """Resamples of a bootstrap-t: 2.5 % of one more of them is a whole number, so that no quantile is interpolated."""
 
-_TIE = 1e-9
+TIE = 1e-9
 """Studentised values closer than this are equal: scores with few levels tie, and rounding must not break ties."""
 
 _ELEMENTS = 1 << 20
@@ -41,19 +41,18 @@ class Studentised:
         error: its standard error, positive.
         freedom: degrees of freedom of the t.
         draws: float64 ``[R]``, ``(estimate* - estimate) / error*`` in each resample, infinite where a resample does
-            not vary; empty where the t alone decides.
+            not vary; kept in rising order; empty where the t alone decides.
         patient_error: the standard error that the draws belong to; 0 for the same one.
     """
 
     estimate: float
     error: float
     freedom: float
-    draws: Array = field(repr=False, default_factory=lambda: np.empty(0))
+    draws: Array = field(repr=False, compare=False, default_factory=lambda: np.empty(0))
     patient_error: float = 0.0
 
-    @cached_property
-    def _sorted(self) -> Array:
-        return np.sort(self.draws)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "draws", np.sort(self.draws))
 
     @property
     def _scale(self) -> float:
@@ -83,11 +82,9 @@ class Studentised:
         if n == 0:
             return self.estimate, self.estimate
         t, scale = self.estimate / self._scale, self._scale
-        k = math.floor((n + 1) * (1.0 - level) / 2.0 + 1e-9)
-        if k < 1:
-            return -math.inf, math.inf
+        k = order(n, level)
         # Written so that the sign of an end is that of the comparison that the p-value makes.
-        low, high = (t - _TIE) - self._sorted[n - k], (t + _TIE) - self._sorted[k - 1]
+        low, high = (t - TIE) - self.draws[n - k], (t + TIE) - self.draws[k - 1]
         return float(scale * low), float(scale * high)
 
     def p_value(self, null: float = 0.0) -> float:
@@ -96,18 +93,34 @@ class Studentised:
 
     def p_above(self, null: float = 0.0) -> float:
         """Return the one-sided p-value for an estimate above a null value: small where it is above."""
-        from scipy.special import stdtr
-
-        by_t = float(stdtr(self.freedom, -(self.estimate - null) / self.error))
-        if len(self.draws) == 0:
-            return by_t
-        t = (self.estimate - null) / self._scale
-        beyond = len(self.draws) - int(np.searchsorted(self._sorted, t - _TIE, side="left"))
-        return max(by_t, (1 + beyond) / (1 + len(self.draws)))
+        n = len(self.draws)
+        beyond = n - int(np.searchsorted(self.draws, (self.estimate - null) / self._scale - TIE, side="left"))
+        return self._larger((null - self.estimate) / self.error, beyond)
 
     def p_below(self, null: float = 0.0) -> float:
         """Return the one-sided p-value for an estimate below a null value: small where it is below."""
-        return Studentised(-self.estimate, self.error, self.freedom, -self.draws, self.patient_error).p_above(-null)
+        beyond = int(np.searchsorted(self.draws, (self.estimate - null) / self._scale + TIE, side="right"))
+        return self._larger((self.estimate - null) / self.error, beyond)
+
+    def _larger(self, t: float, beyond: int) -> float:
+        from scipy.special import stdtr
+
+        by_t = float(stdtr(self.freedom, t))
+        return max(by_t, (1 + beyond) / (1 + len(self.draws))) if len(self.draws) else by_t
+
+
+def order(replicates: int, level: float) -> int:
+    """Return which smallest and largest of the resamples bound an interval of this level.
+
+    Raises:
+        ValueError: a level outside (0, 1), or so few resamples that none does.
+    """
+    check_level(level)
+    k = math.floor((replicates + 1) * (1.0 - level) / 2.0 + 1e-9)
+    if k < 1:
+        least = math.ceil(2.0 / (1.0 - level) - 1e-9) - 1
+        raise ValueError(f"replicates must be at least {least} for a level of {level}, got {replicates}")
+    return k
 
 
 def studentised_draws(
@@ -195,7 +208,9 @@ class Studentiser:
     def _unevenly_many(self, c: Array) -> Array:
         """The number of cases varies from resample to resample, and with it every patient's leverage."""
         e, total = len(self.centred), (c @ self.n)[:, None]
-        products, sums = (c * (total / (total - self.n))) @ self.columns, c @ self.centred.T
+        # A patient that is not drawn may have as many cases as all that are.
+        weights = np.divide(c * total, total - self.n, out=np.zeros_like(c), where=c > 0)
+        products, sums = weights @ self.columns, c @ self.centred.T
         mean = sums / total
         squares = products[:, :e] + mean**2 * products[:, -1:]
         return _ratio(sums, squares - 2.0 * mean * products[:, e : 2 * e], squares, 1.0)

@@ -62,6 +62,14 @@ def test_draws_of_equal_patients_equal_a_loop_over_resamples():
     np.testing.assert_allclose(drawn, plain_draws(values, patients, 60, 5), rtol=1e-9)
 
 
+def test_a_patient_that_is_not_drawn_may_have_as_many_cases_as_all_that_are():
+    values, patients = np.arange(12.0), ["large"] * 4 + [f"p{i}" for i in (0, 1, 2, 3, 3, 3, 3, 3)]
+    one = clustered(values, patients)
+    assert one.sizes.tolist() == [4, 1, 1, 1, 5]
+    counts = np.array([[0, 2, 1, 1, 0]])  # four cases drawn, as many as the patient has that is not
+    assert np.isfinite(studentised_draws(one.sums, one.sizes, counts=[counts])).all()
+
+
 def test_the_t_alone_is_students(uneven):
     x = np.random.default_rng(1).normal(0.3, 1, 15)
     expected = scipy.stats.ttest_1samp(x, 0.0)
@@ -258,6 +266,7 @@ def test_a_margin_must_be_positive(margin, direction):
         (lambda: clustered_mean([]), "at least one case"),
         (lambda: clustered_mean([1.0, 2.0], ["a"]), "1 patients for 2 cases"),
         (lambda: clustered_mean([1.0, 2.0], level=1.0), "level"),
+        (lambda: clustered_mean(np.arange(9.0), replicates=38), "at least 39 for a level of 0.95"),
         (lambda: paired_difference([1.0, 2.0], [1.0]), "same cases"),
         (lambda: margin_p(clustered_mean([1.0]), 0.1, "up"), "direction"),
         (lambda: studentised_draws([[1.0, 2.0]], [1.0]), "must agree"),

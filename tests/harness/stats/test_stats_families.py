@@ -9,6 +9,7 @@ from radbench.stats import (
     adjusted_p_values,
     clustered,
     clustered_mean,
+    clustered_means,
     cr2_error,
     simultaneous_ranks,
     studentised_draws,
@@ -84,6 +85,16 @@ def test_a_case_that_nobody_answers_is_left_out(table):
     hole = np.insert(rows, 2, np.nan, axis=1)
     family = adjusted_p_values(hole, [*patients[:2], "nobody", *patients[2:]], replicates=R)
     np.testing.assert_array_equal(family.adjusted, adjusted_p_values(rows, patients, replicates=R).adjusted)
+
+
+def test_p_is_withheld_of_the_same_comparisons_as_alone():
+    random, found = np.random.default_rng(11), []
+    for _ in range(20):
+        table = random.choice([0.0, 0.0, 0.0, 0.0, 1.0, -1.0], size=(6, 16))
+        alone = [one.p_value for one in clustered_means(table, replicates=R)]
+        np.testing.assert_allclose(adjusted_p_values(table, replicates=R).p_value, alone, rtol=1e-9)
+        found += np.isnan(alone).tolist()
+    assert 0 < sum(found) < len(found)
 
 
 def test_the_reference_itself_is_not_tested(table):

@@ -98,6 +98,15 @@ def test_five_patients_get_neither_however_many_seeds():
     assert one.no_interval == one.no_p == "5 patients are fewer than 6"
 
 
+def test_an_infinite_score_has_a_mean_and_no_interval():
+    x = crossed(3, 20, 1.0, 1.0, 0.3)
+    x[1, 4] = np.inf
+    one = pooled_mean(x, replicates=R)
+    assert one.estimate.value == one.seed_means[1] == np.inf
+    assert np.isfinite(one.seed_means[[0, 2]]).all()
+    assert one.estimate.no_interval == "a value is infinite"
+
+
 @pytest.mark.parametrize("by_seed", [0.0, 0.3, 2.0])
 def test_coverage_with_five_seeds(by_seed):
     covered = 0
