@@ -1,4 +1,4 @@
-"""Statistics of scores: patient-clustered bootstrap intervals, paired tests, corrections and ranks."""
+"""Statistics of scores: intervals and tests with patients as clusters, families, ranks, seeds, power, readers."""
 
 from __future__ import annotations
 
