@@ -62,14 +62,14 @@ class Classes:
         """Why a score of both classes has no interval; empty where it can have one."""
         if self.rarer >= FEWEST_OF_A_CLASS:
             return ""
-        return f"{self.rarer} patients of the rarer class are fewer than {FEWEST_OF_A_CLASS}"
+        return f"fewer than {FEWEST_OF_A_CLASS} patients of the rarer class: {self.rarer}"
 
     @property
     def no_p(self) -> str:
         """Why a difference has no p-value; empty where it can have one."""
         if self.rarer >= FEWEST_FOR_P:
             return ""
-        return f"{self.rarer} patients of the rarer class are fewer than {FEWEST_FOR_P}"
+        return f"fewer than {FEWEST_FOR_P} patients of the rarer class: {self.rarer}"
 
     def estimate(
         self,

@@ -190,7 +190,7 @@ def mean_rules(
 def no_interval(clusters: Clusters, error: float) -> str:
     """Say why a mean over these patients has no interval; empty where it can have one."""
     if clusters.patients < FEWEST_PATIENTS:
-        return f"{clusters.patients} patients are fewer than {FEWEST_PATIENTS}"
+        return f"fewer than {FEWEST_PATIENTS} patients: {clusters.patients}"
     if not np.isfinite(clusters.sums).all():
         return "a value is infinite"
     return "" if error > 0 else "all values are equal"
@@ -199,7 +199,7 @@ def no_interval(clusters: Clusters, error: float) -> str:
 def no_p(clusters: Clusters) -> str:
     """Say why the p-value of a mean is withheld; empty where it is not."""
     moved = int((clusters.sums != 0).sum())
-    return "" if moved >= FEWEST_PATIENTS else f"only {moved} patients differ from zero, fewer than {FEWEST_PATIENTS}"
+    return "" if moved >= FEWEST_PATIENTS else f"fewer than {FEWEST_PATIENTS} patients differ from zero: {moved}"
 
 
 def judged(clusters: Clusters, rule: Studentised | None, reason: str, level: float, withheld: str = "") -> Estimate:

@@ -41,7 +41,7 @@ def proportion(scores: ArrayLike, patients: Sequence[Hashable] | None = None, le
     clusters = clustered(x, patients)
     value, error = clusters.mean, cr2_error(clusters)
     low = high = math.nan
-    few = f"{clusters.patients} patients are fewer than {FEWEST_PATIENTS}"
+    few = f"fewer than {FEWEST_PATIENTS} patients: {clusters.patients}"
     reason = few if clusters.patients < FEWEST_PATIENTS else ""
     if not reason:
         n, tail = effective_size(value, error, clusters.sizes, level), (1.0 - level) / 2.0

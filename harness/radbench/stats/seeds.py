@@ -88,7 +88,7 @@ def pooled_mean(
     if rule:
         error, freedom = math.sqrt(parts[0] + parts[1]), satterthwaite(*parts[:3], parts[3], clusters.sizes, n_seeds)
         rule = Studentised(rule.estimate, error, freedom, rule.draws, rule.error)
-    few = "" if n_seeds >= FEWEST_SEEDS_FOR_P else f"{n_seeds} seeds are fewer than {FEWEST_SEEDS_FOR_P}"
+    few = "" if n_seeds >= FEWEST_SEEDS_FOR_P else f"fewer than {FEWEST_SEEDS_FOR_P} seeds: {n_seeds}"
     return Pooled(judged(clusters, rule, reason, level, few), n_seeds, parts[0], parts[1], parts[2], means)
 
 

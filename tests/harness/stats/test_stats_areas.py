@@ -126,7 +126,7 @@ def test_p_is_withheld_below_ten_patients_of_the_rarer_class(reading):
     labels, first, second, _ = reading
     few = auroc_difference(labels, first, second, [f"p{i // 10}" for i in range(90)])
     assert math.isnan(few.p_value)
-    assert few.no_p == "9 patients of the rarer class are fewer than 10"
+    assert few.no_p == "fewer than 10 patients of the rarer class: 9"
     assert few.low < few.value < few.high
     assert math.isfinite(auroc_difference(labels, first, second).p_value)
 
@@ -142,7 +142,7 @@ def test_two_patients_of_a_class_get_no_interval_and_one_class_no_value():
     two = auroc([1, 1, 0, 0, 0, 0], [3.0, 1.0, 2.0, 0.0, 0.1, 0.2])
     assert math.isnan(two.low)
     assert two.value == pytest.approx(0.875)
-    assert two.no_interval == "2 patients of the rarer class are fewer than 3"
+    assert two.no_interval == "fewer than 3 patients of the rarer class: 2"
     one = auroc([1, 1, 1], [1.0, 2.0, 3.0])
     assert math.isnan(one.value)
     assert one.no_interval == "only one class is there"

@@ -168,7 +168,7 @@ def test_five_patients_get_neither_and_eleven_are_few():
     one = clustered_mean(np.arange(20.0), [i % 5 for i in range(20)])
     assert math.isnan(one.low)
     assert math.isnan(one.p_value)
-    assert one.no_interval == one.no_p == "5 patients are fewer than 6"
+    assert one.no_interval == one.no_p == "fewer than 6 patients: 5"
     assert one.value == 9.5
     assert clustered_mean(np.arange(11.0), replicates=R).few
     assert not clustered_mean(np.arange(12.0), replicates=R).few
@@ -177,7 +177,7 @@ def test_five_patients_get_neither_and_eleven_are_few():
 def test_p_is_withheld_where_few_patients_differ_from_zero():
     one = clustered_mean([0.0] * 20 + [1.0, 1.1, 0.9, 1.2, 0.8], replicates=R)
     assert math.isnan(one.p_value)
-    assert one.no_p == "only 5 patients differ from zero, fewer than 6"
+    assert one.no_p == "fewer than 6 patients differ from zero: 5"
     assert math.isfinite(one.low)
 
 

@@ -71,9 +71,9 @@ def test_the_printed_rule_shows_it_about_as_often_as_stated():
 def test_nothing_is_said_without_an_interval():
     one = clustered_mean([1.0, 2.0, 3.0])
     assert math.isnan(detectable_difference(one))
-    with pytest.raises(ValueError, match="3 patients are fewer than 6"):
+    with pytest.raises(ValueError, match="fewer than 6 patients: 3"):
         patients_needed(one, 0.1)
-    with pytest.raises(ValueError, match="3 patients are fewer than 6"):
+    with pytest.raises(ValueError, match="fewer than 6 patients: 3"):
         detectable_with(one, 50)
 
 

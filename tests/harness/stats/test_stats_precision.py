@@ -63,7 +63,7 @@ def test_few_positives_get_an_interval_and_no_p(reading):
     labels = np.r_[np.ones(9), np.zeros(81)]
     one = average_precision_difference(labels, first, second, replicates=R)
     assert math.isnan(one.p_value)
-    assert one.no_p == "9 patients of the rarer class are fewer than 10"
+    assert one.no_p == "fewer than 10 patients of the rarer class: 9"
     assert one.low < one.value < one.high
     two = average_precision(np.r_[1, 1, np.zeros(88)], first, replicates=R)
     assert math.isnan(two.low)

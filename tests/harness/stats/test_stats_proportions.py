@@ -68,7 +68,7 @@ def test_turning_the_scores_turns_the_interval():
 def test_five_patients_get_none_and_missing_scores_are_left_out():
     one = proportion([0.0, 1.0, 1.0, 0.0, 1.0, np.nan])
     assert math.isnan(one.low)
-    assert (one.value, one.n_missing, one.no_interval) == (0.6, 1, "5 patients are fewer than 6")
+    assert (one.value, one.n_missing, one.no_interval) == (0.6, 1, "fewer than 6 patients: 5")
 
 
 def test_other_scores_are_refused():

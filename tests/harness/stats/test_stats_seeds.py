@@ -67,7 +67,7 @@ def test_two_seeds_give_an_interval_and_no_p():
     one = pooled_mean(crossed(2, 20, 1.0, 1.0, 0.1), replicates=R).estimate
     assert math.isfinite(one.low)
     assert math.isnan(one.p_value)
-    assert one.no_p == "2 seeds are fewer than 3"
+    assert one.no_p == "fewer than 3 seeds: 2"
     assert math.isfinite(pooled_mean(crossed(3, 20, 1.0, 1.0, 0.1), replicates=R).estimate.p_value)
 
 
@@ -95,7 +95,7 @@ def test_a_case_that_one_seed_lacks_is_left_out_of_all():
 
 def test_five_patients_get_neither_however_many_seeds():
     one = pooled_mean(crossed(9, 5, 1.0, 1.0, 0.3)).estimate
-    assert one.no_interval == one.no_p == "5 patients are fewer than 6"
+    assert one.no_interval == one.no_p == "fewer than 6 patients: 5"
 
 
 def test_an_infinite_score_has_a_mean_and_no_interval():
