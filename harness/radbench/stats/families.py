@@ -1,0 +1,189 @@
+"""Families of comparisons: step-down max-T of the bootstrap-t, for adjusted p-values and simultaneous ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from radbench.stats.clusters import FEWEST_PATIENTS, Clusters, bell_mccaffrey, clustered, cr2_errors
+from radbench.stats.intervals import check_level
+from radbench.stats.ranks import RankIntervals
+from radbench.stats.studentised import REPLICATES, TIE, Studentiser, multiplicities, order
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Family:
+    """P-values of K comparisons that are looked at together.
+
+    Attributes:
+        p_value: float64 ``[K]``, of each by itself, by the rule of :func:`radbench.stats.both.clustered_mean`; NaN
+            where it is withheld.
+        adjusted: float64 ``[K]``, for all of them together, never smaller; NaN likewise.
+        size: how many comparisons were tested.
+    """
+
+    p_value: Array
+    adjusted: Array
+    size: int
+
+
+def adjusted_p_values(
+    differences: ArrayLike,
+    patients: Sequence[Hashable] | None = None,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Family:
+    """Return p-values of the mean differences of one metric, adjusted over the enhancers that it compares.
+
+    Step-down max-T (Romano & Wolf 2005, Econometrica 73:1237-1282): the comparison with the largest studentised
+    difference is judged by the largest studentised deviation among all of them in each resample, the next by the
+    largest among those left, and so on. The resamples are shared, so that what the enhancers have in common is used;
+    the standard error is anew in each. An adjusted p-value is at least the one of the comparison by itself.
+
+    Args:
+        differences: ``[K,N]`` of K enhancers to the reference on N cases; NaN where there is no answer. A case that
+            no enhancer answers is left out; an enhancer that lacks any other gets no p-value.
+        patients: ``[N]`` identities, or None.
+        replicates: resamples of the bootstrap-t.
+        seed: of the resamples.
+        level: at which an interval must be bounded for its p-value to be given.
+
+    Raises:
+        ValueError: no cases, patients of another number, or a level outside (0, 1).
+    """
+    check_level(level)
+    table, who, complete = _complete(differences, patients)
+    p, adjusted = np.full(len(table), np.nan), np.full(len(table), np.nan)
+    if complete.any():
+        rows = [clustered(row, who) for row in table[complete]]
+        sums = np.stack([row.sums for row in rows])
+        p[complete], adjusted[complete] = _judged(sums, rows[0].sizes, _counts(rows, replicates, seed), level)
+    return Family(p, adjusted, int((~np.isnan(adjusted)).sum()))
+
+
+def simultaneous_ranks(
+    scores: ArrayLike,
+    patients: Sequence[Hashable] | None = None,
+    direction: Literal["higher", "lower"] = "higher",
+    replicates: int = REPLICATES,
+    seed: int = 0,
+    level: float = 0.95,
+) -> RankIntervals:
+    """Rank enhancers by their mean score, with intervals that cover all true ranks together.
+
+    All pairs are compared as in :func:`adjusted_p_values`. An enhancer's interval runs from 1 + the number of
+    enhancers shown to be better to E - the number shown to be worse (Mogstad, Romano, Shaikh & Wilhelm 2024, Rev.
+    Econ. Stud. 91:476-518), so that two whose intervals of ranks are apart differ at the level, all pairs considered.
+
+    Args:
+        scores: ``[E,N]`` of E enhancers on N cases; an enhancer that lacks a case that another answers gets no rank.
+        patients: ``[N]`` identities, or None.
+        direction: which way is better.
+        replicates: resamples of the bootstrap-t.
+        seed: of the resamples.
+        level: nominal coverage of all intervals together.
+
+    Returns:
+        Ranks and intervals. Nothing is told apart below six patients.
+
+    Raises:
+        ValueError: as :func:`adjusted_p_values`, or an unknown direction.
+    """
+    check_level(level)
+    if direction not in ("higher", "lower"):
+        raise ValueError(f"direction must be 'higher' or 'lower', got '{direction}'")
+    table, who, complete = _complete(scores, patients)
+    rows = [clustered(row, who) for row in table[complete]]
+    n, sign = len(rows), 1.0 if direction == "higher" else -1.0
+    means = sign * np.array([row.mean for row in rows])
+    first, second = np.triu_indices(n, 1)
+    better = np.zeros((n, n), dtype=bool)
+    if len(first):
+        sums = np.stack([row.sums for row in rows])
+        with np.errstate(invalid="ignore"):
+            pairs = sums[first] - sums[second]
+        _, adjusted = _judged(pairs, rows[0].sizes, _counts(rows, replicates, seed), level)
+        better[first, second] = adjusted <= 1.0 - level + 1e-12
+        better |= better.T
+        better &= means[:, None] > means[None, :]
+    rank, low, high = (np.full(len(table), np.nan) for _ in range(3))
+    rank[complete] = 1 + (means[None, :] > means[:, None]).sum(axis=1)
+    low[complete], high[complete] = 1 + better.sum(axis=0), n - better.sum(axis=1)
+    return RankIntervals(rank, low, high, level)
+
+
+def _complete(
+    table: ArrayLike, patients: Sequence[Hashable] | None
+) -> tuple[Array, Sequence[Hashable] | None, NDArray[np.bool_]]:
+    """Return the cases that any row answers, their patients, and which rows answer them all."""
+    x = np.atleast_2d(np.asarray(table, dtype=np.float64))
+    if x.ndim != 2 or x.size == 0:
+        raise ValueError(f"scores must hold at least one case, got shape {list(x.shape)}")
+    if patients is not None and len(patients) != x.shape[1]:
+        raise ValueError(f"patients and scores must go together: got {len(patients)} for {x.shape[1]} cases")
+    known = np.asarray((~np.isnan(x)).any(axis=0))
+    who = None if patients is None else [p for p, here in zip(patients, known, strict=True) if here]
+    x = x[:, known]
+    return x, who, np.asarray((~np.isnan(x)).all(axis=1) & known.any())
+
+
+def _counts(rows: Sequence[Clusters], replicates: int, seed: int) -> Iterable[NDArray[np.integer[Any]]]:
+    return multiplicities(rows[0].patients, replicates, seed) if rows and rows[0].patients else ()
+
+
+def _judged(sums: Array, sizes: Array, counts: Iterable[NDArray[np.integer[Any]]], level: float) -> tuple[Array, Array]:
+    """Return the p-values of K means over the same patients, each by itself and all together; NaN where withheld."""
+    p, adjusted = np.full(len(sums), np.nan), np.full(len(sums), np.nan)
+    errors = cr2_errors(sums, sizes)
+    tested = (errors > 0) & ((sums != 0).sum(axis=1) >= FEWEST_PATIENTS)
+    if tested.any():
+        p[tested], adjusted[tested] = judged_together(sums[tested], sizes, errors[tested], counts, level)
+    return p, adjusted
+
+
+def judged_together(
+    sums: Array, sizes: Array, errors: Array, counts: Iterable[NDArray[np.integer[Any]]], level: float = 0.95
+) -> tuple[Array, Array]:
+    """Return two-sided p-values of K means: each by itself, and adjusted by step-down max-T.
+
+    Args:
+        sums: ``[K,m]`` of each patient's values.
+        sizes: ``[m]`` numbers of cases.
+        errors: ``[K]`` standard errors, positive.
+        counts: multiplicities of the patients, ``[R,m]`` in all; only counts of exceedances are kept of them.
+        level: at which an interval must be bounded for its p-value to be given.
+
+    Returns:
+        Two float64 ``[K]``; NaN where the resamples do not bound the interval.
+    """
+    from scipy.special import stdtr
+
+    t = sums.sum(axis=1) / sizes.sum() / errors
+    rising = np.argsort(np.abs(t), kind="stable")
+    size = np.abs(t)[rising]
+    # Turned so that every observed value is positive and the largest stands last.
+    studentiser = Studentiser(sums[rising] * np.where(t < 0, -1.0, 1.0)[rising, None], sizes)
+    above, beyond, up, down = (np.zeros(len(t), dtype=np.intp) for _ in range(4))
+    n = 0
+    for chunk in counts:
+        drawn = studentiser.draws(chunk)
+        n += len(drawn)
+        above += (drawn >= size - TIE).sum(axis=0)
+        if np.isinf(drawn).any():
+            up += (drawn == np.inf).sum(axis=0)
+            down += (drawn == -np.inf).sum(axis=0)
+        largest = np.maximum.accumulate(np.abs(drawn), axis=1)
+        beyond += (largest >= size - TIE).sum(axis=0)
+    alone = np.minimum(1.0, 2.0 * np.maximum(stdtr(bell_mccaffrey(sizes), -size), (1 + above) / (1 + n)))
+    together = np.maximum.accumulate(np.maximum((1 + beyond) / (1 + n), alone)[::-1])[::-1]
+    open_ended = np.maximum(up, down) >= order(n, level)
+    p, adjusted = np.empty(len(t)), np.empty(len(t))
+    p[rising], adjusted[rising] = np.where(open_ended, np.nan, alone), np.where(open_ended, np.nan, together)
+    return p, adjusted

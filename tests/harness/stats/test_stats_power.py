@@ -1,0 +1,90 @@
+"""Power: against the noncentral t, textbook sizes, and a simulation of the printed interval's rule."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from radbench.stats import clustered_mean, clustered_means, detectable_difference, detectable_with, patients_needed
+from radbench.stats.both import Estimate
+from radbench.stats.effects import noncentral, noncentrality
+from radbench.stats.studentised import Studentised
+
+
+def pilot(error, freedom, patients):
+    """An estimate that the t alone judges."""
+    rule = Studentised(0.0, error, freedom)
+    return Estimate(0.0, *rule.interval(), 0.95, 1.0, error, freedom, patients, patients, patients, rule=rule)
+
+
+@pytest.mark.parametrize(("t", "freedom"), [(0.0, 5.0), (2.5, 4.2), (-3.0, 30.0), (12.0, 11.0)])
+def test_noncentrality_inverts_the_noncentral_t(t, freedom):
+    low, high = noncentrality(t, freedom)
+    assert scipy.stats.nct.sf(t, freedom, low) == pytest.approx(0.025, abs=1e-7)
+    assert scipy.stats.nct.cdf(t, freedom, high) == pytest.approx(0.025, abs=1e-7)
+
+
+def test_far_beyond_the_noncentral_ts_reach_the_normal_approximation_takes_over():
+    near, far = noncentral(29.9, 50.0, 0.2), noncentral(30.1, 50.0, 0.2)
+    assert far - near == pytest.approx(0.2, abs=0.15)
+
+
+def test_the_detectable_difference_has_the_stated_power():
+    one = pilot(0.5, 19.0, 20)
+    difference = detectable_difference(one)
+    critical = scipy.stats.t.ppf(0.975, 19)
+    assert scipy.stats.nct.sf(critical, 19, difference / 0.5) == pytest.approx(0.8, abs=1e-6)
+    assert detectable_difference(one, 0.9) > difference
+
+
+@pytest.mark.parametrize(("effect", "n"), [(0.8, 15), (0.5, 34), (0.2, 199)])
+def test_patients_needed_are_the_textbooks(effect, n):
+    # One-sample t, two-sided 5 %, power 80 % (Cohen 1988; the usual programs print these).
+    assert patients_needed(pilot(1 / math.sqrt(20), 19.0, 20), effect) == pytest.approx(n, abs=1)
+
+
+def test_the_number_needed_is_the_first_that_is_enough():
+    one = clustered_mean(np.random.default_rng(0).normal(size=40), [i // 2 for i in range(40)], replicates=399)
+    n = patients_needed(one, 0.3)
+    assert detectable_with(one, n) <= 0.3 < detectable_with(one, n - 1)
+    assert patients_needed(one, -0.3) == n
+    assert patients_needed(one, 100.0) == 6
+
+
+def test_as_many_patients_as_there_are_detect_what_the_data_detect():
+    one = clustered_mean(np.random.default_rng(1).exponential(size=30), replicates=399)
+    assert detectable_with(one, 30) == pytest.approx(detectable_difference(one))
+
+
+def test_the_printed_rule_shows_it_about_as_often_as_stated():
+    random = np.random.default_rng(2)
+    typical = np.median(
+        [detectable_difference(e) for e in clustered_means(random.normal(size=(60, 30)), replicates=999)]
+    )
+    shown = [e.p_value <= 0.05 for e in clustered_means(random.normal(typical, 1, (500, 30)), replicates=999)]
+    assert np.mean(shown) == pytest.approx(0.8, abs=0.07)
+
+
+def test_nothing_is_said_without_an_interval():
+    one = clustered_mean([1.0, 2.0, 3.0])
+    assert math.isnan(detectable_difference(one))
+    with pytest.raises(ValueError, match="fewer than 6 patients: 3"):
+        patients_needed(one, 0.1)
+    with pytest.raises(ValueError, match="fewer than 6 patients: 3"):
+        detectable_with(one, 50)
+
+
+@pytest.mark.parametrize("difference", [0.0, math.nan, math.inf])
+def test_the_difference_must_be_one(difference):
+    with pytest.raises(ValueError, match="other than zero"):
+        patients_needed(pilot(0.1, 9.0, 10), difference)
+
+
+def test_power_must_lie_between_0_and_1_and_a_hopeless_difference_is_refused():
+    with pytest.raises(ValueError, match="power must lie"):
+        detectable_difference(pilot(0.1, 9.0, 10), 1.0)
+    with pytest.raises(ValueError, match="needs more than"):
+        patients_needed(pilot(0.1, 9.0, 10), 1e-9)
