@@ -140,12 +140,17 @@ def _read(path: Path, config: FolderConfig) -> tuple[_Columns, dict[str, Row]]:
             columns = _columns(path, list(reader.fieldnames or []), config)
             for number, line in enumerate(_limited(path, reader), 2):
                 row = _row(path, number, line, columns)
-                case_id = _bare(_text(line, columns.case))
-                if case_id and rows.setdefault(case_id, row) != row:
-                    raise DatasetError(
-                        f"table '{path}', line {number}: it says other things of case '{case_id}' than a line before"
-                    )
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+                # A name may begin or end with blanks; blanks about a name are a table's, too.
+                raw = from_cell(str(line[columns.case]))
+                for case_id in {_bare(raw), _bare(raw.strip())} - {""}:
+                    if rows.setdefault(case_id, row) != row:
+                        raise DatasetError(
+                            f"table '{path}', line {number}: it says other things of case '{case_id}' than a line "
+                            "before"
+                        )
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"table '{path}' is no UTF-8 text ({error.reason}): save it as CSV in UTF-8") from error
+    except (OSError, csv.Error) as error:
         raise DatasetError(f"table '{path}' cannot be read ({error})") from error
     return columns, rows
 
@@ -167,6 +172,8 @@ def _columns(path: Path, names: list[str], config: FolderConfig) -> _Columns:
     asked = (patient, config.group_column, config.split_column, config.mask_column)
     for name in (config.case_column, *asked, *(config.finding_columns or ())):
         if name is not None and name not in names:
+            if len(names) == 1 and ";" in names[0]:
+                raise DatasetError(f"table '{path}' has its fields apart by semicolons: save it with commas")
             none = f"; data_csv=false leaves '{path.name}' out" if config.table is None else ""
             none += "; patient_column=none makes every case a patient" if name == patient else ""
             raise DatasetError(f"table '{path}' has no column '{name}'{did_you_mean(name, names)}{none}")

@@ -270,6 +270,13 @@ def bench(monkeypatch, capsys, tmp_path, toy_plugin):
     return call
 
 
+@pytest.mark.parametrize("out", ["", "."])
+def test_an_output_that_names_nothing_is_wrong_usage(bench, out):
+    status, err = bench("--out", out)
+    assert status == 2
+    assert "--out names the current folder, or nothing" in err
+
+
 def test_an_output_folder_below_a_file_is_wrong_usage(bench, tmp_path):
     (tmp_path / "file").write_text("")
     code, err = bench("--out", "file/out")

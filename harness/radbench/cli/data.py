@@ -134,6 +134,8 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
         try:
             case = cases.load(entry)
         except Exception as e:
+            if type(e) is UsageError:  # of the call, not of a case
+                raise
             faults.append({"case": entry.case_id, "fault": _fault(registry, part, entry, e)})
             continue
         sizes[" x ".join(str(n) for n in case.image.shape[1:])] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections import Counter
@@ -122,9 +123,9 @@ def _window(text: str) -> str | int | tuple[float, float]:
         return text
     low, comma, high = text.partition(",")
     try:
-        if not comma:
+        if not comma and int(low) >= 1:
             return int(low)
-        if float(low) < float(high):
+        if comma and float(low) < float(high) and math.isfinite(float(high) - float(low)):
             return float(low), float(high)
     except ValueError:
         pass
@@ -149,6 +150,7 @@ def _as_options(told: str) -> str:
     """Return a reader's advice in the words of this command."""
     told = re.sub(r"\b(?:frame|slice_number)=1\.\.(\d+)", r"--frame 1..\1, or all", told)
     told = told.replace("window=[low,high]", "--window LOW,HIGH")
+    told = re.sub(r"\b(?:frame|slice_number)=(\d*)", r"--frame \1", told).replace("--frame  ", "--frame ")
     told = re.sub(r"\bwindow=(first|none|lut)\b", r"--window \1", told)
     return re.sub(r"\bbits=(\d+)\b", r"--bits \1", told)
 
@@ -201,6 +203,8 @@ def _jobs(
     if source.is_dir():
         if into.is_file():
             raise UsageError(f"'{source}' is a folder, so '{target}' must be one")
+        if os.path.realpath(source) == os.path.realpath(into):
+            raise UsageError(f"'{source}' is the folder of the images and of the output, too: name another output")
         # The output, where it lies within, holds no input.
         found = list_images(source, exclude=[into])
         if not found:

@@ -130,3 +130,14 @@ def plan_request(registry: Registry, request: Request) -> Plan:
     for warning in registry.warnings[told:]:
         say(f"warning: {warning}", err=True)
     return plan
+
+
+def folder_of_its_own(out: Path | None) -> Path | None:
+    """Return what ``--out`` names.
+
+    Raises:
+        UsageError: nothing (a variable of the shell that is not set), or the current folder.
+    """
+    if out == Path():
+        raise UsageError("--out names the current folder, or nothing: name a folder of its own, as in --out runs/first")
+    return out

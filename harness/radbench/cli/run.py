@@ -20,6 +20,7 @@ from radbench.cli.options import (
     Seeds,
     Sets,
     Tasks,
+    folder_of_its_own,
     make_request,
     open_registry,
     plan_request,
@@ -77,8 +78,8 @@ def run(
     A second identical run recomputes nothing; a run that was killed goes on where it stopped. Images that another
     program enhanced are scored as images[root=FOLDER]: a file per case, named by its case id, of the case's size.
 
-    Exit status: 0 where every pair was scored on all of its cases; 1 where one was not, or the machine stopped the run;
-    2 for wrong usage; 130 where it was interrupted.
+    Exit status: 0 where every pair was scored on all of its cases; 1 where one was not (what no enhancer has an answer
+    for does not count), or the machine stopped the run; 2 for wrong usage; 130 where it was interrupted.
     """
     given: dict[str, Any] = {
         "enhancer": enhancer,
@@ -135,7 +136,7 @@ def run(
         given["jobs"],
         given["timeout"],
         given["memory_mb"],
-        given["out"],
+        folder_of_its_own(given["out"]),
         given["retry_failed"],
         given["debug"],
         given["keep"],

@@ -14,6 +14,7 @@ from radbench.cli.options import (
     Profile,
     Seeds,
     Sets,
+    folder_of_its_own,
     make_request,
     names_of,
     open_registry,
@@ -69,7 +70,9 @@ def train(
         say(f"warning: {warning}", err=True)
     progress = Progress()
     try:
-        finished = run_trainings(trainings, request, Options(device, jobs, timeout, memory_mb, out), progress)
+        finished = run_trainings(
+            trainings, request, Options(device, jobs, timeout, memory_mb, folder_of_its_own(out)), progress
+        )
     except KeyboardInterrupt:
         progress.close()
         say("bench: interrupted; what is learnt is kept: give the same command again to go on", err=True)

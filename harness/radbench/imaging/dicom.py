@@ -111,6 +111,10 @@ def _stored_from(name: str, dataset: Dataset, options: ReadOptions) -> Stored:
     shape = str(dataset.get("PresentationLUTShape", "") or "")
     if photometric in _INVERSE and shape in _INVERSE.values() and shape != _INVERSE[photometric]:
         notes["noticed"] = f"{photometric} with PresentationLUTShape {shape}: if bone is dark, say polarity=reversed"
+    halves = [dataset.get(keyword) in (None, "") for keyword in ("RescaleSlope", "RescaleIntercept")]
+    if halves[0] != halves[1]:
+        half = "half a rescale, so that windows are taken of the stored values and CT has no Hounsfield units"
+        notes["noticed"] = "; ".join(filter(None, (notes.get("noticed"), half)))
     needs = ""
     if modality == "CT":
         needs = "is a CT slice that states no window"

@@ -232,7 +232,7 @@ def choose_mapping(stored: Stored, options: ReadOptions) -> Window | LookUpTable
     mapping = _chosen(stored, options)
     fault = mapping.fault()
     if fault:
-        raise ImageReadError(f"'{stored.name}': {fault}; choose another with window=, or window=[low,high]")
+        raise ImageReadError(f"'{stored.name}': {fault}; use window=none or window=[low,high]")
     return mapping
 
 

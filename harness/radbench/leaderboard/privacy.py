@@ -49,7 +49,7 @@ _WORD = r"[^\s'\"`,;:()\[\]{}<>“”‘’«»„]"
 _PART = rf"(?:{_WORD}|\([^()/\\\n]*\)(?=[/\\\w])|\[[^\[\]/\\\n]*\](?=[/\\\w]))"
 _PATH = re.compile(
     rf"""
-    (?!https?://)\w+://{_WORD}+ | (?P<web>https?://{_WORD}+)
+    (?!https?://)\w+://{_WORD}+ | (?P<web>https?://[^\s'\"`<>\])}}“”‘’«»„]+)
     # Absolute, of the home folder or relative by dots; with blanks, as far as it looks like a path.
     | (?<![\w/])(?:~\w*|\.\.?|[A-Za-z]:|\\)?[/\\]{_PART}+ (?:[^'":;)\n]*(?:[/\\]{_PART}+|\.(?:{_EXTENSION})\b))?
     | (?:[\w.-]+[/\\]){{2,}}[\w.-]*
@@ -72,7 +72,10 @@ _QUOTED = re.compile(
 _CLOSING = {"“": "”", "‘": "’", "«": "»", "„": "“"}
 _REPEATED = re.compile(rf"{HIDDEN}(?:[\s,]*{HIDDEN})+")
 _NOTHING_LEFT = re.compile(rf"\s+\({HIDDEN}\)")
+_JOINTS = re.compile(r"[\s_.-]+")
 _LONGEST_COUNT = 3
+_SHORTEST = 3
+"""A shorter name is a word or a letter of any message; it goes where it is in quotes."""
 _LONGEST_MESSAGE = 1000
 """Characters of a message that are published; what looks like a path in longer ones takes long to tell."""
 
@@ -151,15 +154,25 @@ def without_names(text: str, private: Iterable[str], public: Collection[str] = (
     if not text:
         return text
     text = _cut(text)
-    lower = text.lower()
-    known = (name for name in private if name.lower() in lower and any(map(str.isalnum, name)))
+    plain = _joined(text)
+    known = (name for name in private if any(map(str.isalnum, name)) and _joined(name) in plain)
     found = sorted(known, key=len, reverse=True)
     public = {*public} - {*found}
     for name in found:
-        if not (name.isdecimal() and len(name) <= _LONGEST_COUNT):
-            text = re.sub(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", HIDDEN, text, flags=re.IGNORECASE)
+        if not (name.isdecimal() and len(name) <= _LONGEST_COUNT) and len(name) >= _SHORTEST:
+            text = re.sub(rf"(?<![^\W_]){_spelt(name)}(?![^\W_])", HIDDEN, text, flags=re.IGNORECASE)
     text = _QUOTED.sub(lambda quoted: quoted[0] if _within(quoted) in public else _hidden(quoted), text)
     return without_paths(text)
+
+
+def _joined(text: str) -> str:
+    """Return a text as a name is looked for in it: whatever joins words is a blank."""
+    return _JOINTS.sub(" ", text.lower()).strip()
+
+
+def _spelt(name: str) -> str:
+    """Return a pattern of a name, however its words are joined."""
+    return _JOINTS.pattern.join(re.escape(word) for word in _JOINTS.split(name) if word) or re.escape(name)
 
 
 def without_paths(text: str) -> str:

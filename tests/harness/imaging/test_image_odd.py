@@ -39,6 +39,7 @@ def test_half_a_rescale_is_none(tmp_path: Path, half: dict) -> None:
     read = read_image(_ct(tmp_path, **half))
     assert read.hu is None
     assert read.provenance["rescale"] is None
+    assert "half a rescale" in read.provenance["noticed"]
     assert read_image(_ct(tmp_path)).hu is not None
 
 

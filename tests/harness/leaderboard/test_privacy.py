@@ -53,7 +53,7 @@ def test_what_looks_like_a_path_goes_and_no_more(text: str, expected: str) -> No
         ("JANE_1 of Jane", ("jane", "jane_1"), "… of …"),
         ("left_jane_1.x", ("jane_1",), "left_….x"),
         ("3 of 20 slices, case '3', film 2024", ("3", "2024"), "3 of 20 slices, case '…', film …"),
-        ("a (b, c): d", ("b", "c"), "a: d"),
+        ("a (bob, cyd): d", ("bob", "cyd"), "a: d"),
         ("a.b and axb", ("a.b",), "… and axb"),
         ("'dice' of 'jane' in 'lung_mask'", (), "'dice' of '…' in '…'"),
         ("‘Jane’s film’ of “jane” has no ‘dice’", (), "‘…’ of “…” has no ‘dice’"),
@@ -84,3 +84,16 @@ def test_user_and_machine_are_not_named_unless_everybody_is_called_so(monkeypatc
     finally:
         monkeypatch.undo()
         privacy._of_this_machine.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "private", "expected"),
+    [
+        ("no lung in jane_doe-1970", {"Jane Doe 1970"}, "no lung in …"),
+        ("no lung in Doe Jane", {"Doe Jane"}, "no lung in …"),
+        ("a link to a file, of 'a'", {"a"}, "a link to a file, of '…'"),
+        ("see https://jane:pw@host.org/x?user=jane#y", set(), "see https://host.org/x"),
+    ],
+)
+def test_a_name_goes_however_it_is_spelt_and_a_letter_stays_a_word(text, private, expected):
+    assert without_names(text, private) == expected

@@ -319,7 +319,8 @@ class Session:
     def _note_failure(self, step: Step, facts: dict[str, Any]) -> None:
         key = (facts["key"], facts["status"])
         self.noted[key] += 1
-        what = f"case '{facts['case_id']}' ({facts['stage']}, {facts['status']}): {facts['message']}"
+        told = facts["message"].removeprefix(f"case '{facts['case_id']}': ")
+        what = f"case '{facts['case_id']}' ({facts['stage']}, {facts['status']}): {told}"
         if self.noted[key] <= _NOTES:
             self.reporter.note(what if facts["stage"] == "load" else f"{step.label}: {what}")
         elif self.noted[key] == _NOTES + 1:
