@@ -9,6 +9,7 @@ import pytest
 from radbench.contracts import DatasetError
 from radbench.imaging import IMAGE_SUFFIXES, find_images
 from radbench.imaging.limits import LIMITS
+from radbench_folder.config import FolderConfig
 
 
 def make(root: Path, *names: str) -> None:
@@ -88,3 +89,11 @@ def test_the_document_names_every_suffix_and_the_largest_size() -> None:
     text = (Path(__file__).resolve().parents[3] / "docs" / "inputs.md").read_text()
     assert [suffix for suffix in IMAGE_SUFFIXES if f"`{suffix}`" not in text] == []
     assert [what for what, (most, _) in LIMITS.items() if f"{most:,} {what}" not in text] == []
+
+
+def test_the_document_names_every_field_of_a_table_and_every_kind_that_is_noticed() -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "inputs.md").read_text()
+    fields = [name for name in FolderConfig.model_fields if name.endswith(("_column", "_columns")) or "csv" in name]
+    assert len(fields) == 7
+    assert [name for name in fields if f"`{name}" not in text] == []
+    assert text.count("noticed") >= 5
