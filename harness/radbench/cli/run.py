@@ -27,6 +27,7 @@ from radbench.cli.options import (
 )
 from radbench.cli.say import say
 from radbench.contracts.errors import UsageError, did_you_mean
+from radbench.contracts.printable import escaped
 from radbench.engine.keep.texts import counted
 
 if TYPE_CHECKING:
@@ -155,8 +156,8 @@ def run(
         say(f"{counted(outcome.computed, 'case-step')} computed, {outcome.reused} reused, in {finished.seconds:.1f} s")
     elif outcome.reused:
         say(f"nothing recomputed: {counted(outcome.reused, 'case-step')} there already")
-    say(f"leaderboard: {finished.folder.leaderboard}")
-    say(f"per-case scores, journal and logs: {finished.folder.root}")
+    say(f"leaderboard: {escaped(str(finished.folder.leaderboard))}")
+    say(f"per-case scores, journal and logs: {escaped(str(finished.folder.root))}")
     _point_at_tracebacks(finished.folder)
     _leave_unless_complete(finished)
 
@@ -184,7 +185,7 @@ def _leave_unless_complete(finished: Finished) -> None:
 
 def _point_at_tracebacks(folder: RunFolder) -> None:
     if folder.tracebacks.exists():
-        say(f"tracebacks: {folder.tracebacks}", err=True)
+        say(f"tracebacks: {escaped(str(folder.tracebacks))}", err=True)
 
 
 def _from_file(path: Path, given: dict[str, Any], context: typer.Context) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from radbench.cli.options import (
     open_registry,
 )
 from radbench.cli.say import say
+from radbench.contracts.printable import escaped
 
 if TYPE_CHECKING:
     from radbench.engine.run.trained import Trained
@@ -86,7 +87,7 @@ def train(
     for one in failed:
         say(f"failed: {one.training.name} ({one.status}): {one.error}", err=True)
     if failed:
-        say(f"more is in {finished.folder.details}; logs: {finished.folder.logs}", err=True)
+        say(f"more is in {escaped(str(finished.folder.details))}; logs: {escaped(str(finished.folder.logs))}", err=True)
         raise typer.Exit(1)
 
 
@@ -104,4 +105,4 @@ def _print(one: Trained) -> None:
         say(f"  {name}: {value}")
     for curve in one.curves:
         say(f"  best {curve.best:.4g} in epoch {curve.best_epoch} of {curve.epochs}: {curve.file}")
-    say(f"  weights: {one.folder}")
+    say(f"  weights: {escaped(str(one.folder))}")

@@ -79,7 +79,8 @@ def export_cases(
             lines = [f"{label},{name}\n" for label, name in sorted(names.items())]
             (out / "labels.csv").write_text("".join(["label,name\n", *lines]), encoding="utf-8")
     except OSError as e:
-        raise UsageError(f"cannot write to '{out}': {e.strerror or e}") from e
+        part = "; what is there is incomplete: remove it before you try again" if out.is_dir() else ""
+        raise UsageError(f"cannot write to '{out}': {e.strerror or e}{part}") from e
     return count
 
 
