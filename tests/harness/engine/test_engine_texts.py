@@ -8,17 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radbench.engine.keep.texts import (
-    counted,
-    from_cell,
-    listed,
-    names_listed,
-    relisted,
-    shown,
-    to_cell,
-    visible,
-    without_reasons,
-)
+from radbench.contracts.printable import from_cell, to_cell
+from radbench.engine.keep.texts import counted, listed, names_listed, relisted, shown, visible, without_reasons
 
 HOSTILE = ["=1+1", "+1", "-x", "@a", "\t=1", "\r", "'=1", "''-2", "-0.5", "1e-3", "", "a,b", '"', "a\nb", "'", "\\'"]
 HOSTILE += [
