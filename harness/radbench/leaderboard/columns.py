@@ -92,7 +92,7 @@ _SCORED = (
 _SCORE = (
     _number("value", "mean over the cases with a finite score, or the score of the whole set (AP, AUROC)"),
     _number("std", "standard deviation over the cases (n-1), or over bootstrap replicates (AP, AUROC)", low=0),
-    _number("ci_low", "lower end of the 95 % patient-clustered bootstrap interval of value"),
+    _number("ci_low", "lower end of the 95 % interval of value, with patients as clusters; empty below six patients"),
     _number("ci_high", "upper end of it"),
     _integer("n_cases", "cases behind value"),
     _integer("n_patients", "patients behind value"),
@@ -102,7 +102,7 @@ _SCORE = (
 
 _AGAINST = (
     _number("delta", "paired difference to reference on common cases; empty for the reference itself"),
-    _number("delta_ci_low", "lower end of its 95 % patient-clustered bootstrap interval"),
+    _number("delta_ci_low", "lower end of its 95 % interval, likewise"),
     _number("delta_ci_high", "upper end of it"),
     _number("p_value", "two-sided paired test of delta, by p_test", low=0, high=1),
     _number("p_adjusted", "p_value after Holm over family", low=0, high=1),
@@ -114,11 +114,15 @@ _AGAINST = (
         "enhancer that delta is taken to: of the same seed, of none, or of its only one; empty where there is no delta",
         since=2,
     ),
-    _number("effect_size", "standardised delta; not computed yet, always empty", since=2),
+    _number("effect_size", "delta in standard deviations of the cases' differences, of means", since=2),
     _number("p_wilcoxon", "of the Wilcoxon signed-rank test over patients, where scores are averaged", 0, 1, since=2),
-    _text("p_test", "test that p_value is of: 'wilcoxon', 'paired bootstrap'; empty in version 1", since=2),
+    _text(
+        "p_test",
+        "test that p_value is of ('paired bootstrap', …); empty in version 1",
+        since=2,
+    ),
     _text("family", "what p_adjusted is over; empty where it is", since=2),
-    _number("detectable", "least delta detectable with 80 % power; not computed yet, always empty", low=0, since=2),
+    _number("detectable", "least delta that these data show with a probability of 80 %, of means", low=0, since=2),
 )
 
 _ENDED = (

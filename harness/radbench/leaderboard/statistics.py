@@ -238,7 +238,9 @@ def _fill(
     against = [(e, r) for e in valued if (r := comparison.references[e]) is not None and r in valued]
     pairs = [(valued.index(e), valued.index(r)) for e, r in against]
     for (e, r), paired in zip(against, how.differences(given, pairs, draws, resampling), strict=True):
-        _place(columns[e], paired, tested=not (comparison.untested[e] or comparison.untested[r]))
+        # What fails is not random: a difference on the rest says nothing of chance.
+        lacks = columns[e].missing or columns[r].missing
+        _place(columns[e], paired, tested=not (lacks or comparison.untested[e] or comparison.untested[r]))
     table = np.full((len(columns), draws.shape[1]), np.nan)
     table[valued] = draws
     answered = np.unique(np.concatenate([one.case[one.answered] for one in evidence]))
@@ -248,6 +250,7 @@ def _fill(
 def _place(column: Column, paired: Paired, tested: bool) -> None:
     column.values["delta"] = paired.delta
     column.values["delta_ci_low"], column.values["delta_ci_high"] = paired.low, paired.high
+    column.values["effect_size"], column.values["detectable"] = paired.effect_size, paired.detectable
     if tested:
         column.values["p_value"], column.values["p_wilcoxon"] = paired.p_value, paired.p_wilcoxon
         column.p_test = paired.test

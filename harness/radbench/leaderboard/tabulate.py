@@ -310,7 +310,7 @@ def _how_to_read(grid: Mapping[str, Mapping[str, Cell]], family: str, rows: Data
     by_name = any(_CURVE.search(metric) for metric in rows.loc[rows["aggregation"] == "", "metric"])
     curves = "AP and AUROC" if by_name else ""
     if any(cell.std for cell in cells):
-        interval = " [95 % patient-clustered bootstrap interval]" if any(cell.interval for cell in cells) else ""
+        interval = " [95 % interval, patients as clusters]" if any(cell.interval for cell in cells) else ""
         drawn = _names(a for a in rows["aggregation"] if a.removesuffix(OVER_FACETS) not in ("mean", "")) or curves
         over = f" ({drawn}: over bootstrap replicates)" if drawn else ""
         notes.append(f"Mean ± standard deviation over cases{over}{interval}.")

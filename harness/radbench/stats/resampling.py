@@ -63,6 +63,10 @@ class Resampling:
             for patients in chunk:
                 yield order[ranges(starts[patients], sizes[patients])]
 
+    def remembers(self, key: Hashable) -> bool:
+        """Tell whether something was made under a key."""
+        return key in self._remembered
+
     def remember(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what was made under a key, or make it: what several scores need is worked out once."""
         if key not in self._remembered:

@@ -19,7 +19,10 @@ from radbench.contracts import MetricSpec, NotComparableError, SchemaError, Stat
 from radbench.contracts.evidence import Prediction
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
 from radbench.leaderboard.privacy import publishable
-from radbench.stats import bootstrap_difference, bootstrap_mean, holm, paired_ap_auroc, wilcoxon
+from radbench.stats import holm, paired_ap_auroc, wilcoxon
+from radbench.stats.both import clustered_mean, paired_difference, standardised_difference
+from radbench.stats.power import detectable_difference
+from radbench.stats.proportions import proportion
 
 DICE = MetricSpec("dice", "higher")
 RMSE = MetricSpec("rmse", "lower")
@@ -75,8 +78,10 @@ def test_value_std_and_delta_are_those_computed_by_hand() -> None:
     assert clahe["std"] == pytest.approx(math.sqrt((0.04 + 0.01 + 0 + 0.09) / 3), abs=1e-15)
     assert clahe["delta"] == pytest.approx((0.2 + 0.1 + 0.0 + 0.1) / 4, abs=1e-15)
     assert (clahe["n_cases"], clahe["n_patients"]) == (4, 4)
-    # Three non-zero differences, all positive: the exact two-sided p is 2 / 2^3.
-    assert clahe["p_value"] == pytest.approx(0.25)
+    # Three non-zero differences, all positive: Wilcoxon's exact two-sided p is 2 / 2^3. Four patients are too few.
+    assert clahe["p_wilcoxon"] == pytest.approx(0.25)
+    assert clahe[["p_value", "ci_low", "ci_high", "delta_ci_low", "delta_ci_high"]].isna().all()
+    assert clahe["p_test"] == ""
 
 
 def test_intervals_and_tests_are_those_of_radbench_stats() -> None:
@@ -84,21 +89,54 @@ def test_intervals_and_tests_are_those_of_radbench_stats() -> None:
     patients = {f"c{k:03}": f"p{k // 2}" for k in range(60)}
     who = list(patients.values())
     frame = rows(pair("original", a, patients=patients), pair("wls", b, patients=patients))
-    wls, mean, difference = one(frame, "wls"), bootstrap_mean(b, who, 400), bootstrap_difference(b, a, who, 400)
-    assert (wls["value"], wls["ci_low"], wls["ci_high"]) == (mean.value, mean.low, mean.high)
-    assert (wls["delta"], wls["delta_ci_low"], wls["delta_ci_high"]) == (
-        difference.delta,
-        difference.low,
-        difference.high,
-    )
-    assert wls["p_value"] == wilcoxon(np.subtract(b, a), who)
+    wls, mean, difference = one(frame, "wls"), clustered_mean(b, who), paired_difference(b, a, who)
+    assert (wls["value"], wls["ci_low"], wls["ci_high"]) == (pytest.approx(mean.value, rel=1e-15), mean.low, mean.high)
+    assert wls["delta"] == pytest.approx(difference.value, rel=1e-12)
+    assert (wls["delta_ci_low"], wls["delta_ci_high"]) == (difference.low, difference.high)
+    assert (wls["p_value"], wls["p_test"]) == (difference.p_value, "t and bootstrap-t over patients")
+    assert wls["p_wilcoxon"] == wilcoxon(np.subtract(b, a), who)
+    assert wls["effect_size"] == standardised_difference(b, a, who).value
+    assert wls["detectable"] == detectable_difference(difference)
     assert (wls["n_cases"], wls["n_patients"]) == (60, 30)
 
 
 def test_the_paired_test_is_scipys_where_every_case_is_a_patient() -> None:
     a, b = noise(30, 3), noise(30, 4, 0.04)
     expected = scipy.stats.wilcoxon(np.subtract(b, a)).pvalue
-    assert one(rows(pair("original", a), pair("wls", b)), "wls")["p_value"] == pytest.approx(expected, rel=1e-12)
+    assert one(rows(pair("original", a), pair("wls", b)), "wls")["p_wilcoxon"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_star_goes_with_the_interval_that_stands_beside_it() -> None:
+    """Skewed differences, mostly small losses: Wilcoxon's test speaks of those, the mean of the few gains."""
+    dice = np.random.default_rng(7)
+    a = dice.uniform(0.3, 0.5, 40)
+    b = a + np.where(np.arange(40) < 36, -0.01, 0.2) + dice.normal(0, 0.001, 40)
+    row = one(rows(pair("original", a.tolist()), pair("wls", b.tolist())), "wls")
+    assert row["delta"] > 0
+    assert row["p_wilcoxon"] < 0.05
+    assert row["p_value"] > 0.05
+    assert row["delta_ci_low"] < 0 < row["delta_ci_high"]
+
+
+def test_what_lacks_cases_has_a_difference_and_no_test() -> None:
+    whole, part = noise(30, 1), noise(30, 2, 0.1)
+    skipped = pair("wls", part)
+    kept = {case: found for case, found in skipped.evidence.items() if case != "c003"}
+    frame = rows(
+        pair("original", whole), dataclasses.replace(skipped, evidence=kept, failures={"c003": "it returned NaN"})
+    )
+    row = one(frame, "wls")
+    assert math.isfinite(row["delta_ci_low"])
+    assert row[["p_value", "p_wilcoxon", "p_adjusted", "rank"]].isna().all()
+    assert one(rows(pair("original", whole), pair("wls", part)), "wls")["p_value"] < 0.05
+
+
+def test_shares_have_the_interval_of_korn_and_graubard() -> None:
+    hits = [float(k % 10 > 0) for k in range(60)]
+    patients = {f"c{k:03}": f"p{k // 2}" for k in range(60)}
+    row, expected = one(rows(pair("he", hits, patients=patients)), "he"), proportion(hits, [*patients.values()])
+    assert (row["ci_low"], row["ci_high"]) == (expected.low, expected.high)
+    assert 0 < row["ci_low"] < 0.9 < row["ci_high"] < 1
 
 
 def test_original_is_compared_with_nothing() -> None:

@@ -14,8 +14,9 @@ from sklearn.metrics import roc_auc_score
 from radbench.contracts import MetricSpec, NotComparableError, Status
 from radbench.contracts.evidence import Features, Prediction
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
-from radbench.stats import bootstrap_mean, holm, wilcoxon
+from radbench.stats import bootstrap_difference, bootstrap_mean, holm, wilcoxon
 from radbench.stats.aggregations import FeatureSets, Numbers
+from radbench.stats.both import clustered_mean, paired_difference
 
 DICE = MetricSpec("dice", "higher")
 N = 40
@@ -108,7 +109,8 @@ def test_facets_are_resampled_together() -> None:
     evidence = {f"c{k:02}": {"s": {"a": float(v), "b": float(1 - v)}} for k, v in enumerate(values)}
     row = one(rows(pair("original", evidence, MetricSpec("s", "higher", over_facets="mean"))), "original")
     assert row["value"] == pytest.approx(0.5)
-    assert row["ci_high"] - row["ci_low"] < 1e-12
+    assert not row["ci_high"] - row["ci_low"] > 1e-12
+    assert row["rank_low"] == row["rank_high"] == 1
     assert row["std"] < 1e-12
 
 
@@ -123,9 +125,10 @@ def test_the_mean_over_facets_of_numbers_is_tested_on_the_cases_means() -> None:
     a, b = (np.random.default_rng(seed).normal(shift, 1, (N, 3)) for seed, shift in ((1, 0), (2, 0.4)))
     frame = rows(angles("original", 1, 0), angles("he", 2, 0.4), replicates=400)
     row = one(frame, "he")
-    assert row["p_value"] == row["p_wilcoxon"] == pytest.approx(wilcoxon((b - a).mean(axis=1)), rel=1e-9)
+    assert row["p_wilcoxon"] == pytest.approx(wilcoxon((b - a).mean(axis=1)), rel=1e-9)
+    assert row["p_value"] == pytest.approx(paired_difference(b.mean(axis=1), a.mean(axis=1)).p_value, abs=5e-4)
     assert row["std"] == pytest.approx(np.std(b.mean(axis=1), ddof=1))
-    expected = bootstrap_mean(b.mean(axis=1), None, 400)
+    expected = clustered_mean(b.mean(axis=1))
     assert (row["value"], row["ci_low"]) == (pytest.approx(expected.value), pytest.approx(expected.low))
     assert list(frame[frame["enhancer"] == "he"]["facet"]) == ["", "-10", "0", "10"]
 
@@ -251,7 +254,7 @@ def test_what_no_seed_changes_is_compared_with_the_only_seed_of_its_reference() 
     first, second = (dice("unet", noise(2 + seed, 0.1), seed=seed, baseline="unet") for seed in (0, 1))
     row = one(rows(plain, first), "original")
     assert row["delta"] == pytest.approx((noise(1) - noise(2, 0.1)).mean())
-    assert (row["reference"], row["p_value"]) == ("unet", wilcoxon(noise(1) - noise(2, 0.1)))
+    assert (row["reference"], row["p_value"]) == ("unet", paired_difference(noise(1), noise(2, 0.1)).p_value)
     several = rows(plain, first, second)
     assert several["delta"].isna().all()
     assert set(several["reference"]) == {""}
@@ -376,12 +379,18 @@ def test_a_function_of_the_evidence_is_an_aggregation() -> None:
     assert (row["p_value"], row["rank"]) == (pytest.approx(1 / 301), 1)
 
 
-def test_a_trimmed_mean_that_trims_nothing_has_the_means_intervals() -> None:
+def test_a_trimmed_mean_that_trims_nothing_has_the_means_values_and_bootstrap_intervals() -> None:
     frame = with_own("trimmed_mean", ("share", 0.0))
-    columns = ["value", "ci_low", "ci_high", "delta", "delta_ci_low", "delta_ci_high", "rank_low", "rank_high"]
+    columns = ["value", "delta", "rank_low", "rank_high"]
     for enhancer in ("original", "he", "wls"):
         ours, theirs = one(frame, enhancer, metric="own"), one(frame, enhancer, metric="dice")
         np.testing.assert_allclose(ours[columns].astype(float), theirs[columns].astype(float), rtol=1e-12)
+    mean, difference = (
+        bootstrap_mean(noise(2, 0.2), None, 300),
+        bootstrap_difference(noise(2, 0.2), noise(1), None, 300),
+    )
+    row = one(frame, "he", metric="own")[["ci_low", "ci_high", "delta_ci_low", "delta_ci_high"]].astype(float)
+    np.testing.assert_allclose(row, [mean.low, mean.high, difference.low, difference.high], rtol=1e-12)
 
 
 def test_features_are_aggregated_with_as_many_resamples_as_the_aggregation_says() -> None:

@@ -23,6 +23,7 @@ from radbench.stats.aggregations import (
     bootstrap_draws,
     gathered,
 )
+from radbench.stats.aggregations.clustered import facet_means
 from radbench.stats.resampling import ranges
 
 PATIENTS = ("b", "a", "b", "c", "a", "b", "d")
@@ -155,5 +156,22 @@ def test_facets_that_only_one_has_stay_out_of_the_difference():
     (paired,) = over.differences([ours, theirs], [(0, 1)], np.zeros((2, 50)), RESAMPLING)
     (expected,) = alone.differences(numbers[:2], [(0, 1)], np.zeros((2, 50)), RESAMPLING)
     assert paired.delta == pytest.approx(expected.delta)
-    assert paired.p_value == pytest.approx(expected.p_value)
-    assert (paired.low, paired.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
+    assert paired.p_wilcoxon == pytest.approx(expected.p_wilcoxon)
+    assert paired.p_value == pytest.approx(expected.p_value, nan_ok=True)
+    ends = (pytest.approx(expected.low, nan_ok=True), pytest.approx(expected.high, nan_ok=True))
+    assert (paired.low, paired.high) == ends
+
+
+def test_a_mean_over_facets_has_the_influence_of_each_case():
+    """Where facets are missing, the numbers' mean is that of the facets' means, and they vary as it does."""
+    numbers = RNG.normal(size=(3, 40))
+    assert np.allclose(facet_means(numbers), numbers.mean(axis=0))
+    numbers[0, :25] = np.nan
+    numbers[1, 5] = np.nan
+    found = facet_means(numbers)
+    expected = np.mean([np.nanmean(row) for row in numbers])
+    assert found.mean() == pytest.approx(expected)
+    # The jackknife of that mean over facets, whose error the mean's own must be.
+    without = [np.mean([np.nanmean(np.delete(row, k)) for row in numbers]) for k in range(40)]
+    jackknife = np.sqrt(39 / 40 * ((without - np.mean(without)) ** 2).sum())
+    assert found.std(ddof=1) / np.sqrt(40) == pytest.approx(jackknife, rel=0.05)

@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.stats.aggregations.bootstrap import bootstrap_differences, deviation_of_draws, interval_around
+from radbench.stats.aggregations.clustered import estimates, mean_differences, mean_interval
 from radbench.stats.aggregations.evidence import Numbers, Predictions
 from radbench.stats.aggregations.protocol import Array, Paired
 from radbench.stats.curves import ap_auroc, ap_auroc_replicates
 from radbench.stats.means import mean, mean_replicates
 from radbench.stats.resampling import Resampling
-from radbench.stats.significance import wilcoxon
 
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean over cases (:func:`radbench.stats.bootstrap_mean`), with Wilcoxon's test over patients."""
+    """The mean over cases, with patients as clusters (:func:`radbench.stats.both.clustered_mean`)."""
 
     takes: ClassVar[type] = Numbers
     undefined: ClassVar[str] = "no case has a finite score"
@@ -32,15 +32,17 @@ class Mean:
 
     def draws(self, evidence: Sequence[Numbers], resampling: Resampling) -> Array:
         """Return the means in the resamples, ``[E,R]``."""
-        return self._draws(np.stack([one.values for one in evidence]), resampling)
+        table = np.stack([one.values for one in evidence])
+        estimates(table, resampling)
+        return mean_replicates(table, resampling.patients, resampling.replicates, resampling.seed)
 
     def deviation(self, evidence: Numbers, draws: Array) -> float:
         """Return the standard deviation over cases (n - 1)."""
         return deviation_of_cases(evidence.values[evidence.answered])
 
     def interval(self, evidence: Numbers, value: float, draws: Array, resampling: Resampling) -> tuple[float, float]:
-        """Return the expanded percentile interval."""
-        return interval_around(value, draws, resampling.count(evidence.answered))
+        """Return the interval of the mean; of shares, that of Korn and Graubard."""
+        return mean_interval(evidence.values, resampling)
 
     def differences(
         self, evidence: Sequence[Numbers], pairs: Sequence[tuple[int, int]], draws: Array, resampling: Resampling
@@ -48,19 +50,7 @@ class Mean:
         """Return the means of paired differences."""
         if not pairs:
             return []
-        table = np.stack([evidence[i].values - evidence[j].values for i, j in pairs])
-        return [self._paired(*each, resampling) for each in zip(table, self._draws(table, resampling), strict=True)]
-
-    def _draws(self, table: Array, resampling: Resampling) -> Array:
-        return mean_replicates(table, resampling.patients, resampling.replicates, resampling.seed)
-
-    def _paired(self, difference: Array, draws: Array, resampling: Resampling) -> Paired:
-        known = np.isfinite(difference)
-        if not known.any():
-            return Paired()
-        delta, p = mean(difference[known]), wilcoxon(difference, resampling.patients)
-        ends = interval_around(delta, draws, resampling.count(known))
-        return Paired(delta, *ends, p_value=p, p_wilcoxon=p, test="wilcoxon")
+        return mean_differences(np.stack([evidence[i].values - evidence[j].values for i, j in pairs]), resampling)
 
 
 @dataclass(frozen=True)

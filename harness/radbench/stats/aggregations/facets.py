@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from radbench.stats.aggregations.bootstrap import deviation_of_draws, interval_around
 from radbench.stats.aggregations.built_in import deviation_of_cases
+from radbench.stats.aggregations.clustered import facet_means, mean_differences, mean_interval
 from radbench.stats.aggregations.evidence import Evidence, Numbers
 from radbench.stats.aggregations.protocol import Aggregation, Array, Paired
 from radbench.stats.intervals import centred_p_value
 from radbench.stats.resampling import Resampling
-from radbench.stats.significance import wilcoxon
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class OverFacets:
 
     A draw is the mean of the facets' draws in the same resample, undefined where any of them is. Differences are over
     the facets that both have, the mean of the facets' differences. Where the scores are means of numbers, the standard
-    deviation is that of the cases' means over their facets, and the test is Wilcoxon's on the cases' mean differences.
+    deviation is that of the cases' means over their facets, and interval and test are those of a mean of numbers
+    (:func:`radbench.stats.aggregations.clustered.facet_means`).
 
     Attributes:
         of: the aggregation of one facet.
@@ -101,7 +102,10 @@ class OverFacets:
         return deviation_of_cases(means[np.isfinite(means)])
 
     def interval(self, evidence: Facets, value: float, draws: Array, resampling: Resampling) -> tuple[float, float]:
-        """Return the expanded percentile interval of the averaged draws."""
+        """Return the interval of the mean of cases' numbers; else the expanded percentile interval of the draws."""
+        numbers = _numbers(evidence)
+        if numbers is not None:
+            return mean_interval(facet_means(numbers), resampling)
         return interval_around(value, draws, resampling.count(evidence.case[evidence.answered]))
 
     def differences(
@@ -142,8 +146,8 @@ class OverFacets:
         if numbers is None or others is None:
             p = centred_p_value(delta, difference) if n_patients > 1 else math.nan
             return Paired(delta, *ends, p_value=p, test="" if math.isnan(p) else "paired bootstrap")
-        p = wilcoxon(_means(numbers - others), resampling.patients)
-        return Paired(delta, *ends, p_value=p, p_wilcoxon=p, test="wilcoxon")
+        (paired,) = mean_differences(facet_means(numbers - others)[None], resampling, [delta])
+        return paired
 
 
 def _numbers(evidence: Facets) -> Array | None:

@@ -25,6 +25,8 @@ class Paired:
         p_value: two-sided.
         p_wilcoxon: of the Wilcoxon signed-rank test over patients, where the score is a mean of numbers.
         test: the name of the test that ``p_value`` is of; "" where there is none.
+        effect_size: delta in standard deviations of the cases' differences, where the score is a mean of numbers.
+        detectable: the smallest difference that these data would show with a probability of 80 %, likewise.
     """
 
     delta: float = math.nan
@@ -33,6 +35,8 @@ class Paired:
     p_value: float = math.nan
     p_wilcoxon: float = math.nan
     test: str = ""
+    effect_size: float = math.nan
+    detectable: float = math.nan
 
 
 class Aggregation(Protocol):

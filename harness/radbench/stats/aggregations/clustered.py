@@ -1,0 +1,100 @@
+"""Clustered: what means of cases' numbers say with patients as clusters, for values, differences and facets alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radbench.stats.aggregations.protocol import Paired
+from radbench.stats.both import Estimate, clustered_means
+from radbench.stats.effects import effect_size
+from radbench.stats.means import mean
+from radbench.stats.power import detectable_difference
+from radbench.stats.proportions import proportion
+from radbench.stats.resampling import Resampling
+from radbench.stats.significance import wilcoxon
+
+CLUSTERED = "t and bootstrap-t over patients"
+"""The test of a mean difference: the less certain of the two (:func:`radbench.stats.both.clustered_mean`)."""
+
+Array = NDArray[np.float64]
+
+
+def estimates(table: Array, resampling: Resampling) -> list[Estimate]:
+    """Return what is known of each row's mean; worked out once for a table.
+
+    Args:
+        table: ``[E,N]``, NaN where there is no answer; each row has one.
+        resampling: of the N cases.
+    """
+    missing = [row for row in table if not resampling.remembers(_key(row))]
+    if missing:
+        for row, found in zip(missing, clustered_means(np.stack(missing), resampling.patients), strict=True):
+            resampling.remember(_key(row), lambda found=found: found)
+    return [resampling.remember(_key(row), _never) for row in table]
+
+
+def mean_interval(values: Array, resampling: Resampling) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of cases' numbers: of shares (all 0 or 1), Korn and Graubard's."""
+    known = values[np.isfinite(values)]
+    if len(known) and np.isin(known, (0.0, 1.0)).all():
+        found = proportion(values, resampling.patients)
+    else:
+        (found,) = estimates(values[None], resampling)
+    return found.low, found.high
+
+
+def mean_differences(table: Array, resampling: Resampling, deltas: Sequence[float] | None = None) -> list[Paired]:
+    """Return paired differences, each with interval and test of that very difference.
+
+    Args:
+        table: ``[K,N]`` of cases' differences, NaN where there is none.
+        resampling: of the N cases.
+        deltas: ``[K]``, where they are known; None takes the rows' means.
+    """
+    known = [k for k, row in enumerate(table) if np.isfinite(row).any()]
+    found = dict(zip(known, estimates(table[known], resampling), strict=True)) if known else {}
+    return [
+        _paired(row, found[k], resampling, deltas[k] if deltas is not None else None) if k in found else Paired()
+        for k, row in enumerate(table)
+    ]
+
+
+def facet_means(numbers: Array) -> Array:
+    """Return numbers of cases whose mean is the mean over facets of the facets' means, ``[N]`` of ``[F,N]``.
+
+    Where every case has every facet these are the cases' means over the facets. Where some are missing, a case counts
+    for each facet as much as that facet's mean is moved by it: what varies is then that mean over facets.
+    """
+    known = np.isfinite(numbers)
+    sizes = known.sum(axis=1)
+    some = known.any(axis=0)
+    means = np.array([mean(row[k]) for row, k in zip(numbers, known, strict=True)])
+    with np.errstate(invalid="ignore"):
+        moved = np.where(known, numbers - means[:, None], 0.0) * (some.sum() / (len(numbers) * sizes))[:, None]
+    return np.where(some, moved.sum(axis=0) + means.mean(), np.nan)
+
+
+def _paired(differences: Array, found: Estimate, resampling: Resampling, delta: float | None) -> Paired:
+    known = differences[np.isfinite(differences)]
+    return Paired(
+        mean(known) if delta is None else delta,
+        found.low,
+        found.high,
+        p_value=found.p_value,
+        p_wilcoxon=wilcoxon(differences, resampling.patients),
+        test="" if math.isnan(found.p_value) else CLUSTERED,
+        effect_size=effect_size(found.rule, known).value,
+        detectable=detectable_difference(found),
+    )
+
+
+def _key(row: Array) -> tuple[str, bytes]:
+    return "clustered", np.ascontiguousarray(row).tobytes()
+
+
+def _never() -> Estimate:
+    raise AssertionError("what was worked out is remembered")
