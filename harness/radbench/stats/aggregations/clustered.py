@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ def estimates(table: Array, resampling: Resampling) -> list[Estimate]:
     missing = [row for row in table if not resampling.remembers(_key(row))]
     if missing:
         for row, found in zip(missing, clustered_means(np.stack(missing), resampling.patients), strict=True):
-            resampling.remember(_key(row), lambda found=found: found)
+            resampling.remember(_key(row), partial(_itself, found))
     return [resampling.remember(_key(row), _never) for row in table]
 
 
@@ -94,6 +95,10 @@ def _paired(differences: Array, found: Estimate, resampling: Resampling, delta: 
 
 def _key(row: Array) -> tuple[str, bytes]:
     return "clustered", np.ascontiguousarray(row).tobytes()
+
+
+def _itself(found: Estimate) -> Estimate:
+    return found
 
 
 def _never() -> Estimate:
