@@ -19,9 +19,10 @@ from radbench.contracts import MetricSpec, NotComparableError, SchemaError, Stat
 from radbench.contracts.evidence import Prediction
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
 from radbench.leaderboard.privacy import publishable
-from radbench.stats import holm, paired_ap_auroc, wilcoxon
+from radbench.stats import areas, holm, wilcoxon
 from radbench.stats.both import clustered_mean, paired_difference, standardised_difference
 from radbench.stats.power import detectable_difference
+from radbench.stats.precision import average_precision, average_precision_difference
 from radbench.stats.proportions import proportion
 
 DICE = MetricSpec("dice", "higher")
@@ -353,18 +354,34 @@ BETTER = (LABELS * 0.9 + RNG.random(80)).round(2)
 WHO = {f"c{k:03}": f"p{k // 2}" for k in range(80)}
 
 
-def test_ap_and_auroc_are_scikit_learns_and_their_test_the_paired_bootstrap() -> None:
+def test_ap_and_auroc_are_scikit_learns_and_their_intervals_and_tests_those_of_radbench_stats() -> None:
     frame = rows(curves("original", LABELS, BASE, patients=WHO), curves("wls", LABELS, BETTER, patients=WHO))
     ap, auroc = one(frame, "wls", metric="ap"), one(frame, "wls", metric="auroc")
     assert ap["value"] == pytest.approx(average_precision_score(LABELS, BETTER), abs=1e-12)
     assert auroc["value"] == pytest.approx(roc_auc_score(LABELS, BETTER), abs=1e-12)
-    paired = paired_ap_auroc(LABELS, BETTER, BASE, list(WHO.values()), 400)
-    for row, expected in ((ap, paired.ap), (auroc, paired.auroc)):
-        assert row["delta"] == pytest.approx(expected.delta, abs=1e-12)
-        assert row["delta_ci_low"] == pytest.approx(expected.low, abs=1e-12)
-        assert row["p_value"] == expected.p_value
+    who = list(WHO.values())
+    alone = {"ap": average_precision(LABELS, BETTER, who, replicates=400), "auroc": areas.auroc(LABELS, BETTER, who)}
+    paired = {
+        "ap": average_precision_difference(LABELS, BETTER, BASE, who, replicates=400),
+        "auroc": areas.auroc_difference(LABELS, BETTER, BASE, who),
+    }
+    for name, row in (("ap", ap), ("auroc", auroc)):
+        assert (row["ci_low"], row["ci_high"]) == (pytest.approx(alone[name].low), pytest.approx(alone[name].high))
+        assert row["delta"] == pytest.approx(paired[name].value, abs=1e-12)
+        assert row["delta_ci_low"] == pytest.approx(paired[name].low, abs=1e-12)
+        assert row["p_value"] == pytest.approx(paired[name].p_value)
+    assert (ap["p_test"], auroc["p_test"]) == ("t with the bootstrap's error", "DeLong over patients")
     assert (frame["n_cases"] == 80).all()
     np.testing.assert_array_equal(frame["p_adjusted"], holm(frame["p_value"]))
+
+
+def test_a_perfect_separation_of_few_positives_is_not_certain_and_has_no_p() -> None:
+    labels = np.array([1] * 6 + [0] * 40)
+    frame = rows(curves("original", labels, labels * 0.5), curves("wls", labels, 1.0 - labels))
+    row = one(frame, "original", metric="auroc")
+    assert (row["value"], row["ci_high"], row["n_positive"]) == (1.0, 1.0, 6)
+    assert row["ci_low"] == pytest.approx(0.025 ** (1 / 6))
+    assert math.isnan(one(frame, "wls", metric="auroc")["p_value"])
 
 
 def test_curves_on_different_cases_are_compared_on_common_ones_and_not_ranked() -> None:

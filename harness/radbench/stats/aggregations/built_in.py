@@ -10,13 +10,18 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from radbench.stats.aggregations.bootstrap import bootstrap_differences, deviation_of_draws, interval_around
+from radbench.stats.aggregations.bootstrap import deviation_of_draws
 from radbench.stats.aggregations.clustered import estimates, mean_differences, mean_interval
 from radbench.stats.aggregations.evidence import Numbers, Predictions
 from radbench.stats.aggregations.protocol import Array, Paired
+from radbench.stats.areas import auroc, auroc_difference
 from radbench.stats.curves import ap_auroc, ap_auroc_replicates
 from radbench.stats.means import mean, mean_replicates
+from radbench.stats.precision import average_precision, average_precision_difference
 from radbench.stats.resampling import Resampling
+
+DELONG, BOOTSTRAP_T = "DeLong over patients", "t with the bootstrap's error"
+"""The tests of differences of AUROC (clustered: Obuchowski 1997) and of AP."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,9 @@ class Mean:
 
 @dataclass(frozen=True)
 class Curve:
-    """AP or AUROC over all predictions (:func:`radbench.stats.bootstrap_ap_auroc`), with the paired bootstrap's test.
+    """AP or AUROC over all predictions, with intervals and tests that hold with few positives.
+
+    Those of :mod:`radbench.stats.areas` (AUROC) and :mod:`radbench.stats.precision` (AP, whose error is the draws').
 
     Attributes:
         which: 0 for average precision, 1 for the area under the ROC curve.
@@ -88,14 +95,38 @@ class Curve:
     def interval(
         self, evidence: Predictions, value: float, draws: Array, resampling: Resampling
     ) -> tuple[float, float]:
-        """Return the expanded percentile interval."""
-        return interval_around(value, draws, resampling.count(evidence.case[evidence.answered]))
+        """Return the interval, NaN and NaN below three patients of either class."""
+        score, patients = np.where(evidence.answered, evidence.score, np.nan), resampling.of(evidence.case)
+        if self.which:
+            found = auroc(evidence.label, score, patients)
+        else:
+            found = average_precision(evidence.label, score, patients, draws=draws)
+        return found.low, found.high
 
     def differences(
         self, evidence: Sequence[Predictions], pairs: Sequence[tuple[int, int]], draws: Array, resampling: Resampling
     ) -> list[Paired]:
-        """Return the differences of the scores on what both answered."""
-        return bootstrap_differences(self, evidence, pairs, draws, resampling)
+        """Return the differences of the scores on what both answered; no p below ten patients of the rarer class."""
+        return [self._paired(evidence[i], evidence[j], draws[[i, j]], resampling) for i, j in pairs]
+
+    def _paired(self, ours: Predictions, theirs: Predictions, draws: Array, resampling: Resampling) -> Paired:
+        both = ours.answered & theirs.answered
+        if not both.any():
+            return Paired()
+        same = (ours.answered == theirs.answered).all()
+        ours, theirs = ours.only(both), theirs.only(both)
+        delta = self.value(ours) - self.value(theirs)
+        if not math.isfinite(delta):
+            return Paired()
+        scores = [np.where(both, one.score, np.nan) for one in (ours, theirs)]
+        patients = resampling.of(ours.case)
+        if self.which:
+            found, test = auroc_difference(ours.label, *scores, patients), DELONG
+        else:
+            first, second = draws if same else self.draws([ours, theirs], resampling)
+            found = average_precision_difference(ours.label, *scores, patients, draws=first - second)
+            test = BOOTSTRAP_T
+        return Paired(delta, found.low, found.high, found.p_value, test="" if math.isnan(found.p_value) else test)
 
 
 def deviation_of_cases(values: NDArray[np.float64]) -> float:
