@@ -118,13 +118,13 @@ class Curve:
         delta = self.value(ours) - self.value(theirs)
         if not math.isfinite(delta):
             return Paired()
-        scores = [np.where(both, one.score, np.nan) for one in (ours, theirs)]
+        a, b = (np.where(both, one.score, np.nan) for one in (ours, theirs))
         patients = resampling.of(ours.case)
         if self.which:
-            found, test = auroc_difference(ours.label, *scores, patients), DELONG
+            found, test = auroc_difference(ours.label, a, b, patients), DELONG
         else:
             first, second = draws if same else self.draws([ours, theirs], resampling)
-            found = average_precision_difference(ours.label, *scores, patients, draws=first - second)
+            found = average_precision_difference(ours.label, a, b, patients, draws=first - second)
             test = BOOTSTRAP_T
         return Paired(delta, found.low, found.high, found.p_value, test="" if math.isnan(found.p_value) else test)
 
