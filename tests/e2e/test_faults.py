@@ -3,13 +3,16 @@
 import contextlib
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 import radbench
 from radbench.cli import main
@@ -314,6 +317,35 @@ def test_a_full_output_disk_stops_the_run_and_with_more_room_the_same_command_en
     code, err = bench(*words, enhancer=SMALL[1])
     assert (code, err) == (0, "")
     assert table(small).equals(table(undisturbed.folder / "out"))
+
+
+WRITERS = {
+    "data make": ["data", "make", "phantom-lesions", "DISK/made", "--cases", "4", "--format", "dicom", "--jobs", "1"],
+    "data add": ["data", "add", "folder", "."],
+    "train": ["train", "toy-learner", "--plugin", "PLUGIN", "--out", "DISK/run", "--jobs", "1", "--device", "cpu"],
+    "publish": ["publish", "RUN", "--into", "DISK/boards"],
+    "enhance": ["enhance", "original", "film.png", "DISK/", "--device", "cpu"],
+}
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["full", "read-only"])
+@pytest.mark.parametrize("verb", [*WRITERS])
+def test_a_disk_that_takes_nothing_is_one_sentence_in_every_verb(
+    undisturbed, disk, toy_plugin, tmp_path, monkeypatch, verb, full
+):
+    place = disk("4k" if full else "64k", *([] if full else ["ro"]))
+    if full:
+        (place / "filling").write_bytes(b"x" * 4096)
+    Image.fromarray(np.arange(4096, dtype=np.uint16).reshape(64, 64) * 16).save(tmp_path / "film.png")
+    if verb == "data add":
+        monkeypatch.setenv("RADBENCH_CONFIG", str(place / "config"))
+    known = {"DISK": str(place), "PLUGIN": str(toy_plugin), "RUN": str(undisturbed.folder / "out")}
+    words = [re.sub("DISK|PLUGIN|RUN", lambda found: known[found[0]], word) for word in WRITERS[verb]]
+    done = subprocess.run([*COMMAND, *words], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode in (1, 2), done.stdout
+    assert "Traceback" not in done.stderr
+    assert ("No space left on device" if full else "Read-only file system") in done.stderr
+    assert {p.name for p in place.rglob("*") if p.is_file() and p.stat().st_size} <= {"filling"}
 
 
 @pytest.mark.parametrize(
