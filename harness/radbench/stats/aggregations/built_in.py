@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.stats.aggregations.bootstrap import deviation_of_draws
-from radbench.stats.aggregations.clustered import estimates, mean_differences, mean_interval
+from radbench.stats.aggregations.clustered import foresee, mean_differences, mean_interval
 from radbench.stats.aggregations.evidence import Numbers, Predictions
 from radbench.stats.aggregations.protocol import Array, Paired
 from radbench.stats.areas import auroc, auroc_difference
@@ -38,7 +38,7 @@ class Mean:
     def draws(self, evidence: Sequence[Numbers], resampling: Resampling) -> Array:
         """Return the means in the resamples, ``[E,R]``."""
         table = np.stack([one.values for one in evidence])
-        estimates(table, resampling)
+        foresee(table, resampling)
         return mean_replicates(table, resampling.patients, resampling.replicates, resampling.seed)
 
     def deviation(self, evidence: Numbers, draws: Array) -> float:

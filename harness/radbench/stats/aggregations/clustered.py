@@ -24,8 +24,8 @@ CLUSTERED = "t and bootstrap-t over patients"
 Array = NDArray[np.float64]
 
 
-def estimates(table: Array, resampling: Resampling) -> list[Estimate]:
-    """Return what is known of each row's mean; worked out once for a table.
+def foresee(table: Array, resampling: Resampling) -> None:
+    """Work out the intervals of many rows at once, which is faster than one by one; they are remembered.
 
     Args:
         table: ``[E,N]``, NaN where there is no answer; each row has one.
@@ -34,8 +34,8 @@ def estimates(table: Array, resampling: Resampling) -> list[Estimate]:
     missing = [row for row in table if not resampling.remembers(_key(row))]
     if missing:
         for row, found in zip(missing, clustered_means(np.stack(missing), resampling.patients), strict=True):
-            resampling.remember(_key(row), partial(_itself, found))
-    return [resampling.remember(_key(row), _never) for row in table]
+            # The ends alone: what they were read off is four thousand draws.
+            resampling.remember(_key(row), partial(tuple, (found.low, found.high)))
 
 
 def mean_interval(values: Array, resampling: Resampling) -> tuple[float, float]:
@@ -43,9 +43,10 @@ def mean_interval(values: Array, resampling: Resampling) -> tuple[float, float]:
     known = values[np.isfinite(values)]
     if len(known) and np.isin(known, (0.0, 1.0)).all():
         found = proportion(values, resampling.patients)
-    else:
-        (found,) = estimates(values[None], resampling)
-    return found.low, found.high
+        return found.low, found.high
+    foresee(values[None], resampling)
+    low, high = resampling.remember(_key(values), tuple)
+    return low, high
 
 
 def mean_differences(table: Array, resampling: Resampling, deltas: Sequence[float] | None = None) -> list[Paired]:
@@ -57,7 +58,7 @@ def mean_differences(table: Array, resampling: Resampling, deltas: Sequence[floa
         deltas: ``[K]``, where they are known; None takes the rows' means.
     """
     known = [k for k, row in enumerate(table) if np.isfinite(row).any()]
-    found = dict(zip(known, estimates(table[known], resampling), strict=True)) if known else {}
+    found = dict(zip(known, clustered_means(table[known], resampling.patients), strict=True)) if known else {}
     return [
         _paired(row, found[k], resampling, deltas[k] if deltas is not None else None) if k in found else Paired()
         for k, row in enumerate(table)
@@ -95,11 +96,3 @@ def _paired(differences: Array, found: Estimate, resampling: Resampling, delta: 
 
 def _key(row: Array) -> tuple[str, bytes]:
     return "clustered", np.ascontiguousarray(row).tobytes()
-
-
-def _itself(found: Estimate) -> Estimate:
-    return found
-
-
-def _never() -> Estimate:
-    raise AssertionError("what was worked out is remembered")
