@@ -8,12 +8,13 @@ enhancers with each of their seeds, all compared on the same resamples:
   facets; and a row for each facet that any enhancer gave.
 - ``std``: over cases (n - 1) where numbers are averaged; else over the bootstrap replicates.
 - ``ci_*``: 95 %, patients as clusters: of means the farther ends of t and bootstrap-t (:mod:`radbench.stats.both`), of
-  shares Korn and Graubard's, else the bootstrap's percentiles, widened to hold the value. None below six patients.
+  shares Korn and Graubard's, of AUROC and AP those of :mod:`radbench.stats.areas` and :mod:`radbench.stats.precision`,
+  else the bootstrap's percentiles, widened to hold the value. Of means none below six patients.
 - ``delta``: paired difference to the reference on the cases that both scored, enhancer minus reference, whichever
   direction is better; empty for the reference itself and where it was not scored. The reference is the task's baseline
   with the same seed, else the one that no seed changes; what no seed changes is compared with the baseline's only seed,
   and with none of several: one would have to be picked.
-- ``p_value``: of that very difference, by the rule of its interval; of what is no mean, the centred paired bootstrap;
+- ``p_value``: of that very difference, by the rule of its interval; of what is bootstrapped, the centred one;
   ``p_test`` says which. ``p_wilcoxon`` is Wilcoxon's, of patients' means. Neither where one of the two lacks cases.
 - ``p_adjusted``: Holm over the printed table: all entries and metrics of one group and facet.
 - ``rank``: only among *complete* rows. A row is complete when every case that any enhancer scored was scored by its

@@ -418,3 +418,13 @@ def test_facets_and_seeds_render_in_every_format(format: str) -> None:
     if format == "json":
         original = json.loads(shown)["rows"][0]
         assert (original["seed"], original["n_positive"]) == (None, None)
+
+
+def test_a_table_of_few_patients_says_that_nothing_is_tested() -> None:
+    few = [
+        pair(e, shift, evidence=dict(list(pair(e, shift).evidence.items())[:6]))
+        for e, shift in (("original", 0.0), ("clahe", 0.05))
+    ]
+    said = " ".join(next(tables(leaderboard_rows(few, 300))).notes)
+    assert "Δ: paired difference to original; not tested: few patients, missing cases, or nothing that varies." in said
+    assert "()" not in said
