@@ -323,9 +323,8 @@ def _how_to_read(grid: Mapping[str, Mapping[str, Cell]], family: str, rows: Data
         to = " or ".join(sorted(set(rows["reference"]) - {""}))
         interval = " [95 % interval]" if any(cell.delta_interval for cell in cells) else ""
         stars = f"*, **, ***: p < 0.05, 0.01, 0.001 after Holm over {family} ({'; '.join(tests)})"
-        notes.append(
-            f"Δ: paired difference to {to}{interval}; {stars if tests else 'not tested: few patients, missing cases, or nothing that varies'}."
-        )
+        untested = "not tested: few patients, missing cases, or nothing that varies"
+        notes.append(f"Δ: paired difference to {to}{interval}; {stars if tests else untested}.")
     if any(cell.spread for cell in cells):
         notes.append(seeds.NOTE)
     if any(cell.incomplete for cell in cells):
