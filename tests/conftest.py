@@ -7,6 +7,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Name bytes by their place: their content may hold a time, and every worker must see the same tests."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path, monkeypatch):
     """Keep a test from seeing the user's caches, settings and runs, and another test's."""
