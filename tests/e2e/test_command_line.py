@@ -15,7 +15,7 @@ import torch
 import radbench
 from radbench.imaging import read_image, write_image
 
-VERBS = ("list", "info", "plan", "run", "train", "enhance", "leaderboard", "publish", "data")
+VERBS = ("list", "info", "plan", "run", "train", "enhance", "leaderboard", "power", "publish", "data")
 
 
 class Bench:

@@ -30,6 +30,7 @@ ENDS = {
     "bench run --enhancer original,clahe --task image-quality --dataset lidc": (2, "holds no"),
     "bench publish RUN --replace --supersede": (2, "there is nothing to supersede under data set"),
     "bench enhance lung-unet": (2, "nowhere"),
+    "bench power runs/my-run": (2, "nothing is compared there"),
 }
 
 

@@ -49,6 +49,11 @@ VERBS = {
         "Print leaderboards as a paper would.",
         "bench leaderboard runs/my-run --format latex",
     ),
+    "power": Verb(
+        "power:power",
+        "The smallest difference that was within reach, and the patients that one needs.",
+        "bench power runs/my-run --task grabcut --difference 0.02",
+    ),
     "publish": Verb("publish:publish", "Merge a run into the published leaderboards.", "bench publish runs/my-run"),
     "data": Verb("data:app", "List, check, add and make data sets.", "bench data check phantom-lesions"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -22,29 +23,44 @@ def leaderboard(
         str, typer.Option(help="This group alone: all, lesion-type=liver, or lesion-type for all its values.")
     ] = "",
     facet: Annotated[str, typer.Option(help="This facet alone: a finding, an angle, a layer.")] = "",
+    reference: Annotated[str, typer.Option(help="Take differences to this enhancer, by its label.")] = "",
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            help="How much worse than the reference is still tolerated, in the unit of --metric or of the metric that "
+            "decides: who is better, worse, not inferior or undecided.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        bool, typer.Option("--seeds", help="Print each seed below the row that stands for all of an enhancer.")
+    ] = False,
     format_: Annotated[str, typer.Option("--format", "-f", help="table, csv, markdown, latex or json.")] = "table",
 ) -> None:
     """Print leaderboards: best bold, second underlined, intervals and significance marks.
 
+    What several of them hold of one table is compared anew, from the per-case scores beside them.
+
     Every format but the table is for others: its messages name cases by digest, and no path or patient.
     """
-    import pandas as pd
-
     from radbench.cli.tables import print_leaderboard
     from radbench.engine.keep.journal import newest_run
+    from radbench.leaderboard.aggregate import Margin
     from radbench.leaderboard.exports import FORMATS, render
-    from radbench.leaderboard.schema import read_leaderboard
-    from radbench.leaderboard.view import read_publishable
+    from radbench.leaderboard.sources import read_together
 
     if format_ not in FORMATS:
         raise UsageError(f"--format '{format_}' must be one of {', '.join(FORMATS)}")
+    if margin is not None and not (math.isfinite(margin) and margin > 0):
+        raise UsageError(f"--margin must be a positive number, got {margin:g}")
     if not paths:
         paths = [newest_run()]
         say(f"# {paths[0]}", err=True)
-    read = read_leaderboard if format_ == "table" else read_publishable
-    frame = pd.concat([read(p) for p in paths], ignore_index=True)
+    asked = None if margin is None else Margin(margin, metric)
+    frame, notes = read_together(paths, format_ == "table", reference, asked)
+    for note in notes:
+        say(f"# {note}", err=True)
     chosen = (metric or None, task or None, group or None, facet or None)
     if format_ == "table":
-        print_leaderboard(frame, *chosen)
+        print_leaderboard(frame, *chosen, each_seed=seeds)
     else:
-        typer.echo(render(frame, format_, *chosen, clear=True), nl=False)
+        typer.echo(render(frame, format_, *chosen, clear=True, each_seed=seeds), nl=False)

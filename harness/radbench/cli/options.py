@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,7 +52,9 @@ Dataset = Annotated[
 Profile = Annotated[
     str, typer.Option(metavar="quick|paper", help="quick (minutes on two cores) or paper (the papers' sizes).")
 ]
-Seeds = Annotated[str, typer.Option("--seed", metavar="N,…", help="A seed, or several: 0,1,2.")]
+_MOST_SEEDS = 1000
+
+Seeds = Annotated[str, typer.Option("--seed", metavar="N,…", help="A seed, or several: 0,1,2 or 0-4.")]
 Sets = Annotated[
     list[str],
     typer.Option(
@@ -104,10 +106,7 @@ def make_request(
     from radbench.engine.plan.request import Request
     from radbench.registry.discovery import plugin_paths
 
-    try:
-        numbers = tuple(int(s) for s in seeds.split(","))
-    except ValueError:
-        raise UsageError(f"--seed '{seeds}' must be a whole number or several with commas between") from None
+    numbers = tuple(_seeds(seeds))
     overrides: dict[str, dict[str, str]] = {}
     for item in sets:
         path, equals, value = item.partition("=")
@@ -119,6 +118,24 @@ def make_request(
     return Request(
         tuple(enhancers), tuple(tasks), dataset, profile, numbers, limit, overrides, files, precision, leakage
     )
+
+
+def _seeds(text: str) -> Iterator[int]:
+    """Yield the seeds of "0", "0,1,2", "0-4" or "0-2,7"."""
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        try:
+            if not (dash and first):
+                yield int(part)
+                continue
+            begin, end = int(first), int(last)
+        except ValueError:
+            raise UsageError(
+                f"--seed '{text}' must be a whole number, several with commas between (0,1,2), or a range (0-4)"
+            ) from None
+        if not begin <= end < begin + _MOST_SEEDS:
+            raise UsageError(f"--seed '{text}': '{part.strip()}' is no range of 1 to {_MOST_SEEDS} seeds")
+        yield from range(begin, end + 1)
 
 
 def plan_request(registry: Registry, request: Request) -> Plan:

@@ -34,11 +34,26 @@ def publish(
             "split and profile; repeat it for several.",
         ),
     ] = None,
+    without_cases: Annotated[
+        bool,
+        typer.Option(
+            "--without-cases",
+            help="Publish the rows without the per-case scores (cases by digest): nobody can be ranked beside them.",
+        ),
+    ] = False,
     failed: Annotated[bool, typer.Option("--failed", help="Publish the rows of failed pairs, too.")] = False,
 ) -> None:
     """Merge a run into leaderboards/<task>.csv; nothing published is lost unless --replace or --supersede says so."""
     from radbench.leaderboard.publish import publish as merge
 
     source = run / "leaderboard.csv" if run.is_dir() else run
-    report = merge(source, into, separate=separate, replace=replace, supersede=supersede or (), include_failed=failed)
+    report = merge(
+        source,
+        into,
+        separate=separate,
+        replace=replace,
+        supersede=supersede or (),
+        include_failed=failed,
+        without_cases=without_cases,
+    )
     say(str(report))

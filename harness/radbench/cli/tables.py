@@ -17,12 +17,13 @@ def print_leaderboard(
     task: str | None = None,
     group: str | None = None,
     facet: str | None = None,
+    each_seed: bool = False,
 ) -> None:
     """Print a leaderboard as tables.
 
     Args:
         frame: rows in the schema's columns.
-        metric, task, group, facet: this one alone; see :func:`radbench.leaderboard.exports.render`.
+        metric, task, group, facet: this one alone, and each_seed: see :func:`radbench.leaderboard.exports.render`.
 
     Raises:
         UsageError: there is none of that name.
@@ -32,6 +33,6 @@ def print_leaderboard(
     if sys.stdout.isatty():
         from rich.console import Console
 
-        Console().print(renderable(frame, metric, task, group, facet))
+        Console().print(renderable(frame, metric, task, group, facet, each_seed))
     else:
-        say(render(frame, "table", metric, task, group, facet))
+        say(render(frame, "table", metric, task, group, facet, each_seed=each_seed))

@@ -19,7 +19,8 @@ class MetricSpec:
         name: exact, as the leaderboard prints it.
         direction: which way is better.
         of: the observation that it aggregates, "" for the one of its own name; several metrics may share one.
-        aggregation: a built-in one ("mean", "ap", "auroc") or its own, "package.module:attribute".
+        aggregation: a built-in one ("mean", "rate", "ap", "auroc", "sensitivity", "brier", "ece", "frechet") or its
+            own, "package.module:attribute".
         parameters: of the aggregation, (name, value).
         over_facets: "mean" makes the row of the whole the mean over the facets, jointly resampled; "" leaves it to what
             the task gives under the facet "".

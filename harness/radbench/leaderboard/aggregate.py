@@ -1,29 +1,37 @@
 """Aggregation: raw per-case evidence of pairs becomes leaderboard rows with intervals, tests and ranks.
 
 What the rows of one comparable set (task, data set, split, profile, data, cases and truth) hold; its entries are the
-enhancers with each of their seeds, all compared on the same resamples:
+enhancers with each of their seeds, and whoever has several seeds once more with all of them, all compared on the same
+resamples:
 
-- ``value``: what the metric's aggregation gives (:mod:`radbench.stats.aggregations`).
+- ``value``: what the metric's aggregation gives (:mod:`radbench.stats.aggregations`); of several seeds the mean.
 - ``facet``: "" for the whole, which is what the task gave as a whole or, where the metric says so, the mean over the
   facets; and a row for each facet that any enhancer gave.
-- ``std``: over cases (n - 1) where numbers are averaged; else over the bootstrap replicates.
+- ``std``: over cases (n - 1) where numbers are averaged; else over the bootstrap replicates; of several seeds the mean.
 - ``ci_*``: 95 %, patients as clusters: of means the farther ends of t and bootstrap-t (:mod:`radbench.stats.both`), of
   shares Korn and Graubard's, of AUROC and AP those of :mod:`radbench.stats.areas` and :mod:`radbench.stats.precision`,
-  else the bootstrap's percentiles, widened to hold the value. Of means none below six patients.
+  else the bootstrap's percentiles, widened to hold the value. Of means none below six patients. Of several seeds it
+  is for new patients and new seeds (:mod:`radbench.stats.seeds`).
 - ``delta``: paired difference to the reference on the cases that both scored, enhancer minus reference, whichever
   direction is better; empty for the reference itself and where it was not scored. The reference is the task's baseline
   with the same seed, else the one that no seed changes; what no seed changes is compared with the baseline's only seed,
-  and with none of several: one would have to be picked.
+  or with all of several together, as is whoever has several seeds itself.
 - ``p_value``: of that very difference, by the rule of its interval; of what is bootstrapped, the centred one;
-  ``p_test`` says which. ``p_wilcoxon`` is Wilcoxon's, of patients' means. Neither where one of the two lacks cases.
-- ``p_adjusted``: Holm over the printed table: all entries and metrics of one group and facet.
+  ``p_test`` says which. ``p_wilcoxon`` is Wilcoxon's, of patients' means, ``p_sign_flip`` the sign-flip test's. None
+  where one of the two lacks cases, and of several seeds none below three.
+- ``p_adjusted``: over all entries of a metric by step-down max-T (of other scores than means by Holm), one seed of
+  several being none; the primary metric stands alone, the secondary ones are corrected together
+  (:func:`radbench.stats.significance.holm_over_families`). Each group and each facet is judged by itself.
 - ``rank``: only among *complete* rows. A row is complete when every case that any enhancer scored was scored by its
   own enhancer too: nobody climbs by failing on hard cases. An incomplete row keeps its value, has no rank, and its
   ``error`` says ``k of n cases failed``, which and why. What stands on weights that lacked lessons has neither
-  test nor rank.
+  test nor rank. Of an enhancer with several seeds the pooled row is ranked.
 
 Messages are whole: the rows are their user's own until :mod:`radbench.leaderboard.privacy` makes them publishable.
-Non-finite scores count as "no answer". A failed pair keeps one row per metric, in group ``all``.
+A NaN counts as "no answer". A failed pair keeps one row per metric, in group ``all``.
+
+Patients and cases are put in the order of the cases' digests, so that the same scores give the same bits wherever they
+are read from.
 """
 
 from __future__ import annotations
@@ -31,6 +39,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from radbench.contracts import MetricSpec, NotComparableError, Status
@@ -40,37 +49,41 @@ from radbench.leaderboard.columns import (
     BASELINE,
     COLUMNS,
     COMPARABLE_KEY,
-    FAMILY,
     IDENTIFYING,
     OVER_FACETS,
     SCHEMA_VERSION,
-    STATISTICS,
     TABLE_KEY,
 )
-from radbench.leaderboard.comparing import facet_order, joined
-from radbench.leaderboard.pairs import PairResult
+from radbench.leaderboard.comparing import joined
+from radbench.leaderboard.observed import Observed
+from radbench.leaderboard.pairs import PairResult, common_patients, in_order
+from radbench.leaderboard.rows import aggregation_text, clean, common, failed_cases, failed_rows, metric_facts, primary
 from radbench.leaderboard.schema import validate
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from radbench.leaderboard.statistics import Column, Comparison, Facet
+    from radbench.leaderboard.statistics import Column, Comparison
+    from radbench.stats.both import Estimate
 
-__all__ = ["PairResult", "leaderboard_rows"]
+__all__ = ["PairResult", "estimates", "leaderboard_rows"]
 
-NOTHING = "no case has a finite score"
+NOTHING = "no case has a score"
 
 WHOLE = ("", "")
 """The group of all cases, as (name, value)."""
 
 
-def leaderboard_rows(pairs: Iterable[PairResult], replicates: int = 5000, bootstrap_seed: int = 0) -> DataFrame:
+def leaderboard_rows(
+    pairs: Iterable[PairResult], replicates: int = 5000, bootstrap_seed: int = 0, margin: Margin | None = None
+) -> DataFrame:
     """Aggregate pairs into valid rows; the order of the pairs changes nothing.
 
     Args:
         pairs: results of one run; sets that do not compare are aggregated apart.
         replicates: bootstrap resamples.
         bootstrap_seed: their seed.
+        margin: how much worse than the reference is still tolerated; None where nobody asks.
 
     Returns:
         Rows by task, data set, split and profile; then enhancer (the baseline first, then by name), seed, group
@@ -83,16 +96,41 @@ def leaderboard_rows(pairs: Iterable[PairResult], replicates: int = 5000, bootst
     """
     import pandas as pd
 
+    rows = [row for own in _sets(pairs) for row in _Table(own, replicates, bootstrap_seed, margin).rows()]
+    return validate(pd.DataFrame(rows, columns=list(COLUMNS)))
+
+
+def estimates(
+    pairs: Iterable[PairResult], replicates: int = 5000, bootstrap_seed: int = 0
+) -> Iterator[tuple[dict[str, Any], Estimate | None]]:
+    """Yield the rows of what was scored, each with what its difference was read off.
+
+    Args:
+        pairs: as :func:`leaderboard_rows` takes them.
+        replicates: bootstrap resamples.
+        bootstrap_seed: of the resamples.
+
+    Yields:
+        The row as :func:`leaderboard_rows` has it, not yet validated, and the estimate of its difference; None where
+        there is no difference, or where no rule but the resamples themselves tells its interval.
+
+    Raises:
+        NotComparableError: as :func:`leaderboard_rows`.
+    """
+    for own in _sets(pairs):
+        for _, row, column in _Table(own, replicates, bootstrap_seed, None, keeps=True).scored_rows():
+            yield row, column.estimate
+
+
+def _sets(pairs: Iterable[PairResult]) -> list[list[PairResult]]:
+    """Return the pairs of each comparable set."""
     pairs = [*pairs]
     _refuse_clashes(pairs)
     keys = joined([_key(p) for p in pairs], [p.scored for p in pairs])
     tables: dict[tuple[str, ...], list[PairResult]] = defaultdict(list)
     for key, pair in zip(keys, pairs, strict=True):
         tables[key].append(pair)
-    rows: list[dict[str, Any]] = []
-    for key in sorted(tables):
-        rows.extend(_Table(tables[key], replicates, bootstrap_seed).rows())
-    return validate(pd.DataFrame(rows, columns=list(COLUMNS)))
+    return [tables[key] for key in sorted(tables)]
 
 
 def _key(pair: PairResult) -> tuple[str, ...]:
@@ -114,62 +152,105 @@ def _refuse_clashes(pairs: Sequence[PairResult]) -> None:
                 )
 
 
+@dataclass(frozen=True)
+class Margin:
+    """What is asked of non-inferiority.
+
+    Attributes:
+        size: how much worse than the reference is still tolerated, positive, in the metric's unit.
+        metric: of which metric; "" for the one that decides.
+    """
+
+    size: float
+    metric: str = ""
+
+
 class _Table:
     """One comparable set: the evidence of its entries over the same cases."""
 
-    def __init__(self, pairs: Sequence[PairResult], replicates: int, seed: int) -> None:
+    def __init__(
+        self, pairs: Sequence[PairResult], replicates: int, seed: int, margin: Margin | None, keeps: bool = False
+    ) -> None:
         def place(p: PairResult) -> tuple[bool, bool, str, bool, int]:
             return p.enhancer != p.baseline, p.enhancer != BASELINE, p.enhancer, p.seed is not None, p.seed or 0
 
         self.pairs = sorted(pairs, key=place)
         self.scored = [p for p in self.pairs if p.scored]
-        self.replicates, self.seed = replicates, seed
+        self.replicates, self.seed, self.margin, self.keeps = replicates, seed, margin, keeps
         self.metrics = list(dict.fromkeys(m for p in self.scored for m in p.metrics))
-        self.cases = sorted({case for p in self.scored for case in p.evidence})
-        patients = {case: who for p in self.scored for case, who in p.patients.items()}
-        self.patients = [patients.get(case, case) for case in self.cases]
+        self.cases = in_order(self.scored)
+        self.patients = common_patients(self.scored, self.cases)
         self.groups = {case: strata for p in self.pairs for case, strata in p.groups.items()}
-        self.observed = {m.observation: _Observed(m.observation, self.scored, self.cases) for m in self.metrics}
+        self.observed = {m.observation: Observed(m.observation, self.scored, self.cases) for m in self.metrics}
+        self.pooled = _several(self.scored)
 
     def rows(self) -> list[dict[str, Any]]:
+        rows: dict[int, list[dict[str, Any]]] = {id(p): [] if p.scored else failed_rows(p) for p in self.pairs}
+        # Several seeds together stand behind the last of them.
+        behind = {id(self.scored[places[-1]]): len(self.scored) + k for k, places in enumerate(self.pooled)}
+        together: dict[int, list[dict[str, Any]]] = {place: [] for place in behind.values()}
+        for place, row, _ in self.scored_rows():
+            of = together[place] if place in together else rows[id(self.scored[place])]
+            of.append(row)
+        return [row for p in self.pairs for row in (*rows[id(p)], *together.get(behind.get(id(p), -1), ()))]
+
+    def scored_rows(self) -> Iterator[tuple[int, dict[str, Any], Column]]:
+        """Yield the rows of what was scored, group by group, each with its entry and its column."""
         import numpy as np
 
-        rows: dict[int, list[dict[str, Any]]] = {id(p): [] if p.scored else _failed_rows(p) for p in self.pairs}
         strata = {(name, value) for own in self.groups.values() for name, value in own.items() if value}
         for group in (WHOLE, *sorted(strata)):
             members = [i for i, case in enumerate(self.cases) if _is_in(group, self.groups.get(case, {}))]
-            for pair, row in self._group_rows(group, np.array(members)) if members else ():
-                rows[id(pair)].append(row)
-        return [row for p in self.pairs for row in rows[id(p)]]
+            if members:
+                yield from self._group_rows(group, np.array(members))
 
-    def _group_rows(self, group: tuple[str, str], members: Any) -> Iterator[tuple[PairResult, dict[str, Any]]]:
+    def _group_rows(self, group: tuple[str, str], members: Any) -> Iterator[tuple[int, dict[str, Any], Column]]:
         from radbench.leaderboard.statistics import Comparison, adjust
         from radbench.stats.resampling import Resampling
 
         resampling = Resampling(tuple(self.patients[i] for i in members), self.replicates, self.seed)
-        references = [self._reference(p) for p in self.scored]
-        comparison = Comparison(resampling, references, [bool(p.lacking) for p in self.scored])
+        comparison = Comparison(
+            resampling,
+            [p.seed for p in self.scored],
+            self._references(),
+            [bool(p.lacking) for p in self.scored],
+            self.pooled,
+            [self._failed_seeds(self.scored[places[0]].enhancer) for places in self.pooled],
+            keeps=self.keeps,
+        )
         columns: dict[tuple[MetricSpec, str], list[Column]] = {}
         over: set[MetricSpec] = set()
         for metric in self.metrics:
             observed = self.observed[metric.observation]
-            named = observed.named
+            named, how = observed.named, self._asked(comparison, metric)
             if metric.over_facets == "mean" and named:
                 over.add(metric)
-                columns[metric, ""] = self._columns(metric, named, members, comparison, over_facets=True)
+                columns[metric, ""] = self._columns(metric, named, members, how, over_facets=True)
             elif observed.whole or not named:
-                columns[metric, ""] = self._columns(metric, [""], members, comparison)
+                columns[metric, ""] = self._columns(metric, [""], members, how)
             for facet in named:
-                columns[metric, facet] = self._columns(metric, [facet], members, comparison)
+                columns[metric, facet] = self._columns(metric, [facet], members, how)
         for facet in dict.fromkeys(facet for _, facet in columns):
-            adjust([column for (_, name), column in columns.items() if name == facet])
+            here = {metric: column for (metric, name), column in columns.items() if name == facet}
+            adjust(
+                [column for metric, column in here.items() if self._decides(metric)],
+                [column for metric, column in here.items() if not self._decides(metric)],
+            )
         cases = [self.cases[i] for i in members]
-        for place, pair in enumerate(self.scored):
+        for place in range(len(comparison.references)):
             for (metric, facet), found in columns.items():
-                at = references[place]
-                row = self._row(pair, metric, group, found[place], cases, None if at is None else self.scored[at])
+                row = self._row(place, metric, group, found[place], cases, comparison.references[place])
                 averaged = OVER_FACETS if metric in over and not facet else ""
-                yield pair, row | {"facet": _clean(facet), "aggregation": _aggregation(metric) + averaged}
+                told = {"facet": clean(facet), "aggregation": aggregation_text(metric) + averaged}
+                yield place, row | told, found[place]
+
+    def _asked(self, comparison: Comparison, metric: MetricSpec) -> Comparison:
+        margin = self.margin
+        asked = margin is not None and (metric.name == margin.metric or (not margin.metric and self._decides(metric)))
+        return replace(comparison, margin=margin.size) if margin is not None and asked else comparison
+
+    def _decides(self, metric: MetricSpec) -> bool:
+        return metric == primary(self.scored[0])
 
     def _columns(
         self, metric: MetricSpec, facets: Sequence[str], members: Any, comparison: Comparison, over_facets: bool = False
@@ -178,46 +259,76 @@ class _Table:
 
         observed = self.observed[metric.observation]
         if observed.problem:
-            return unreadable(observed.problem, len(self.scored))
+            return unreadable(observed.problem, len(comparison.references))
         return metric_columns(metric, [observed.facet(name, members) for name in facets], comparison, over_facets)
 
-    def _reference(self, pair: PairResult) -> int | None:
-        if pair.enhancer == pair.baseline:
-            return None
-        seeds = {p.seed: i for i, p in enumerate(self.scored) if p.enhancer == pair.baseline}
-        if pair.seed is None and len(seeds) == 1:
-            return next(iter(seeds.values()))
-        return seeds.get(pair.seed, seeds.get(None))
+    def _failed_seeds(self, enhancer: str) -> str:
+        """Return the seeds with which an enhancer scored nothing, in words."""
+        mine = [p for p in self.pairs if p.enhancer == enhancer and not p.scored and p.seed is not None]
+        seeds = [str(p.seed) for p in mine if p.status != Status.NOT_APPLICABLE]
+        return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}" if seeds else ""
+
+    def _references(self) -> list[int | None]:
+        """Return the entry that each entry is compared with."""
+        pooled = {self.scored[places[0]].enhancer: len(self.scored) + k for k, places in enumerate(self.pooled)}
+        found: list[int | None] = []
+        for pair in self.scored:
+            seeds = {p.seed: i for i, p in enumerate(self.scored) if p.enhancer == pair.baseline}
+            if pair.enhancer == pair.baseline:
+                found.append(None)
+            elif pair.seed is None and len(seeds) > 1:
+                found.append(pooled.get(pair.baseline))
+            elif pair.seed is None and seeds:
+                found.append(next(iter(seeds.values())))
+            else:
+                found.append(seeds.get(pair.seed, seeds.get(None)))
+        for places in self.pooled:
+            pair = self.scored[places[0]]
+            seeds = {p.seed: i for i, p in enumerate(self.scored) if p.enhancer == pair.baseline}
+            if pair.enhancer == pair.baseline:
+                found.append(None)
+            elif len(seeds) == 1:
+                found.append(next(iter(seeds.values())))
+            else:
+                found.append(pooled.get(pair.baseline))
+        return found
 
     def _row(
         self,
-        pair: PairResult,
+        place: int,
         metric: MetricSpec,
         group: tuple[str, str],
         column: Column,
         cases: Sequence[str],
-        reference: PairResult | None,
+        against: int | None,
     ) -> dict[str, Any]:
-        error = self._error(pair, metric, group, column, cases)
-        if math.isnan(column.values["delta"]):
-            reference = None
-        untested = ""
-        if reference is not None and reference.lacking and not pair.lacking:
-            untested = f"not tested, because of '{reference.enhancer}': {reference.lacking}"
+        pairs = self._behind(place)
+        errors = [self._error(pair, metric, group, column, cases) for pair in pairs]
+        error = (column.problem if len(pairs) > 1 else "") or errors[0]
+        theirs = [] if against is None or math.isnan(column.values["delta"]) else self._behind(against)
+        lacking = next((p.lacking for p in pairs if p.lacking), "")
+        untested = next((p for p in theirs if p.lacking), None)
+        said = f"not tested, because of '{untested.enhancer}': {untested.lacking}" if untested and not lacking else ""
         return {
-            **_common(pair),
+            **common(pairs),
             **column.values,
-            **_metric(pair, metric),
-            "group": ALL if group == WHOLE else _clean("=".join(group)),
+            **metric_facts(pairs[0], metric),
+            "group": ALL if group == WHOLE else clean("=".join(group)),
             "n_cases": column.n_cases,
             "n_patients": column.n_patients,
             "n_positive": column.n_positive,
-            "reference": "" if reference is None else _clean(reference.enhancer),
+            "n_positive_patients": column.n_positive_patients,
+            "reference": clean(theirs[0].enhancer) if theirs else "",
             "p_test": column.p_test,
-            "family": "" if math.isnan(column.values["p_adjusted"]) else FAMILY,
+            "family": column.family,
             "status": str(Status.OK),
-            "error": _clean("; ".join(filter(None, (pair.lacking, untested, error)))),
+            "error": clean("; ".join(filter(None, (lacking, said, error)))),
         }
+
+    def _behind(self, place: int) -> list[PairResult]:
+        """Return the pairs that an entry stands for."""
+        n = len(self.scored)
+        return [self.scored[k] for k in (self.pooled[place - n] if place >= n else (place,))]
 
     def _error(
         self, pair: PairResult, metric: MetricSpec, group: tuple[str, str], column: Column, cases: Sequence[str]
@@ -225,9 +336,11 @@ class _Table:
         """Return what went wrong with a row: with which of its cases, and with the metric itself."""
         failed = {case for case in pair.failures if _is_in(group, self.groups.get(case, {}))}
         missing = {cases[i] for i in column.missing} - failed
-        silent = {c for c in cases if c in pair.evidence and _is_silent(pair.evidence[c], metric)} | missing
+        silent = missing
+        if column.n_cases < len(cases):
+            silent |= {c for c in cases if c in pair.evidence and _is_silent(pair.evidence[c], metric)}
         n = max(len(failed.union(cases)), pair.expected_cases if group == WHOLE else 0)
-        told = [_failed(failed, n, pair.failures)] if failed else []
+        told = [failed_cases(failed, n, pair.failures)] if failed else []
         have = "has" if len(silent) == 1 else "have"
         told += [f"{len(silent)} of {counted(n, 'case')} {have} no {metric.name}{listed(silent)}"] if silent else []
         if column.problem and not (column.complete and (failed or missing)):
@@ -247,94 +360,15 @@ def _is_silent(evidence: Mapping[str, Any], metric: MetricSpec) -> bool:
     return found is None or (not isinstance(found, Mapping) and is_no_answer(found))
 
 
-class _Observed:
-    """One observation of all entries, by facet, as arrays over the table's cases."""
-
-    def __init__(self, name: str, pairs: Sequence[PairResult], cases: Sequence[str]) -> None:
-        from radbench.contracts.errors import PluginError
-        from radbench.stats.aggregations import gathered
-        from radbench.stats.aggregations.evidence import is_no_answer
-
-        by_facet: dict[str, list[dict[str, Any]]] = {}
-        for e, pair in enumerate(pairs):
-            for case, evidence in pair.evidence.items():
-                if name not in evidence:
-                    continue
-                found = evidence[name]
-                if not isinstance(found, Mapping) and is_no_answer(found):
-                    continue
-                for facet, one in (found if isinstance(found, Mapping) else {"": found}).items():
-                    by_facet.setdefault(facet, [{} for _ in pairs])[e][case] = one
-        self.problem = ""
-        self.whole = "" in by_facet
-        self.named = sorted((facet for facet in by_facet if facet), key=facet_order)
-        self._offered = {facet: [bool(mine) for mine in given] for facet, given in by_facet.items()}
-        nobody: list[dict[str, Any]] = [{} for _ in pairs]
-        try:
-            self._gathered = {
-                facet: gathered([[mine.get(case) for case in cases] for mine in by_facet.get(facet, nobody)])
-                for facet in {"", *by_facet}
-            }
-        except PluginError as e:
-            self.problem = f"'{name}': {e}"
-
-    def facet(self, name: str, members: Any) -> Facet:
-        from radbench.leaderboard.statistics import Facet
-
-        evidence = self._gathered[name]
-        # The whole is asked of everybody; a facet is only offered.
-        offered = self._offered.get(name) if name else None
-        return Facet(name, [one.take(members) for one in evidence], offered or [True] * len(evidence))
-
-
-def _failed_rows(pair: PairResult) -> list[dict[str, Any]]:
-    status, error = pair.status, pair.error
-    if not error and (pair.failures or status == Status.OK):
-        n = max(pair.expected_cases, len(pair.failures))
-        error = _failed(set(pair.failures), n, pair.failures, n)
-    # Nothing was scored at all: that is no success, whatever the pair thinks.
-    status = Status.ERROR if status == Status.OK else status
-    error = _clean(error or f"ended as '{status}' without a message")
-    nothing: dict[str, Any] = dict.fromkeys(STATISTICS, math.nan) | {"n_cases": 0, "n_patients": 0, "n_positive": None}
-    ending = {"group": ALL, "p_test": "", "family": "", "status": str(status), "error": error}
-    unnamed = {"metric": "", "direction": "", "primary": "", "aggregation": ""}
-    named = [_metric(pair, m) | {"aggregation": _aggregation(m)} for m in pair.metrics] or [unnamed]
-    return [_common(pair) | nothing | ending | metric for metric in named]
-
-
-def _common(pair: PairResult) -> dict[str, Any]:
-    values: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "facet": "", "reference": ""}
-    values["n_seeds"] = 0 if pair.seed is None else 1
-    for name, column in COLUMNS.items():
-        if name in PairResult.__dataclass_fields__:
-            value = getattr(pair, name)
-            values[name] = _clean(str(value)) if column.kind == "text" else math.nan if value is None else value
-    return values
-
-
-def _metric(pair: PairResult, metric: MetricSpec) -> dict[str, str]:
-    primary = next((m for m in pair.metrics if m.primary), pair.metrics[0])
-    decides = "true" if metric == primary else "false"
-    return {"metric": metric.name, "direction": metric.direction, "primary": decides}
-
-
-def _aggregation(metric: MetricSpec) -> str:
-    given = ",".join(f"{name}={value:g}" for name, value in metric.parameters)
-    return f"{metric.aggregation}[{given}]" if given else metric.aggregation
+def _several(pairs: Sequence[PairResult]) -> list[list[int]]:
+    """Return the places of each enhancer that was scored with several seeds."""
+    found: dict[str, list[int]] = {}
+    for place, pair in enumerate(pairs):
+        if pair.seed is not None:
+            found.setdefault(pair.enhancer, []).append(place)
+    return [places for places in found.values() if len(places) > 1]
 
 
 def _is_in(group: tuple[str, str], strata: Mapping[str, str]) -> bool:
     name, value = group
     return group == WHOLE or strata.get(name) == value
-
-
-def _failed(cases: set[str], n: int, failures: Mapping[str, str], at_least: int = 0) -> str:
-    """Return how many of n cases failed, which, and the first reason."""
-    reasons = list(dict.fromkeys(failures[case] for case in sorted(cases) if failures.get(case)))
-    why = f": {reasons[0]}{'; other reasons too' if len(reasons) > 1 else ''}" if reasons else ""
-    return f"{max(len(cases), at_least)} of {counted(n, 'case')} failed{listed(cases)}{why}"
-
-
-def _clean(text: str) -> str:
-    """File names may hold bytes that are no text; they are shown as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

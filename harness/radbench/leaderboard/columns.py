@@ -25,9 +25,6 @@ WILCOXON, BOOTSTRAP = "wilcoxon", "paired bootstrap"
 OVER_FACETS = ", mean over facets"
 """What ``aggregation`` adds where the whole is the mean over the facets."""
 
-FAMILY = "enhancers, seeds and metrics of the group and facet"
-"""What Holm's correction is over, as ``family`` says it."""
-
 
 @dataclass(frozen=True)
 class Column:
@@ -42,6 +39,7 @@ class Column:
         high: the greatest value allowed.
         values: the only texts allowed, where they are fixed.
         since: the schema version that it came with.
+        infinite: whether a number may be infinite.
     """
 
     name: str
@@ -52,6 +50,7 @@ class Column:
     high: float | None = None
     values: tuple[str, ...] = ()
     since: int = 1
+    infinite: bool = False
 
 
 def _text(name: str, meaning: str, nullable: bool = True, values: tuple[str, ...] = (), since: int = 1) -> Column:
@@ -73,7 +72,9 @@ _SCORED = (
     _text("split", "split that was scored", nullable=False),
     _text("enhancer", "enhancer label, with its variant; 'original' is the identity", nullable=False),
     _text("profile", "quick, paper, ...", nullable=False),
-    _integer("seed", "the seed; empty where nothing depends on it (n_seeds 0)", low=None, nullable=True),
+    _integer(
+        "seed", "the seed; empty where nothing depends on it (n_seeds 0) or several are pooled", low=None, nullable=True
+    ),
     _text("group", "'all', or one stratum of the cases as name=value (lesion-type=liver)", nullable=False),
     _text("metric", "metric as the task names it; empty only in a failed row whose metrics are unknown"),
     _text("direction", "which way is better; empty where metric is", values=("", "higher", "lower")),
@@ -87,10 +88,22 @@ _SCORED = (
         since=2,
         values=("", "true", "false"),
     ),
+    _text("observation", "what the task observed of the cases that value comes from", since=2),
+)
+
+_PARTS = (
+    ("patients", "patients account for, of several seeds"),
+    ("seeds", "seeds add to it"),
+    ("interaction", "seeds that act differently on patients account for; it is contained in the patients' part"),
 )
 
 _SCORE = (
-    _number("value", "mean over the cases with a finite score, or the score of the whole set (AP, AUROC)"),
+    Column(
+        "value",
+        "number",
+        "mean over the cases with an answer, or the score of the whole set (AP, AUROC); of several seeds their mean",
+        infinite=True,
+    ),
     _number("std", "standard deviation over the cases (n-1), or over bootstrap replicates (AP, AUROC)", low=0),
     _number("ci_low", "lower end of the 95 % interval of value, with patients as clusters; empty below six patients"),
     _number("ci_high", "upper end of it"),
@@ -98,6 +111,10 @@ _SCORE = (
     _integer("n_patients", "patients behind value"),
     _integer("n_positive", "of n_cases those with label 1, where predictions are aggregated", nullable=True, since=2),
     _integer("n_seeds", "seeds behind value: 0 where nothing depends on the seed, 1 for one", since=2),
+    _text("seeds", "which they are, where they are several: 0-4", since=2),
+    _integer("n_positive_patients", "patients of the cases in n_positive", nullable=True, since=2),
+    _number("effective_patients", "patients with equally many cases that would carry as much", low=0, since=2),
+    *(_number(f"variance_{what}", f"part of value's variance that {why}", low=0, since=2) for what, why in _PARTS),
 )
 
 _AGAINST = (
@@ -105,9 +122,9 @@ _AGAINST = (
     _number("delta_ci_low", "lower end of its 95 % interval, likewise"),
     _number("delta_ci_high", "upper end of it"),
     _number("p_value", "two-sided paired test of delta, by p_test", low=0, high=1),
-    _number("p_adjusted", "p_value after Holm over family", low=0, high=1),
+    _number("p_adjusted", "p_value adjusted for family", low=0, high=1),
     _number("rank", "place among comparable complete rows, 1 is best, ties share it; empty: not ranked", low=1),
-    _number("rank_low", "best place within the 95 % bootstrap interval", low=1),
+    _number("rank_low", "best place within the 95 % interval, which holds for all ranks together", low=1),
     _number("rank_high", "worst place within it", low=1),
     _text(
         "reference",
@@ -122,7 +139,16 @@ _AGAINST = (
         since=2,
     ),
     _text("family", "what p_adjusted is over; empty where it is", since=2),
-    _number("detectable", "least delta that these data show with a probability of 80 %, of means", low=0, since=2),
+    _number("detectable", "least delta that these data show with a probability of 80 %", low=0, since=2),
+    _number("effect_size_ci_low", "lower end of effect_size's 95 % interval", since=2),
+    _number("effect_size_ci_high", "upper end of it", since=2),
+    _number("p_sign_flip", "of the sign-flip test over patients, where scores are averaged", 0, 1, since=2),
+    *(
+        _number(f"delta_variance_{what}", f"part of delta's variance that {why}", low=0, since=2)
+        for what, why in _PARTS
+    ),
+    _number("margin", "how much worse than the reference was to be tolerated, where somebody asked", low=0, since=2),
+    _number("p_margin", "one-sided, of being no more than margin worse than the reference", low=0, high=1, since=2),
 )
 
 _ENDED = (
@@ -165,6 +191,7 @@ _WAS = (
     _text("numerics", "libraries that the numbers depend on, with their versions", since=2),
     _text("licence", "of the data set", since=2),
     _text("citation", "of the data set", since=2),
+    _text("scores_digest", "digest of the per-case scores behind the row, where they are published beside it", since=2),
 )
 
 COLUMNS: Mapping[str, Column] = {c.name: c for c in (*_SCORED, *_SCORE, *_AGAINST, *_ENDED, *_TOOK, *_WAS)}

@@ -60,10 +60,13 @@ def entry_names(rows: DataFrame) -> list[str]:
     seeds: dict[str, set[str]] = {}
     for enhancer, seed in zip(rows["enhancer"], texts, strict=True):
         seeds.setdefault(enhancer, set()).add(seed)
-    return [
-        f"{enhancer} (seed {seed})" if len(seeds[enhancer]) > 1 and seed else str(enhancer)
-        for enhancer, seed in zip(rows["enhancer"], texts, strict=True)
-    ]
+
+    def named(enhancer: str, seed: str, n_seeds: int) -> str:
+        if n_seeds > 1:
+            return f"{enhancer} ({n_seeds} seeds)"
+        return f"{enhancer} (seed {seed})" if len(seeds[enhancer]) > 1 and seed else enhancer
+
+    return [named(*facts) for facts in zip(map(str, rows["enhancer"]), texts, rows["n_seeds"], strict=True)]
 
 
 def facet_order(facet: str) -> tuple[float, str]:

@@ -70,9 +70,9 @@ def _columns(table: Table) -> list[_Column]:
         width = max(cell_len(line) for lines in (_heading_lines(heading), *map(_cell_lines, cells)) for line in lines)
         found.append(_Column(Text("\n".join(_heading_lines(heading))), [_cell(c) for c in cells], width))
     if table.ranks:
-        lines = ("rank by", table.ranked_by)
-        width = max(cell_len(text) for text in (*lines, *table.ranks))
-        found.append(_Column(Text("\n".join(lines)), [Text(rank) for rank in table.ranks], width))
+        head = ("rank by", table.ranked_by)
+        width = max(cell_len(text) for lines in (head, *table.ranks) for text in lines)
+        found.append(_Column(Text("\n".join(head)), [Text("\n".join(lines)) for lines in table.ranks], width))
     return found
 
 

@@ -28,6 +28,7 @@ def render(
     facet: str | None = None,
     width: int | None = None,
     clear: bool = False,
+    each_seed: bool = False,
 ) -> str:
     """Return a leaderboard as text.
 
@@ -46,6 +47,7 @@ def render(
         facet: this facet alone.
         width: columns of text that ``table`` keeps to; None as wide as it needs.
         clear: leave messages as they are.
+        each_seed: print the seeds of an enhancer below the row that stands for all of them.
 
     Raises:
         UsageError: an unknown format, metric, task, group or facet.
@@ -61,7 +63,7 @@ def render(
         return _json(rows)
     from radbench.leaderboard.tabulate import tables
 
-    found = list(tables(rows))
+    found = list(tables(rows, each_seed))
     if format == "markdown":
         from radbench.leaderboard.markdown import markdown
 
@@ -81,6 +83,7 @@ def renderable(
     task: str | None = None,
     group: str | None = None,
     facet: str | None = None,
+    each_seed: bool = False,
 ) -> Group:
     """Return what ``rich`` prints as tables, fitted to the console's width; see :func:`render`.
 
@@ -94,7 +97,7 @@ def renderable(
     from radbench.leaderboard.tabulate import tables
 
     parts: list[Any] = []
-    for table in tables(select(frame, metric, task, group, facet)):
+    for table in tables(select(frame, metric, task, group, facet), each_seed):
         parts += [TableView(table), Text("")]
     return Group(*parts[:-1])
 
@@ -154,4 +157,6 @@ def _plain(value: Any, name: str) -> str | int | float | None:
         return str(value)
     if value is None or type(value).__name__ == "NAType" or math.isnan(value):
         return None
+    if math.isinf(value):
+        return str(value)  # JSON has no number for it
     return int(value) if kind == "integer" else float(value)

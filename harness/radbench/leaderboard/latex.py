@@ -43,6 +43,8 @@ _SPECIAL = {
     "±": r"$\pm$",
     "Δ": r"$\Delta$",
     "†": r"$^\dagger$",
+    "‡": r"$^\ddagger$",
+    "∞": r"$\infty$",
     "–": "--",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
@@ -111,8 +113,8 @@ def _columns(tables: Sequence[Table], names: Sequence[str]) -> Iterator[tuple[in
         if table.ranks:
             ranks = dict(zip(own, table.ranks, strict=True))
             heading = Heading("rank", remark=f"by {table.ranked_by}")
-            width = max(map(len, ("rank", heading.remark, *table.ranks)))
-            yield place, (heading, [[escape(ranks[name])] for name in names]), width
+            width = max(map(len, ("rank", heading.remark, *(text for lines in table.ranks for text in lines))))
+            yield place, (heading, [[*map(escape, ranks[name])] for name in names]), width
 
 
 def _blocks(tables: Sequence[Table], names: Collection[str]) -> list[list[tuple[int, Column]]]:

@@ -26,7 +26,7 @@ def _table(table: Table) -> str:
     rows = [[escape(name), *map(_cell, cells)] for name, cells in table.rows]
     if table.ranks:
         heads.append(f"rank by {escape(table.ranked_by)}")
-        rows = [[*row, escape(rank)] for row, rank in zip(rows, table.ranks, strict=True)]
+        rows = [[*row, "<br>".join(map(escape, lines))] for row, lines in zip(rows, table.ranks, strict=True)]
     lines = [
         f"### {escape(table.title)}",
         "",

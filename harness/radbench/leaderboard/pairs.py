@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from radbench.contracts import MetricSpec, Status
 from radbench.contracts.evidence import Evidence
@@ -32,7 +32,7 @@ class PairResult:
         fit_seconds, task_fit_seconds, enhance_ms_per_case, peak_memory_mb, parameters: measured; None where it was not.
         limit, truth, given, cases_digest, numerics, licence, citation, device, precision, pretrained, task_pretrained,
             dataset_fingerprint, enhancer_digest, task_digest, enhancer_plugin, task_plugin, radbench_version,
-            git_commit, created_utc: the schema's columns of these names.
+            git_commit, created_utc, scores_digest: the schema's columns of these names.
     """
 
     task: str
@@ -77,8 +77,54 @@ class PairResult:
     radbench_version: str = ""
     git_commit: str = ""
     created_utc: str = ""
+    scores_digest: str = ""
 
     @property
     def scored(self) -> bool:
         """Whether any case was scored."""
         return self.status == Status.OK and bool(self.evidence)
+
+
+def in_order(pairs: Sequence[PairResult]) -> list[str]:
+    """Return the cases that any pair has evidence of, by what stands for them where they are not named, then by name.
+
+    What is published names them by their digests alone; in this order it gives the same bits.
+    """
+    digests = {case: digest for pair in pairs for case, digest in pair.digests.items()}
+    return sorted({case for pair in pairs for case in pair.evidence}, key=lambda case: (digests.get(case, case), case))
+
+
+def common_patients(pairs: Sequence[PairResult], cases: Sequence[str]) -> list[str]:
+    """Return the patient of each case, by number in the order of the cases.
+
+    Pairs may name a patient otherwise (published ones are numbered anew in each file), but agree on which cases belong
+    together: cases are of one patient where any pair says so.
+
+    Args:
+        pairs: that say which patient a case is of; a case that none lists is its own patient.
+        cases: in their order.
+    """
+    parent: dict[str, str] = {}
+
+    def root(case: str) -> str:
+        while parent.setdefault(case, case) != case:
+            parent[case] = case = parent[parent[case]]
+        return case
+
+    for pair in pairs:
+        first: dict[str, str] = {}
+        for case, patient in pair.patients.items():
+            parent[root(case)] = root(first.setdefault(patient, case))
+    numbers: dict[str, int] = {}
+    width = len(str(len(cases)))
+    return [f"{numbers.setdefault(root(case), len(numbers)):0{width}d}" for case in cases]
+
+
+def numbered(pair: PairResult) -> dict[str, str]:
+    """Return a running number for each patient of a pair, in the order of the digests of their cases."""
+    ordered = in_order([replace(pair, evidence={case: {} for case in {*pair.patients, *pair.evidence}})])
+    numbers: dict[str, str] = {}
+    for case in ordered:
+        patient = pair.patients.get(case, case)
+        numbers.setdefault(patient, str(len(numbers) + 1))
+    return {case: numbers[pair.patients.get(case, case)] for case in ordered}

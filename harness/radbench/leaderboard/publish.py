@@ -11,20 +11,19 @@ A file may hold tables of an older schema version beside new ones. They stay unt
 labels and replaces it, or until ``supersede`` names their data set: labels were written otherwise then, and which of
 them was the run's data set no row can tell.
 
-Columns that depend on which enhancers were compared cannot all be merged:
-
-- a table that a run scored as a whole (every published entry of it is in the run) stands as the run left it;
-- else ``p_adjusted`` is Holm anew over the merged table, which needs the p-values only; ``rank`` is the order by value
-  among complete rows with equally many cases; ``rank_low`` and ``rank_high`` need per-case scores and are emptied.
-
-``delta`` and ``p_value`` compare with the reference of their own run; the report says so where the two differ.
+Per-case scores lie beside the file (:mod:`radbench.leaderboard.scores`). With them differences, tests, corrections,
+ranks and the rows of several seeds are computed anew over the merged table (:mod:`radbench.leaderboard.company`): what
+is published is what one run of all its entries would have given. Of entries whose scores are not there, such as those
+of a ``leaderboard.csv`` that no longer lies in its run's folder, value and interval stay, and nobody is ranked beside
+them.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,11 +44,22 @@ from radbench.leaderboard.clashes import (
     without_other_identities,
 )
 from radbench.leaderboard.columns import ALL, BASELINE, COLUMNS, TABLE_KEY
+from radbench.leaderboard.company import compared_anew, named, pairs_of
 from radbench.leaderboard.comparing import facet_order, tables_of
+from radbench.leaderboard.pairs import PairResult
 from radbench.leaderboard.privacy import publishable
-from radbench.leaderboard.ranking import by_value
 from radbench.leaderboard.schema import read_leaderboard, row_keys, validate, write_csv
-from radbench.leaderboard.view import read_publishable
+from radbench.leaderboard.scores import (
+    KEY,
+    Key,
+    PairScores,
+    files_beside,
+    key_of,
+    read_scores,
+    with_evidence,
+    write_scores,
+)
+from radbench.leaderboard.sources import Source, read_source
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -111,25 +121,27 @@ class PublishReport:
 
 
 def publish(
-    run: Path | str | DataFrame,
+    run: Path | str | Source | DataFrame,
     into: Path | str = FOLDER,
     *,
     separate: bool = False,
     replace: bool = False,
     supersede: Sequence[str] = (),
     include_failed: bool = False,
+    without_cases: bool = False,
     timeout: float = 60.0,
 ) -> PublishReport:
     """Merge a run's leaderboard into the published ones; nothing is written unless all of it can be.
 
     Args:
-        run: a run's folder, a leaderboard CSV, or rows.
+        run: a run's folder, a leaderboard CSV, what was read from one, or rows alone.
         into: the folder of the published files; made where it is missing.
         separate: put what is not comparable into a file of its own instead of refusing.
         replace: drop what was published under the same label with another identity or precision, or is not comparable.
         supersede: labels of data sets as an older schema version wrote them: their rows of that version are dropped
             where the run holds a table of the same task, split and profile.
         include_failed: publish failed rows too. They never replace scored ones.
+        without_cases: publish the rows alone, where per-case scores are nobody's to give: beside them nobody is ranked.
         timeout: seconds to wait for another publisher.
 
     Raises:
@@ -148,7 +160,11 @@ def publish(
     if isinstance(supersede, str):
         supersede = (supersede,)
 
-    rows = read_publishable(Path(run)) if isinstance(run, (str, Path)) else publishable(validate(run))
+    if isinstance(run, Source):
+        source = run
+    else:
+        source = read_source(Path(run)) if isinstance(run, (str, Path)) else Source(publishable(validate(run)), ())
+    rows = source.rows
     good = rows if include_failed else rows[rows["status"] == Status.OK]
     skipped = len(rows) - len(good)
     good = good.reset_index(drop=True)
@@ -157,7 +173,9 @@ def publish(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder / LOCK, timeout=timeout):
-            return _publish(good, folder, separate, replace, supersede, skipped)
+            return _Publishing(folder, () if without_cases else source.pairs, separate, replace, supersede).publish(
+                good, skipped
+            )
     except filelock.Timeout as error:
         raise UsageError(
             f"another 'bench publish' has held {folder / LOCK} for {timeout:g} s: try again when it is done"
@@ -166,56 +184,135 @@ def publish(
         raise UsageError(f"cannot publish into {folder}: {error.strerror or error}") from error
 
 
-def _publish(
-    rows: DataFrame, folder: Path, separate: bool, replace: bool, supersede: Sequence[str], skipped: int
-) -> PublishReport:
-    published: dict[Path, DataFrame] = {}
-    now: dict[Path, DataFrame] = {}
-    notes: list[str] = []
-    superseded: set[str] = set()
-    for _, table in rows.groupby(list(TABLE_KEY), sort=False):
-        path = _file(folder, str(table["task"].iloc[0]))
-        old = now.get(path, _published(published, path))
+class _Publishing:
+    """One publishing into a folder: nothing is written before all of it is known to be right."""
+
+    def __init__(
+        self, folder: Path, pairs: Sequence[PairResult], separate: bool, replace: bool, supersede: Sequence[str]
+    ) -> None:
+        self.folder, self.separate, self.replace, self.supersede = folder, separate, replace, supersede
+        self.pairs = {key_of(vars(pair)): pair for pair in pairs}
+        self.published: dict[Path, DataFrame] = {}
+        self.now: dict[Path, DataFrame] = {}
+        self.scores: dict[Path, dict[Key, PairScores]] = {}
+        self.superseded: set[str] = set()
+        self.notes: list[str] = []
+
+    def publish(self, rows: DataFrame, skipped: int) -> PublishReport:
+        """Merge rows, and write what has changed."""
+        for _, table in rows.groupby(list(TABLE_KEY), sort=False):
+            path, old = self._place(table)
+            self.now[path], said = self._merge(path, old, table)
+            self.notes += [f"{path}: {note}" for note in said]
+            self.notes += left_over(self.now[path], table, path)
+        self._check_superseded()
+        merged = {
+            path: (validate(frame, str(path)), _difference(path, self.published[path], frame))
+            for path, frame in self.now.items()
+        }
+        for path, (frame, _) in merged.items():
+            # Scores go first: rows name theirs by digest, so that those of a killed publisher are not taken for others.
+            for file in (path, *files_beside(path)):
+                remove_stale(file)
+            write_scores(path, _of_rows(self.scores[path], frame))
+            write_csv(frame, path)
+        return PublishReport(tuple(file for _, file in merged.values()), skipped, tuple(self.notes))
+
+    def _place(self, table: DataFrame) -> tuple[Path, DataFrame]:
+        """Return the file that a table of the run goes to, and the rows there that it stands beside."""
+        path = _file(self.folder, str(table["task"].iloc[0]))
+        old = self.now.get(path, self._published(path))
         gone = older_rows(old, table)
-        gone = gone[gone["dataset"].isin(supersede)]
+        gone = gone[gone["dataset"].isin(self.supersede)]
         if not gone.empty:
             old = old.drop(gone.index)
-            superseded |= set(gone["dataset"])
-            notes.append(
+            self.superseded |= set(gone["dataset"])
+            self.notes.append(
                 f"{path}: {counted(len(gone), 'row')} of an older schema version of {named_in(gone, 'dataset')} "
                 f"{'was' if len(gone) == 1 else 'were'} dropped"
             )
         clash, clashing = clash_of(old, table, path)
-        if clash and separate:
-            path = _file(folder, str(table["task"].iloc[0]), table)
-            old = now.get(path, _published(published, path))
+        if clash and self.separate:
+            path = _file(self.folder, str(table["task"].iloc[0]), table)
+            old = self.now.get(path, self._published(path))
             again, _ = clash_of(old, table, path)
             if again:
                 raise NotComparableError(again)
-            notes.append(f"not comparable, so put into {path}: {clash}")
-        elif clash and replace:
+            self.notes.append(f"not comparable, so put into {path}: {clash}")
+        elif clash and self.replace:
             old = old.drop(clashing.index)
             was = "was" if len(clashing) == 1 else "were"
-            notes.append(f"{clash}: {counted(len(clashing), 'row')} of {named_in(clashing, 'enhancer')} {was} dropped")
+            of = named_in(clashing, "enhancer")
+            self.notes.append(f"{clash}: {counted(len(clashing), 'row')} of {of} {was} dropped")
         elif clash:
             raise NotComparableError(
                 f"{clash}; nothing was published. Keep both with '--separate', or let the run take the place of all "
                 "that does not compare with it with '--replace'"
             )
-        now[path], said = _merge(old, table, replace)
-        notes += [f"{path}: {note}" for note in said]
-        notes += left_over(now[path], table, path)
-    if missing := [label for label in supersede if label not in superseded]:
-        there = sorted({label for frame in published.values() for label in frame["dataset"][is_old(frame)]})
-        raise UsageError(
-            f"there is nothing to supersede under data set '{missing[0]}' where this run is published; of an older "
-            f"schema version there is {', '.join(there) or 'nothing'}"
-        )
-    merged = {path: (validate(f, str(path)), _difference(path, published[path], f)) for path, f in now.items()}
-    for path, (frame, _) in merged.items():
-        remove_stale(path)
-        write_csv(frame, path)
-    return PublishReport(tuple(file for _, file in merged.values()), skipped, tuple(notes))
+        return path, old
+
+    def _check_superseded(self) -> None:
+        if missing := [label for label in self.supersede if label not in self.superseded]:
+            there = sorted({label for frame in self.published.values() for label in frame["dataset"][is_old(frame)]})
+            raise UsageError(
+                f"there is nothing to supersede under data set '{missing[0]}' where this run is published; of an older "
+                f"schema version there is {', '.join(there) or 'nothing'}"
+            )
+
+    def _published(self, path: Path) -> DataFrame:
+        import pandas as pd
+
+        if path not in self.published:
+            refuse_links([path, *files_beside(path)], [], _NO_LINK)
+            empty = pd.DataFrame(columns=list(COLUMNS))
+            self.published[path] = read_leaderboard(path) if path.exists() else validate(empty)
+            self.scores[path] = read_scores(path)
+        return self.published[path]
+
+    def _merge(self, path: Path, old: DataFrame, table: DataFrame) -> tuple[DataFrame, list[str]]:
+        """Merge one run's rows of one table into a file's rows."""
+        import pandas as pd
+
+        before = same_table(old, table)
+        others = old.drop(before.index)
+        before, notes = without_other_identities(before, table, self.replace)
+        scored_before = set(_entries(before[before["status"] == Status.OK]))
+        # A failure of today is no reason to forget a score of yesterday; whatever is new replaces an old failure.
+        table = _without_failed(table, scored_before)
+        ours = set(_entries(table))
+        before = _without_failed(before, ours)
+        kept = before.loc[[entry not in ours for entry in _entries(before)]]
+        joined = pd.concat([f for f in (kept, table) if len(f)] or [table], ignore_index=True)
+        mine = _keys(table)
+        known = {key_of(vars(pair)): pair for pair in pairs_of(kept, self.scores[path])}
+        known |= {key: pair for key, pair in self.pairs.items() if key in mine}
+        frames = [others]
+        for rows in tables_of(joined):
+            entries = _keys(rows)
+            scores = with_evidence(pair for key, pair in known.items() if key in entries)
+            self.scores[path] |= scores
+            if is_old(rows).any() or not (entries & mine and entries - mine):
+                frames.append(named(rows, scores))
+                continue
+            pairs = [dataclasses.replace(known[key], scores_digest=one.digest) for key, one in scores.items()]
+            found = compared_anew(rows, pairs)
+            frames.append(found.rows)
+            if found.unknown:
+                notes.append(
+                    f"nobody in '{label_of(rows)}' is ranked, and the differences of {', '.join(found.unknown)} are "
+                    "those of another run: their per-case scores do not lie here"
+                )
+        return _sorted(pd.concat([f for f in frames if len(f)] or [joined], ignore_index=True)), notes
+
+
+def _keys(rows: DataFrame) -> set[Key]:
+    return {key_of(row) for row in rows[list(KEY)].to_dict("records")}
+
+
+def _of_rows(scores: Mapping[Key, PairScores], rows: DataFrame) -> dict[Key, PairScores]:
+    """Return the scores of rows that name them, in the order of the rows."""
+    named = dict.fromkeys((key_of(row), row["scores_digest"]) for row in rows.to_dict("records"))
+    return {key: scores[key] for key, digest in named if key in scores and scores[key].digest == digest}
 
 
 def _file(folder: Path, task: str, apart: DataFrame | None = None) -> Path:
@@ -229,91 +326,14 @@ def _file(folder: Path, task: str, apart: DataFrame | None = None) -> Path:
     return folder / f"{base}@{tag}.csv"
 
 
-def _published(known: dict[Path, DataFrame], path: Path) -> DataFrame:
-    import pandas as pd
-
-    if path not in known:
-        refuse_links([path], [], _NO_LINK)
-        known[path] = read_leaderboard(path) if path.exists() else validate(pd.DataFrame(columns=list(COLUMNS)))
-    return known[path]
-
-
 def _entries(rows: DataFrame) -> list[tuple[str, str]]:
     return list(zip(rows["enhancer"], rows["seed"].map(str), strict=True))
-
-
-def _merge(old: DataFrame, table: DataFrame, replace: bool) -> tuple[DataFrame, list[str]]:
-    """Merge one run's rows of one table into a file's rows."""
-    import pandas as pd
-
-    before = same_table(old, table)
-    others = old.drop(before.index)
-    before, notes = without_other_identities(before, table, replace)
-    scored_before = set(_entries(before[before["status"] == Status.OK]))
-    # A failure of today is no reason to forget a score of yesterday; whatever is new replaces an old failure.
-    table = _without_failed(table, scored_before)
-    before = _without_failed(before, set(_entries(table)))
-    ours = set(row_keys(table))
-    kept = before.loc[[key not in ours for key in row_keys(before)]]
-    joined = pd.concat([f for f in (kept, table) if len(f)] or [table], ignore_index=True)
-    mixed = False
-    for rows in tables_of(joined):
-        scored = rows.index[rows["status"] == Status.OK]
-        if (scored < len(kept)).any() and (scored >= len(kept)).any():
-            mixed = True
-            _compare_anew(joined, rows)
-    if mixed:
-        notes.append(
-            f"'{label_of(joined)}' now holds rows of several runs: p_adjusted and rank were computed anew, "
-            "rank_low and rank_high emptied"
-        )
-    notes += _doubts(before, table)
-    frames = [f for f in (others, joined) if len(f)] or [joined]
-    return _sorted(pd.concat(frames, ignore_index=True)), notes
 
 
 def _without_failed(rows: DataFrame, entries: set[tuple[str, str]]) -> DataFrame:
     """Return the rows but for failed ones of these entries."""
     good = rows["status"] == Status.OK
     return rows.loc[[ok or entry not in entries for ok, entry in zip(good, _entries(rows), strict=True)]]
-
-
-def _compare_anew(joined: DataFrame, rows: DataFrame) -> None:
-    """Set what depends on the company, in place, for the rows of one comparable table."""
-    from radbench.stats import holm
-
-    for at in rows.groupby(["group", "facet"], sort=False).groups.values():
-        joined.loc[at, "p_adjusted"] = holm(joined.loc[at, "p_value"].to_numpy())
-    for at in rows.groupby(["group", "facet", "metric"], sort=False).groups.values():
-        joined.loc[at, "rank"] = by_value(joined.loc[at])
-    joined.loc[rows.index, ["rank_low", "rank_high"]] = math.nan
-
-
-def _references(rows: DataFrame) -> set[str]:
-    return {BASELINE, *rows["reference"]} - {""}
-
-
-def _doubts(before: DataFrame, table: DataFrame) -> list[str]:
-    """Say where a published reference is not the run's, although data and task are the same."""
-    notes = []
-    kept = set(before["enhancer"]) - set(table["enhancer"])
-    for reference in sorted(_references(before)):
-        old, new = _scores(before, reference), _scores(table, reference)
-        apart = [k for k in old if k in new and not math.isclose(old[k], new[k], rel_tol=1e-6, abs_tol=1e-9)]
-        if apart and kept:
-            group, facet, metric, _ = apart[0]
-            where = ", ".join(filter(None, (group, facet)))
-            notes.append(
-                f"'{reference}' scored {new[apart[0]]:.6g} {metric} ({where}) in this run and {old[apart[0]]:.6g} "
-                f"before: delta and p_value of {', '.join(sorted(kept))} refer to the earlier one"
-            )
-    return notes
-
-
-def _scores(rows: DataFrame, enhancer: str) -> dict[tuple[str, str, str, str], float]:
-    own = rows[rows["enhancer"] == enhancer]
-    keys = zip(own["group"], own["facet"], own["metric"], own["seed"].map(str), strict=True)
-    return {key: float(value) for key, value in zip(keys, own["value"], strict=True) if not math.isnan(value)}
 
 
 def _sorted(rows: DataFrame) -> DataFrame:

@@ -34,7 +34,7 @@ def places(printed: Sequence[str | None], lower: bool) -> list[int]:
         printed: the numbers as printed, None where there is none to rank.
         lower: whether lower is better.
     """
-    values = [None if text is None else float(text) for text in printed]
+    values = [None if text is None else float(text.replace("∞", "inf")) for text in printed]
     known = [v for v in values if v is not None]
     if len(known) < 2:
         return [0] * len(values)

@@ -25,7 +25,7 @@ from radbench.leaderboard.columns import (
     TABLE_KEY,
     Column,
 )
-from radbench.leaderboard.upgrades import LAYOUTS, UPGRADES
+from radbench.leaderboard.upgrades import LAYOUTS, UPGRADES, completed
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -139,6 +139,16 @@ def _read_folder(folder: Path) -> DataFrame:
     """Read the leaderboards that lie in a folder side by side; other tables there are nothing to it."""
     import pandas as pd
 
+    # Not as one: files that were kept apart may hold rows of the same labels.
+    return pd.concat([read_leaderboard(file) for file in leaderboards_in(folder)], ignore_index=True)
+
+
+def leaderboards_in(folder: Path) -> list[Path]:
+    """Return the leaderboards that lie in a folder side by side, by name.
+
+    Raises:
+        UsageError: there is none, or the folder cannot be read.
+    """
     try:
         files = sorted(file for file in folder.iterdir() if file.suffix == ".csv" and _is_leaderboard(file))
     except OSError as error:
@@ -148,8 +158,7 @@ def _read_folder(folder: Path) -> DataFrame:
             f"there is no leaderboard in {folder}, neither {FILE_NAME} of a run nor published ones: "
             "make one with 'bench run', or name a CSV"
         )
-    # Not as one: files that were kept apart may hold rows of the same labels.
-    return pd.concat([read_leaderboard(file) for file in files], ignore_index=True)
+    return files
 
 
 def _is_leaderboard(file: Path) -> bool:
@@ -189,6 +198,8 @@ def _upgraded(frame: DataFrame, source: str) -> DataFrame:
         return frame
     if not all(str(v).isdecimal() for v in versions):
         raise SchemaError(f"{source}, column 'schema_version': a whole number expected, got {', '.join(versions)}")
+    if versions[-1] == str(SCHEMA_VERSION):
+        frame = completed(frame)
     if list(frame.columns) == list(COLUMNS):
         # Rows keep the version that they were made for when they are written again.
         return frame
@@ -248,7 +259,7 @@ def _typed(series: Series, column: Column, fault: Callable[..., NoReturn]) -> Se
                 fault(row, column.name, f"{value!r} cannot be written as UTF-8")
         return series.astype(str)
     whole = column.kind == "integer"
-    convert: Callable[[Any], float | int] = _as_integer if whole else _as_number
+    convert: Callable[[Any], float | int] = _as_integer if whole else _as_number if column.infinite else _as_finite
     values: list[Any] = []
     for row, value in enumerate(series):
         if whole and column.nullable and _is_empty(value):
@@ -270,7 +281,11 @@ def _as_integer(value: Any) -> int:
 
 
 def _as_number(value: Any) -> float:
-    number = math.nan if _is_empty(value) else float(value)
+    return math.nan if _is_empty(value) else float(value)
+
+
+def _as_finite(value: Any) -> float:
+    number = _as_number(value)
     if math.isinf(number):
         raise ValueError
     return number

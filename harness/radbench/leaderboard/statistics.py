@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from radbench.contracts import MetricSpec
 from radbench.contracts.errors import PluginError
+from radbench.engine.keep.texts import counted
 from radbench.leaderboard.columns import STATISTICS
 from radbench.leaderboard.privacy import without_paths
-from radbench.stats import holm, ranks_from_replicates
 from radbench.stats.aggregations import (
     Aggregation,
     Facets,
@@ -25,10 +25,22 @@ from radbench.stats.aggregations import (
     Predictions,
     aggregation,
 )
+from radbench.stats.aggregations.clustered import foresee
+from radbench.stats.aggregations.entries import (
+    Entry,
+    adjusted,
+    compared,
+    numbers_of,
+    pooled_score,
+    ranks,
+    variances_of,
+)
 from radbench.stats.aggregations.evidence import Evidence
+from radbench.stats.both import Estimate, margin_p
+from radbench.stats.clusters import effective_patients
+from radbench.stats.means import mean
 from radbench.stats.resampling import Resampling
-
-Array = NDArray[np.float64]
+from radbench.stats.significance import holm_over_families
 
 _KINDS: dict[type, str] = {Numbers: "numbers", Predictions: "predictions", FeatureSets: "features"}
 
@@ -50,50 +62,71 @@ class Facet:
 
 @dataclass
 class Column:
-    """One metric of one enhancer.
+    """One metric of one entry.
 
     Attributes:
-        values: the schema's numbers by name, from ``value`` to ``detectable``.
+        values: the schema's numbers by name, from ``value`` to ``p_margin``.
         p_test: the test that ``p_value`` is of, "" where there is none.
+        family: what ``p_adjusted`` is over, "" where there is none.
         n_cases: cases with an answer.
         n_patients: their patients.
-        n_positive: of them those with label 1; None where numbers or features are aggregated.
+        n_positive: of the cases those with label 1; None where numbers or features are aggregated.
+        n_positive_patients: the patients of these, likewise.
         n_reference: cases with an answer of any enhancer.
         missing: numbers of the cases that another enhancer answered (more fully) and this one did not.
         problem: why there is no value, or no rank; or "".
         complete: False where it lacks a facet that others have.
+        estimate: what the difference was read off, where the comparison keeps it and there is such a rule.
     """
 
     n_cases: int = 0
     n_patients: int = 0
     n_positive: int | None = None
+    n_positive_patients: int | None = None
     n_reference: int = 0
     missing: tuple[int, ...] = ()
     problem: str = ""
     complete: bool = True
     p_test: str = ""
+    family: str = ""
+    estimate: Estimate | None = None
     values: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STATISTICS, math.nan))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How the enhancers of a table are compared.
+    """How the entries of a table are compared: E enhancers with a seed each, and G that stand for several of these.
 
     Attributes:
         resampling: of the cases.
-        references: ``[E]``, the enhancer that each is compared with, None for none.
+        pooled: ``[G]``, the places of the seeds that each of the last entries stands for.
+        failed: ``[G]``, seeds of it that scored nothing, in words, or "".
+        seeds: ``[E]``, None for an enhancer that no seed changes.
+        references: ``[E+G]``, the entry that each is compared with, None for none.
         untested: ``[E]``, enhancers that get a value and a difference, but neither a test nor a rank.
+        margin: how much worse than the reference is still tolerated, in the metric's unit; None where nobody asks.
+        keeps: whether columns keep what their differences were read off, thousands of draws each.
     """
 
     resampling: Resampling
+    seeds: Sequence[int | None]
     references: Sequence[int | None]
     untested: Sequence[bool]
+    pooled: Sequence[Sequence[int]] = ()
+    failed: Sequence[str] = ()
+    margin: float | None = None
+    keeps: bool = False
+
+    @property
+    def apart(self) -> set[int]:
+        """The seeds that a pooled entry stands for: they are neither ranked nor judged together with others."""
+        return {place for places in self.pooled for place in places}
 
 
 def metric_columns(
     metric: MetricSpec, facets: Sequence[Facet], comparison: Comparison, over_facets: bool = False
 ) -> list[Column]:
-    """Return the columns of one metric, ``[E]``; what goes wrong with an aggregation is said in every ``problem``.
+    """Return the columns of one metric, ``[E+G]``; what goes wrong with an aggregation is said in every ``problem``.
 
     Args:
         metric: how to aggregate, and which way is better.
@@ -101,7 +134,8 @@ def metric_columns(
         comparison: references and resamples.
         over_facets: whether the score is the mean over the facets; else there is one.
     """
-    columns = [_started(facets, e, comparison.resampling) for e in range(len(comparison.references))]
+    columns = [_started(facets, e, comparison.resampling) for e in range(len(comparison.seeds))]
+    columns += [_together([columns[e] for e in places]) for places in comparison.pooled]
     if not columns[0].n_reference:
         return columns
     try:
@@ -111,9 +145,11 @@ def metric_columns(
         settled = [replace(facet, evidence=_settled([one.take(kept) for one in facet.evidence])) for facet in facets]
         comparison = replace(comparison, resampling=comparison.resampling.at(kept))
         if over_facets:
-            _fill(columns, OverFacets(how), _in_facets(how, settled, columns), comparison, metric)
+            _fill(
+                columns, OverFacets(how), _in_facets(how, settled, columns[: len(comparison.seeds)]), comparison, metric
+            )
         else:
-            for column, offered in zip(columns, settled[0].offered, strict=True):
+            for column, offered in zip(columns, settled[0].offered, strict=False):
                 column.problem = "" if offered else f"it gives nothing for '{settled[0].name}'"
             _fill(columns, how, settled[0].evidence, comparison, metric)
     except PluginError as e:
@@ -129,11 +165,27 @@ def unreadable(problem: str, n: int) -> list[Column]:
     return [Column(problem=problem) for _ in range(n)]
 
 
-def adjust(columns: Sequence[Sequence[Column]]) -> None:
-    """Set ``p_adjusted``: Holm over all the columns given, which are those of one printed table."""
-    flat = [column for metric in columns for column in metric]
-    for column, p in zip(flat, holm([c.values["p_value"] for c in flat]) if flat else (), strict=True):
-        column.values["p_adjusted"] = float(p)
+def adjust(primary: Sequence[Sequence[Column]], secondary: Sequence[Sequence[Column]]) -> None:
+    """Correct ``p_adjusted`` of secondary metrics for their number, and say what each is over.
+
+    Args:
+        primary: the columns of the metric that decides, which stay as they are within their metric; none or one.
+        secondary: those of each other metric, corrected together, and apart from the primary one.
+    """
+    found = holm_over_families([[c.values["p_adjusted"] for c in columns] for columns in secondary])
+    for columns, together in zip(secondary, found, strict=True):
+        for column, p in zip(columns, together.tolist(), strict=True):
+            column.values["p_adjusted"] = p
+    n_metrics = sum(bool(_tested(columns)) for columns in secondary)
+    kinds = (("the primary metric", primary), (counted(n_metrics, "secondary metric"), secondary))
+    for metrics, of_kind in kinds:
+        tested = [column for columns in of_kind for column in _tested(columns)]
+        for column in tested:
+            column.family = f"{counted(len(tested), 'comparison')} of {metrics}"
+
+
+def _tested(columns: Sequence[Column]) -> list[Column]:
+    return [column for column in columns if not math.isnan(column.values["p_adjusted"])]
 
 
 def _started(facets: Sequence[Facet], e: int, resampling: Resampling) -> Column:
@@ -155,13 +207,21 @@ def _started(facets: Sequence[Facet], e: int, resampling: Resampling) -> Column:
         n_cases=len(known),
         n_patients=resampling.count(known),
         n_positive=len(cases(positive)) if positive else None,
+        n_positive_patients=resampling.count(cases(positive)) if positive else None,
         n_reference=len(cases([one.case[every] for one, every in zip(mine, of_all, strict=True)])),
         missing=tuple(cases(left_out).tolist()) if left_out else (),
     )
 
 
+def _together(seeds: Sequence[Column]) -> Column:
+    """Return the counts of several seeds together, which must not lack what others have."""
+    first = seeds[0]
+    missing = tuple(sorted({case for one in seeds for case in one.missing}))
+    return replace(first, missing=missing, values=dict.fromkeys(STATISTICS, math.nan))
+
+
 def _without_value(column: Column, problem: str) -> Column:
-    return replace(column, problem=problem, p_test="", values=dict.fromkeys(STATISTICS, math.nan))
+    return replace(column, problem=problem, p_test="", estimate=None, values=dict.fromkeys(STATISTICS, math.nan))
 
 
 def _check_kind(how: Aggregation, metric: MetricSpec, facets: Sequence[Facet]) -> None:
@@ -217,55 +277,140 @@ def _fill(
     columns: Sequence[Column], how: Aggregation, evidence: Sequence[Any], comparison: Comparison, metric: MetricSpec
 ) -> None:
     resampling = comparison.resampling
-    valued = []
-    for e, (column, one) in enumerate(zip(columns, evidence, strict=True)):
+    entries: dict[int, Entry] = {}
+    for e, (column, one) in enumerate(zip(columns, evidence, strict=False)):
         if not one.answered.any():
             continue
         value = how.value(one)
-        if math.isfinite(value):
-            column.values["value"] = value
-            valued.append(e)
-        else:
+        if math.isnan(value):
             column.problem = column.problem or how.undefined
-    if not valued:
+            continue
+        column.values["value"] = value
+        entries[e] = Entry((one,), _NO_DRAWS, (comparison.seeds[e],))
+    if not entries:
         return
-    given = [evidence[e] for e in valued]
-    draws = how.draws(given, resampling)
-    for row, e in enumerate(valued):
-        values = columns[e].values
-        values["std"] = how.deviation(given[row], draws[row])
-        values["ci_low"], values["ci_high"] = how.interval(given[row], values["value"], draws[row], resampling)
-    against = [(e, r) for e in valued if (r := comparison.references[e]) is not None and r in valued]
-    pairs = [(valued.index(e), valued.index(r)) for e, r in against]
-    for (e, r), paired in zip(against, how.differences(given, pairs, draws, resampling), strict=True):
+    _draw(how, entries, resampling)
+    for e, entry in entries.items():
+        _describe(columns[e], how, entry, resampling)
+    _pool(columns, how, entries, comparison)
+    pairs = [(e, r) for e in entries if (r := comparison.references[e]) is not None and r in entries]
+    listed = [*entries]
+    places = [(listed.index(e), listed.index(r)) for e, r in pairs]
+    found = compared(how, [*entries.values()], places, resampling)
+    for (e, r), paired in zip(pairs, found, strict=True):
         # What fails is not random: a difference on the rest says nothing of chance.
-        lacks = columns[e].missing or columns[r].missing
-        _place(columns[e], paired, tested=not (lacks or comparison.untested[e] or comparison.untested[r]))
-    table = np.full((len(columns), draws.shape[1]), np.nan)
-    table[valued] = draws
-    answered = np.unique(np.concatenate([one.case[one.answered] for one in evidence]))
-    _rank(columns, table, resampling.count(answered), comparison, metric)
-
-
-def _place(column: Column, paired: Paired, tested: bool) -> None:
-    column.values["delta"] = paired.delta
-    column.values["delta_ci_low"], column.values["delta_ci_high"] = paired.low, paired.high
-    column.values["effect_size"], column.values["detectable"] = paired.effect_size, paired.detectable
-    if tested:
-        column.values["p_value"], column.values["p_wilcoxon"] = paired.p_value, paired.p_wilcoxon
-        column.p_test = paired.test
-
-
-def _rank(columns: Sequence[Column], draws: Array, n_patients: int, comparison: Comparison, metric: MetricSpec) -> None:
-    ranked = [
-        c.complete and not c.missing and not untested and math.isfinite(c.values["value"])
-        for c, untested in zip(columns, comparison.untested, strict=True)
+        lacks = any(columns[k].missing or not columns[k].complete for k in (e, r))
+        tested = not (lacks or _is_untested(e, comparison) or _is_untested(r, comparison))
+        _place(columns[e], paired, tested, comparison.margin, metric)
+        columns[e].estimate = paired.estimate if comparison.keeps else None
+    judged = [
+        k
+        for k, (e, _) in enumerate(pairs)
+        if e not in comparison.apart and not math.isnan(columns[e].values["p_value"])
     ]
-    values = [c.values["value"] if may else math.nan for c, may in zip(columns, ranked, strict=True)]
-    ranks = ranks_from_replicates(values, draws, n_patients, metric.direction)
-    for e, column in enumerate(columns):
-        if ranked[e]:
-            column.values["rank"] = float(ranks.rank[e])
-            # The value's own order is always among the orders left open.
-            column.values["rank_low"] = min(float(ranks.low[e]), float(ranks.rank[e]))
-            column.values["rank_high"] = max(float(ranks.high[e]), float(ranks.rank[e]))
+    adjusted_p = adjusted(how, [*entries.values()], [places[k] for k in judged], [found[k] for k in judged], resampling)
+    for k, p in zip(judged, adjusted_p.tolist(), strict=True):
+        columns[pairs[k][0]].values["p_adjusted"] = p
+    _rank(columns, how, entries, comparison, metric)
+
+
+_NO_DRAWS = np.empty((1, 0))
+
+
+def _draw(how: Aggregation, entries: dict[int, Entry], resampling: Resampling) -> None:
+    """Draw scores in the resamples, where they are needed; of means, work out the intervals at once."""
+    given = [entry.parts[0] for entry in entries.values()]
+    numbers = [numbers_of(how, one, resampling) for one in given]
+    if all(one is not None for one in numbers):
+        foresee(np.stack([one[0] for one in numbers if one]), numbers[0][1], resampling)  # type: ignore[index]
+        return
+    for (e, entry), draws in zip([*entries.items()], how.draws(given, resampling), strict=True):
+        entries[e] = replace(entry, draws=draws[None])
+
+
+def _describe(column: Column, how: Aggregation, entry: Entry, resampling: Resampling) -> None:
+    values, one = column.values, entry.parts[0]
+    answered = one.case[one.answered]
+    values["effective_patients"] = effective_patients(resampling.sizes(answered))
+    if math.isinf(values["value"]):
+        return
+    values["std"] = how.deviation(one, entry.draws[0])
+    values["ci_low"], values["ci_high"] = how.interval(one, values["value"], entry.draws[0], resampling)
+
+
+def _pool(columns: Sequence[Column], how: Aggregation, entries: dict[int, Entry], comparison: Comparison) -> None:
+    """Fill what is said of several seeds together, and add who stands for them to the entries."""
+    for place, seeds in enumerate(comparison.pooled, start=len(comparison.seeds)):
+        column = columns[place]
+        if failed := comparison.failed[place - len(comparison.seeds)]:
+            column.problem = f"seeds are not pooled: {failed} failed, which is seldom by chance"
+            continue
+        lacking = [str(comparison.seeds[e]) for e in seeds if e not in entries or columns[e].missing]
+        if lacking or not all(columns[e].complete for e in seeds):
+            of = f" of seed {', '.join(lacking)}" if lacking else ""
+            column.problem = f"seeds are not pooled: answers{of} are missing"
+            continue
+        parts = [entries[e] for e in seeds]
+        entry = Entry(
+            tuple(one.parts[0] for one in parts),
+            np.concatenate([one.draws for one in parts]),
+            tuple(comparison.seeds[e] for e in seeds),
+        )
+        column.values["value"] = mean(np.array([columns[e].values["value"] for e in seeds]))
+        column.values["effective_patients"] = columns[seeds[0]].values["effective_patients"]
+        entries[place] = entry
+        if math.isinf(column.values["value"]):
+            continue
+        pooled = pooled_score(how, entry, comparison.resampling)
+        column.values["std"] = mean(np.array([columns[e].values["std"] for e in seeds]))
+        column.values["ci_low"], column.values["ci_high"] = pooled.estimate.low, pooled.estimate.high
+        for name, part in zip(_PARTS, variances_of(pooled), strict=True):
+            column.values[f"variance_{name}"] = part
+
+
+_PARTS = ("patients", "seeds", "interaction")
+
+
+def _is_untested(place: int, comparison: Comparison) -> bool:
+    n = len(comparison.seeds)
+    return any(comparison.untested[e] for e in (comparison.pooled[place - n] if place >= n else (place,)))
+
+
+def _place(column: Column, paired: Paired, tested: bool, margin: float | None, metric: MetricSpec) -> None:
+    if not math.isfinite(paired.delta):
+        return
+    values = column.values
+    values["delta"] = paired.delta
+    values["delta_ci_low"], values["delta_ci_high"] = paired.low, paired.high
+    values["effect_size"], values["detectable"] = paired.effect_size, paired.detectable
+    values["effect_size_ci_low"], values["effect_size_ci_high"] = paired.effect_low, paired.effect_high
+    for name, part in zip(_PARTS, paired.variances, strict=True):
+        values[f"delta_variance_{name}"] = part
+    if not tested:
+        return
+    values["p_value"], values["p_wilcoxon"] = paired.p_value, paired.p_wilcoxon
+    values["p_sign_flip"], column.p_test = paired.p_sign_flip, paired.test
+    if margin is not None and paired.estimate is not None:
+        values["margin"], values["p_margin"] = margin, margin_p(paired.estimate, margin, metric.direction)
+
+
+def _rank(
+    columns: Sequence[Column],
+    how: Aggregation,
+    entries: dict[int, Entry],
+    comparison: Comparison,
+    metric: MetricSpec,
+) -> None:
+    ranked = [
+        e
+        for e in entries
+        if e not in comparison.apart
+        and columns[e].complete
+        and not columns[e].missing
+        and not _is_untested(e, comparison)
+    ]
+    values = [columns[e].values["value"] for e in ranked]
+    found = ranks(how, [entries[e] for e in ranked], values, comparison.resampling, metric.direction)
+    for place, e in enumerate(ranked):
+        columns[e].values["rank"] = float(found.rank[place])
+        columns[e].values["rank_low"], columns[e].values["rank_high"] = found.low[place], found.high[place]

@@ -7,6 +7,9 @@ from typing import Any
 
 from radbench.engine.keep.texts import visible
 
+ONE_SEED = "‡"
+"""Stands behind the name of an enhancer that was trained but once."""
+
 ARROWS = {"higher": "↑", "lower": "↓", "": ""}
 
 
@@ -20,7 +23,7 @@ class Cell:
         interval: "low, high", or "".
         delta: signed difference to the reference, or "".
         delta_interval: "low, high" of the difference, or "".
-        spread: of a row of several seeds, "least to largest", or "".
+        spread: of several seeds "least to largest" of their values, or "".
         stars: significance of the difference.
         place: 1 best, 2 second best, 0 neither.
         incomplete: whether it has a value and no rank, because cases failed.
@@ -66,7 +69,8 @@ class Table:
         title: task, data set, split and size.
         headings: of the columns after the enhancer.
         rows: name of the entry and its cells.
-        ranks: per row, the rank by one metric with its interval; empty where the table has none.
+        ranks: per row, lines: the rank by one metric with its interval, and what is shown of it against the reference;
+            empty where the table has none.
         ranked_by: that metric.
         notes: sentences below it: what it is made of and how to read it.
         remarks: per entry, what failed.
@@ -77,7 +81,7 @@ class Table:
     title: str
     headings: tuple[Heading, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-    ranks: tuple[str, ...]
+    ranks: tuple[tuple[str, ...], ...]
     ranked_by: str
     notes: tuple[str, ...]
     remarks: tuple[str, ...]

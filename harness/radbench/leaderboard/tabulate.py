@@ -9,21 +9,27 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from radbench.contracts import Status
-from radbench.leaderboard import seeds
 from radbench.leaderboard.columns import ALL, BASELINE, BOOTSTRAP, OVER_FACETS, TABLE_KEY, WILCOXON
 from radbench.leaderboard.comparing import entry_names, tables_of
 from radbench.leaderboard.ranking import places, rankable
-from radbench.leaderboard.table import Cell, Heading, Table, harmless
+from radbench.leaderboard.table import ONE_SEED, Cell, Heading, Table, harmless
+from radbench.leaderboard.verdicts import UNTESTED, reading, verdict
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 _PRINTED = {"ap": "AP", "auroc": "AUROC"}
 _CURVE = re.compile(r"(?:^|[-_ ])(?:ap|auroc)(?:[-_ ]|$)", re.IGNORECASE)
+FEW_PATIENTS = 12
+"""As in :mod:`radbench.stats.clusters`, which needs NumPy."""
+
+FEWEST_SEEDS_FOR_P, ADVISED_SEEDS = 3, 5
+"""As in :mod:`radbench.stats.seeds`."""
+
 SIGNIFICANCE = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 
 
-def tables(frame: DataFrame) -> Iterator[Table]:
+def tables(frame: DataFrame, each_seed: bool = False) -> Iterator[Table]:
     """Yield the tables of a long frame.
 
     Per comparable set: one over the metrics; one over the groups of each name, by the metric that decides; and one over
@@ -31,10 +37,11 @@ def tables(frame: DataFrame) -> Iterator[Table]:
 
     Args:
         frame: rows in the schema's columns, of one or several leaderboards.
+        each_seed: print the seeds of an enhancer below the row that stands for all of them.
     """
     found = tables_of(frame.reset_index(drop=True))
     for rows in found:
-        own = _SetOfTables(rows, any(_look_alike(rows, other) for other in found if other is not rows))
+        own = _SetOfTables(rows, any(_look_alike(rows, other) for other in found if other is not rows), each_seed)
         yield from map(harmless, own.all())
 
 
@@ -62,15 +69,30 @@ class _SetOfTables:
     Args:
         rows: of the set.
         clashes: whether there is another set of the same labels.
+        each_seed: whether to print the seeds of which a row stands for all.
     """
 
-    def __init__(self, rows: DataFrame, clashes: bool) -> None:
+    def __init__(self, rows: DataFrame, clashes: bool, each_seed: bool) -> None:
         newest = rows.sort_values("created_utc", kind="stable").drop_duplicates(
             ["enhancer", "seed", "group", "facet", "metric"], keep="last"
         )
         self.superseded, self.clashes = len(rows) > len(newest), clashes
         rows = rows.loc[newest.index.sort_values()]
-        self.rows = rows.assign(entry=entry_names(rows))
+        rows = rows.assign(entry=entry_names(rows))
+        pooled = set(rows.loc[(rows["n_seeds"] > 1) & rows["value"].notna(), "enhancer"])
+        of_several = (rows["n_seeds"] == 1) & rows["enhancer"].isin(pooled)
+        self.single = rows[of_several & (rows["status"] == Status.OK)]
+        self.all_seeds = [str(seed) for seed in sorted(set(rows["seed"].dropna()))]
+        self.rows = rows if each_seed else rows.drop(self.single.index)
+        self.parts = set(self.single["entry"])
+        several = rows[rows["seed"].notna()].groupby("enhancer")["seed"].nunique()
+        trained_often = rows["enhancer"].isin(several[several > 1].index)
+        self.once = set(
+            rows.loc[
+                (rows["n_seeds"] == 1) & ~trained_often & (rows["status"] == Status.OK) & (rows["schema_version"] > 1),
+                "entry",
+            ]
+        )
         ended_well = self.rows["status"] == Status.OK
         self.good, self.failed = self.rows[ended_well], self.rows[~ended_well]
         # What was chosen alone is the whole of what is printed.
@@ -85,8 +107,6 @@ class _SetOfTables:
         decide = set(self.whole.loc[self.whole["primary"] == "true", "metric"])
         self.leading = next((m for m in self.metrics if m in decide), self.metrics[0] if self.metrics else "")
         self.order = _order(self.whole if self.has_main else self.rows, self.leading)
-        self.seeds = seeds.several(self.rows)
-        self.listed = [*self.order, *self.seeds]
 
     def all(self) -> Iterator[Table]:
         """Yield them."""
@@ -103,18 +123,18 @@ class _SetOfTables:
 
     def _over_metrics(self) -> Table:
         columns = {m: self.whole[self.whole["metric"] == m] for m in self.metrics}
-        ranks = _ranks(columns[self.leading], self.listed) if self.metrics else ()
-        reading = ["Ranks with their 95 % intervals, which hold for all together."] if "[" in "".join(ranks) else []
+        ranks = _ranks(columns[self.leading], self.order) if self.metrics else ()
+        notes = reading(columns[self.leading]) if self.metrics else []
         grid = {name: self._column(column, self.whole) for name, column in columns.items()}
         if not self.metrics:
             grid = {"": self._column(self.whole[self.whole["metric"] == ""], self.whole)}
         return Table(
             title=self._title(),
             headings=tuple(Heading(m or "status", _direction(columns[m]) if m else "") for m in grid),
-            rows=_rows(self.listed, list(grid.values())),
+            rows=self._lines(list(grid.values())),
             ranks=ranks,
             ranked_by=self.leading,
-            notes=(*self._notes(), *_how_to_read(grid, "the table", self.whole), *reading),
+            notes=(*self._notes(), *_how_to_read(grid, self.whole), *notes, *self._of_seeds()),
             remarks=_remarks(self.whole, self.order),
             slug=self._slug(),
         )
@@ -124,33 +144,35 @@ class _SetOfTables:
         own = own[own["group"].isin([self.group, *strata])]
         columns = {g if g == ALL else g.partition("=")[2]: own[own["group"] == g] for g in (self.group, *strata)}
         columns = {heading: column for heading, column in columns.items() if not column.empty}
-        about, family = f"{self.leading} by {name}", "all enhancers and metrics of each group"
+        about = f"{self.leading} by {name}"
         # Groups may have the metric by facets alone.
         if columns:
-            yield self._over_strata(about, own, columns, family, own["group"].isin(strata))
+            yield self._over_strata(about, own, columns, own["group"].isin(strata))
 
     def _over_facets(self, own: DataFrame, metric: str, facets: list[str]) -> Table:
         columns = {f or "whole": own[own["facet"] == f] for f in ("", *facets)}
         columns = {heading: column for heading, column in columns.items() if not column.empty}
-        family = "all enhancers and metrics of each facet"
-        return self._over_strata(f"{metric} by facet", own, columns, family, own["facet"].isin(facets))
+        return self._over_strata(f"{metric} by facet", own, columns, own["facet"].isin(facets))
 
-    def _over_strata(
-        self, about: str, own: DataFrame, columns: Mapping[str, DataFrame], family: str, of_strata: Series
-    ) -> Table:
+    def _over_strata(self, about: str, own: DataFrame, columns: Mapping[str, DataFrame], of_strata: Series) -> Table:
         grid, headings = {}, []
         for heading, column in columns.items():
             cells = self._column(column, self.failed, own["value"].tolist())
             # Strata make many columns: their intervals stay in the file.
-            grid[heading] = {e: replace(cell, interval="", delta_interval="") for e, cell in cells.items()}
+            bare = {e: replace(cell, interval="", delta_interval="", spread="") for e, cell in cells.items()}
+            grid[heading] = bare
             headings.append(Heading(heading, _direction(own), f"n = {int(column['n_cases'].max())}"))
         return Table(
             title=f"{about}: {self._title()}",
             headings=tuple(headings),
-            rows=_rows(self.order if self.has_main else self.listed, list(grid.values())),
+            rows=self._lines(list(grid.values())),
             ranks=(),
             ranked_by="",
-            notes=(*self._notes(), *_how_to_read(grid, family, own)),
+            notes=(
+                *self._notes(),
+                *_how_to_read(grid, own, within=f"each {about.rpartition(' by ')[2]}"),
+                *self._of_seeds(),
+            ),
             remarks=_remarks(own[of_strata], self.order),
             slug=f"{self._slug()}-{_slug(about)}",
         )
@@ -158,7 +180,48 @@ class _SetOfTables:
     def _column(self, column: DataFrame, whole: DataFrame, scale: Sequence[float] | None = None) -> dict[str, Cell]:
         digits = decimals(column["value"].tolist() if scale is None else scale)
         cells = _column(column, self.order, whole, digits)
-        return cells | seeds.joined(column, self.seeds, digits, cells)
+        for entry in self.parts & cells.keys():
+            # What stands for all seeds is ranked in its place.
+            cells[entry] = replace(cells[entry], incomplete=False)
+        pooled = column[column["n_seeds"] > 1]
+        for entry, enhancer in zip(pooled["entry"], pooled["enhancer"], strict=True):
+            spread = self._spread(column, enhancer, digits)
+            cells[entry] = replace(cells[entry], spread="" if cells[entry].failed else spread)
+        return cells
+
+    def _spread(self, column: DataFrame, enhancer: str, digits: int) -> str:
+        """Return the least and the largest value of an enhancer's seeds in a column."""
+        first = column.iloc[0]
+        own = self.single[self.single["enhancer"] == enhancer]
+        for name in ("group", "facet", "metric"):
+            own = own[own[name] == first[name]]
+        return "" if own.empty else f"{_number(own['value'].min(), digits)} to {_number(own['value'].max(), digits)}"
+
+    def _lines(self, columns: Sequence[Mapping[str, Cell]]) -> tuple[tuple[str, tuple[Cell, ...]], ...]:
+        """Return the rows: what was trained but once has a mark behind its name."""
+        return tuple(
+            (f"{entry} {ONE_SEED}" if entry in self.once else entry, tuple(column[entry] for column in columns))
+            for entry in self.order
+        )
+
+    def _of_seeds(self) -> list[str]:
+        notes = []
+        if len(self.single):
+            notes.append(
+                "Of several seeds: their mean, with an interval for new patients and new trainings; below it, the "
+                "least to the largest of the seeds."
+            )
+            fewest = int(self.rows.loc[self.rows["n_seeds"] > 1, "n_seeds"].min())
+            if fewest < ADVISED_SEEDS:
+                untested = f", and below {FEWEST_SEEDS_FOR_P} nothing is tested" if fewest < FEWEST_SEEDS_FOR_P else ""
+                notes.append(
+                    f"{fewest} seeds tell little of how trainings vary{untested}: {ADVISED_SEEDS} are advised."
+                )
+        if self.once & {*self.order}:
+            notes.append(
+                f"{ONE_SEED}: trained once: how much another training would differ is not told (--seed 0-4 tells)."
+            )
+        return notes
 
     def _title(self) -> str:
         first = self.rows.iloc[0]
@@ -169,7 +232,7 @@ class _SetOfTables:
 
     def _notes(self) -> list[str]:
         first = self.rows.iloc[0]
-        notes = [_made_of(first, _seeds(self.rows))]
+        notes = [_made_of(first, self.all_seeds)]
         if first["given"]:
             notes.append(f"At test time the task is given: {first['given']}.")
         if self.clashes:
@@ -189,7 +252,7 @@ class _SetOfTables:
             parts += [_slug(str(first[name])) for name in ("given", "truth")]
             parts += [f"v{first['schema_version']}"]
         chosen = [_slug(what) for what in (self.facet, "" if self.group == ALL else self.group)]
-        return "-".join(filter(None, (*parts, first["profile"], *_seeds(self.rows), *chosen)))
+        return "-".join(filter(None, (*parts, first["profile"], *self.all_seeds, *chosen)))
 
 
 def _leading(names: Series, whole: str) -> str:
@@ -198,16 +261,8 @@ def _leading(names: Series, whole: str) -> str:
     return str(found[0]) if len(found) == 1 else whole
 
 
-def _seeds(rows: DataFrame) -> list[str]:
-    return [str(seed) for seed in sorted(set(rows["seed"].dropna()))]
-
-
 def _slug(text: str) -> str:
     return "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in text).split())
-
-
-def _rows(order: list[str], columns: Sequence[Mapping[str, Cell]]) -> tuple[tuple[str, tuple[Cell, ...]], ...]:
-    return tuple((entry, tuple(column[entry] for column in columns)) for entry in order)
 
 
 def _order(whole: DataFrame, metric: str) -> list[str]:
@@ -224,7 +279,18 @@ def _order(whole: DataFrame, metric: str) -> list[str]:
             return entry not in baseline, 2, 0.0, entry
         return entry not in baseline, 0 if ranked[own.index[0]] else 1, sign * own["value"].iloc[0], entry
 
-    return sorted(dict.fromkeys(whole["entry"]), key=place)
+    found = sorted(dict.fromkeys(whole["entry"]), key=place)
+    # The seeds stand below the row that stands for all of them.
+    above = {str(e): str(n) for e, n in whole.loc[whole["n_seeds"] > 1, ["entry", "enhancer"]].to_numpy()}
+    below = whole.loc[(whole["n_seeds"] == 1) & whole["enhancer"].isin([*above.values()]), ["entry", "enhancer"]]
+    of = dict.fromkeys((str(entry), str(enhancer)) for entry, enhancer in below.to_numpy())
+    seeds = {entry for entry, _ in of}
+    return [
+        name
+        for entry in found
+        if entry not in seeds
+        for name in (entry, *(e for e, enhancer in of if enhancer == above.get(entry)))
+    ]
 
 
 def _column(column: DataFrame, order: list[str], whole: DataFrame, digits: int) -> dict[str, Cell]:
@@ -246,37 +312,47 @@ def _column(column: DataFrame, order: list[str], whole: DataFrame, digits: int) 
 
 def _cell(row: Any, digits: int, ranked: bool) -> Cell:
     def number(name: str, sign: str = "-") -> str:
-        value = float(row[name])
-        if math.isnan(value):
-            return ""
-        text = f"{value:{sign}.{digits}f}"
-        # A rounded zero has no side.
-        return f"{0:.{digits}f}" if float(text) == 0.0 else text
+        return _number(float(row[name]), digits, sign)
 
-    stars = next((mark for limit, mark in SIGNIFICANCE if row["p_adjusted"] < limit), "")
+    stars = next((mark for limit, mark in SIGNIFICANCE if row["p_adjusted"] <= limit), "")
     return Cell(
         value=number("value"),
         std=number("std"),
         interval=f"{number('ci_low')}, {number('ci_high')}" if number("ci_low") else "",
         delta=number("delta", "+"),
-        delta_interval=f"{number('delta_ci_low')}, {number('delta_ci_high')}" if number("delta_ci_low") else "",
+        delta_interval=", ".join(filter(None, (_end(row[name], digits) for name in ("delta_ci_low", "delta_ci_high")))),
         stars=stars,
         incomplete=not ranked,
     )
 
 
-def _ranks(column: DataFrame, order: list[str]) -> tuple[str, ...]:
-    texts = []
+def _end(value: float, digits: int) -> str:
+    """Return an end of a difference's interval, whose side is told even where it is rounded to zero."""
+    return "" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _number(value: float, digits: int, sign: str = "-") -> str:
+    if math.isnan(value):
+        return ""
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    text = f"{value:{sign}.{digits}f}"
+    # A rounded zero has no side.
+    return f"{0:.{digits}f}" if float(text) == 0.0 else text
+
+
+def _ranks(column: DataFrame, order: list[str]) -> tuple[tuple[str, ...], ...]:
+    texts: list[tuple[str, ...]] = []
     for entry in order:
         own = column[column["entry"] == entry]
-        if own.empty or math.isnan(own["rank"].iloc[0]):
-            texts.append("–")
+        if own.empty:
+            texts.append(("–",))
             continue
         row = own.iloc[0]
-        text = f"{row['rank']:.0f}"
+        text = "–" if math.isnan(row["rank"]) else f"{row['rank']:.0f}"
         if not math.isnan(row["rank_low"]):
             text += f" [{row['rank_low']:.0f}–{row['rank_high']:.0f}]"
-        texts.append(text)
+        texts.append(tuple(filter(None, (text, verdict(row)))))
     return tuple(texts)
 
 
@@ -302,7 +378,7 @@ def _made_of(row: Any, seeds: Sequence[str]) -> str:
     return ", ".join([f"Profile {row['profile']}", *filter(None, marks)]) + "."
 
 
-def _how_to_read(grid: Mapping[str, Mapping[str, Cell]], family: str, rows: DataFrame) -> list[str]:
+def _how_to_read(grid: Mapping[str, Mapping[str, Cell]], rows: DataFrame, within: str = "") -> list[str]:
     cells = [cell for column in grid.values() for cell in column.values()]
     notes = []
     rows = rows[rows["status"] == Status.OK]
@@ -322,15 +398,27 @@ def _how_to_read(grid: Mapping[str, Mapping[str, Cell]], family: str, rows: Data
         tests += [test for test in dict.fromkeys(rows["p_test"]) if test not in ("", WILCOXON, BOOTSTRAP)]
         to = " or ".join(sorted(set(rows["reference"]) - {""}))
         interval = " [95 % interval]" if any(cell.delta_interval for cell in cells) else ""
-        stars = f"*, **, ***: p < 0.05, 0.01, 0.001 after Holm over {family} ({'; '.join(tests)})"
-        untested = "not tested: few patients, missing cases, or nothing that varies"
+        families = [str(family) for family in dict.fromkeys(rows["family"]) if family]
+        among = f"the comparisons of {within}" if within else " and, apart from them, ".join(families)
+        old = bool((rows["schema_version"] == 1).all())
+        stars = f"*, **, ***: p ≤ 0.05, 0.01, 0.001 adjusted for {among} ({'; '.join(tests)})"
+        if not families:
+            stars = (
+                f"*, **, ***: p < 0.05, 0.01, 0.001 after Holm ({'; '.join(tests)})"
+                if old
+                else "not adjusted, so without stars"
+            )
+        untested = f"not tested: {UNTESTED}"
         notes.append(f"Δ: paired difference to {to}{interval}; {stars if tests else untested}.")
-    if any(cell.spread for cell in cells):
-        notes.append(seeds.NOTE)
+    if (rows["n_patients"].lt(FEW_PATIENTS) & rows["ci_low"].notna()).any():
+        notes.append(f"Few patients (fewer than {FEW_PATIENTS}): of skewed scores, intervals and tests err more often.")
     if any(cell.incomplete for cell in cells):
         of_cases = r"\d of \d+ cases? (?:failed|has no|have no)"
-        cases_alone = rows.loc[rows["rank"].isna(), "error"].str.contains(of_cases).all()
+        errors = rows.loc[rows["rank"].isna() & (rows["n_seeds"] < 2), "error"]
+        cases_alone = errors.str.contains(of_cases).all()
         why = "cases that others scored are missing" if cases_alone else "something is missing, as said below"
+        if not (errors != "").any():
+            why = "per-case scores of some enhancer are not known"
         notes.append(f"†: not ranked, because {why}.")
     return notes
 

@@ -14,6 +14,32 @@ LAYOUTS = {version: tuple(c.name for c in COLUMNS.values() if c.since <= version
 """By version: its columns in file order."""
 
 
+_LATER = frozenset(
+    {
+        "observation",
+        "seeds",
+        "n_positive_patients",
+        "effective_patients",
+        "effect_size_ci_low",
+        "effect_size_ci_high",
+        "p_sign_flip",
+        "margin",
+        "p_margin",
+        "scores_digest",
+    }
+    | {f"{of}variance_{what}" for of in ("", "delta_") for what in ("patients", "seeds", "interaction")}
+)
+"""Columns that version 2 got before it was released."""
+
+
+def completed(rows: DataFrame) -> DataFrame:
+    """Return raw texts of version 2 with the columns that it got later, empty where they are missing."""
+    given = list(rows.columns)
+    if given != [name for name in COLUMNS if name in given or name not in _LATER]:
+        return rows
+    return rows.reindex(columns=list(COLUMNS), fill_value="").astype(object)
+
+
 def _from_1(old: DataFrame) -> DataFrame:
     """Bring raw texts of version 1 into the layout of version 2; ``schema_version`` stays 1."""
     new = old.reindex(columns=list(LAYOUTS[2]), fill_value="").astype(object)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +21,7 @@ from radbench.engine.keep.sealed import StoreError
 from radbench.engine.plan.pairs import Pair, Plan
 from radbench.engine.plan.parts import Part
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
-from radbench.leaderboard.privacy import publishable
-from radbench.leaderboard.schema import FILE_NAME, read_leaderboard, write_csv
+from radbench.leaderboard.schema import write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,19 +205,6 @@ def write_leaderboard(folder: RunFolder) -> pd.DataFrame:
     except UsageError as e:
         raise StoreError(str(e)) from e
     return frame
-
-
-def read_publishable(path: Path) -> pd.DataFrame:
-    """Read a leaderboard as it may be published: of a run by its folder or its CSV, or any other.
-
-    Raises:
-        UsageError, SchemaError: as :func:`radbench.leaderboard.schema.read_leaderboard`.
-    """
-    home = path if path.is_dir() else path.parent
-    folder = RunFolder(home)
-    own = folder.journal.is_file() and (path.is_dir() or path.name == FILE_NAME)
-    frame = read_leaderboard(path)
-    return publishable(frame, pair_results(folder, evidence=False) if own else ())
 
 
 def write_what_there_is(folder: RunFolder) -> None:

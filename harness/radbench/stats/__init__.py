@@ -7,21 +7,11 @@ from typing import TYPE_CHECKING
 from radbench.on_demand import on_demand
 
 _ROOMS = {
-    **dict.fromkeys(("Difference", "Interval", "centred_p_value", "percentile_interval"), "intervals"),
-    **dict.fromkeys(("bootstrap_difference", "bootstrap_mean", "mean_replicates"), "means"),
-    **dict.fromkeys(("holm", "wilcoxon"), "significance"),
-    **dict.fromkeys(("RankIntervals", "rank_intervals", "ranks_from_replicates"), "ranks"),
-    **dict.fromkeys(
-        (
-            "CurveBootstrap",
-            "PairedCurveBootstrap",
-            "ap_auroc",
-            "ap_auroc_replicates",
-            "bootstrap_ap_auroc",
-            "paired_ap_auroc",
-        ),
-        "curves",
-    ),
+    **dict.fromkeys(("centred_p_value", "percentile_interval"), "intervals"),
+    **dict.fromkeys(("mean_replicates",), "means"),
+    **dict.fromkeys(("holm", "holm_over_families", "wilcoxon"), "significance"),
+    **dict.fromkeys(("RankIntervals", "ranks_where"), "ranks"),
+    **dict.fromkeys(("ap_auroc", "ap_auroc_replicates"), "curves"),
     **dict.fromkeys(("Resampling", "resampled_counts"), "resampling"),
     **dict.fromkeys(
         (
@@ -58,12 +48,13 @@ _ROOMS = {
         ),
         "effects",
     ),
-    **dict.fromkeys(("sign_flip",), "signs"),
+    **dict.fromkeys(("sign_flip", "sign_flips"), "signs"),
     **dict.fromkeys(
         (
             "Family",
             "adjusted_p_values",
             "simultaneous_ranks",
+            "told_apart",
         ),
         "families",
     ),
@@ -83,6 +74,10 @@ _ROOMS = {
         ),
         "precision",
     ),
+    **dict.fromkeys(("calibration_difference", "calibration_error", "expected_calibration_error"), "calibration"),
+    **dict.fromkeys(("frechet_distance",), "frechet"),
+    **dict.fromkeys(("rate",), "rates"),
+    **dict.fromkeys(("sensitivity", "sensitivity_at_specificity", "sensitivity_difference"), "thresholds"),
     **dict.fromkeys(
         (
             "Pooled",
@@ -90,6 +85,26 @@ _ROOMS = {
             "pooled_mean",
         ),
         "seeds",
+    ),
+    **dict.fromkeys(
+        (
+            "pooled_auroc",
+            "pooled_auroc_difference",
+            "pooled_average_precision",
+            "pooled_average_precision_difference",
+            "pooled_ends",
+        ),
+        "pooled",
+    ),
+    **dict.fromkeys(
+        (
+            "FacetClasses",
+            "mean_over_facets",
+            "mean_over_facets_difference",
+            "pooled_mean_over_facets",
+            "pooled_mean_over_facets_difference",
+        ),
+        "over_facets",
     ),
     **dict.fromkeys(
         (
@@ -112,13 +127,10 @@ _ROOMS = {
 
 __all__ = [
     "Clusters",
-    "CurveBootstrap",
-    "Difference",
     "EffectSize",
     "Estimate",
+    "FacetClasses",
     "Family",
-    "Interval",
-    "PairedCurveBootstrap",
     "Pooled",
     "RankIntervals",
     "ReaderAnalysis",
@@ -134,9 +146,8 @@ __all__ = [
     "average_precision",
     "average_precision_difference",
     "bell_mccaffrey",
-    "bootstrap_ap_auroc",
-    "bootstrap_difference",
-    "bootstrap_mean",
+    "calibration_difference",
+    "calibration_error",
     "centred_p_value",
     "clustered",
     "clustered_mean",
@@ -146,25 +157,41 @@ __all__ = [
     "detectable_with",
     "effect_size",
     "effective_patients",
+    "expected_calibration_error",
+    "frechet_distance",
     "holm",
+    "holm_over_families",
     "jackknife_covariance",
     "margin_p",
+    "mean_over_facets",
+    "mean_over_facets_difference",
     "mean_replicates",
     "obuchowski_rockette",
-    "paired_ap_auroc",
     "paired_difference",
     "patients_needed",
     "percentile_interval",
+    "pooled_auroc",
+    "pooled_auroc_difference",
+    "pooled_average_precision",
+    "pooled_average_precision_difference",
     "pooled_difference",
+    "pooled_ends",
     "pooled_mean",
+    "pooled_mean_over_facets",
+    "pooled_mean_over_facets_difference",
     "proportion",
-    "rank_intervals",
-    "ranks_from_replicates",
+    "ranks_where",
+    "rate",
     "resampled_counts",
+    "sensitivity",
+    "sensitivity_at_specificity",
+    "sensitivity_difference",
     "sign_flip",
+    "sign_flips",
     "simultaneous_ranks",
     "standardised_difference",
     "studentised_draws",
+    "told_apart",
     "wilcoxon",
 ]
 
@@ -180,26 +207,37 @@ if TYPE_CHECKING:
         paired_difference,
         standardised_difference,
     )
+    from radbench.stats.calibration import calibration_difference, calibration_error, expected_calibration_error
     from radbench.stats.clusters import Clusters, bell_mccaffrey, clustered, cr2_error, effective_patients
-    from radbench.stats.curves import (
-        CurveBootstrap,
-        PairedCurveBootstrap,
-        ap_auroc,
-        ap_auroc_replicates,
-        bootstrap_ap_auroc,
-        paired_ap_auroc,
-    )
+    from radbench.stats.curves import ap_auroc, ap_auroc_replicates
     from radbench.stats.effects import EffectSize, effect_size
-    from radbench.stats.families import Family, adjusted_p_values, simultaneous_ranks
-    from radbench.stats.intervals import Difference, Interval, centred_p_value, percentile_interval
-    from radbench.stats.means import bootstrap_difference, bootstrap_mean, mean_replicates
+    from radbench.stats.families import Family, adjusted_p_values, simultaneous_ranks, told_apart
+    from radbench.stats.frechet import frechet_distance
+    from radbench.stats.intervals import centred_p_value, percentile_interval
+    from radbench.stats.means import mean_replicates
+    from radbench.stats.over_facets import (
+        FacetClasses,
+        mean_over_facets,
+        mean_over_facets_difference,
+        pooled_mean_over_facets,
+        pooled_mean_over_facets_difference,
+    )
+    from radbench.stats.pooled import (
+        pooled_auroc,
+        pooled_auroc_difference,
+        pooled_average_precision,
+        pooled_average_precision_difference,
+        pooled_ends,
+    )
     from radbench.stats.power import detectable_difference, detectable_with, patients_needed
     from radbench.stats.precision import average_precision, average_precision_difference
     from radbench.stats.proportions import proportion
-    from radbench.stats.ranks import RankIntervals, rank_intervals, ranks_from_replicates
+    from radbench.stats.ranks import RankIntervals, ranks_where
+    from radbench.stats.rates import rate
     from radbench.stats.readers import ReaderAnalysis, ReaderComponents, jackknife_covariance, obuchowski_rockette
     from radbench.stats.resampling import Resampling, resampled_counts
     from radbench.stats.seeds import Pooled, pooled_difference, pooled_mean
-    from radbench.stats.significance import holm, wilcoxon
-    from radbench.stats.signs import sign_flip
+    from radbench.stats.significance import holm, holm_over_families, wilcoxon
+    from radbench.stats.signs import sign_flip, sign_flips
     from radbench.stats.studentised import Studentised, studentised_draws
+    from radbench.stats.thresholds import sensitivity, sensitivity_at_specificity, sensitivity_difference

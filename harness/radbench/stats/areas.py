@@ -58,6 +58,11 @@ class Classes:
         return min(self.positive_patients, self.negative_patients)
 
     @property
+    def one_class(self) -> str:
+        """Why a score of both classes has no value; empty where it has one."""
+        return "" if self.rarer else "only one class is there"
+
+    @property
     def no_interval(self) -> str:
         """Why a score of both classes has no interval; empty where it can have one."""
         if self.rarer >= FEWEST_OF_A_CLASS:
@@ -129,25 +134,17 @@ def auroc(
     check_level(level)
     classes, table = two_classes(labels, scores, patients)
     untested = "an area is not tested against zero"
-    if not (classes.positive_patients and classes.negative_patients):
-        reason = "only one class is there"
+    if reason := classes.one_class:
         return classes.estimate(math.nan, (math.nan,) * 2, level, math.nan, math.nan, None, reason, untested)
-    areas, parts = _variance_parts(classes, table)
+    areas, parts = variance_parts(classes, table)
     value = float(areas[0])
-    variance, freedom = _combined(parts[:, 0, 0], classes)
+    variance, freedom = combined(parts[:, 0, 0], classes)
     error = math.sqrt(max(0.0, variance))
     if classes.no_interval:
         return classes.estimate(
             value, (math.nan,) * 2, level, error, freedom, no_interval=classes.no_interval, no_p=untested
         )
-    tail = (1.0 - level) / 2.0
-    if value in (0.0, 1.0):
-        bound = float(tail ** (1.0 / classes.rarer))
-        ends = (bound, 1.0) if value == 1.0 else (0.0, 1.0 - bound)
-    else:
-        first = newcombe(value, classes.positive_patients, classes.negative_patients, level)
-        second = logit_interval(value, error, freedom, level)
-        ends = min(first[0], second[0]), max(first[1], second[1])
+    ends = area_interval(classes, value, error, freedom, level)
     return classes.estimate(value, ends, level, error, freedom, no_p=untested)
 
 
@@ -176,12 +173,11 @@ def auroc_difference(
     """
     check_level(level)
     classes, table = two_classes(labels, np.stack(same_shape(scores, baseline)), patients)
-    if not (classes.positive_patients and classes.negative_patients):
-        reason = "only one class is there"
+    if reason := classes.one_class:
         return classes.estimate(math.nan, (math.nan,) * 2, level, math.nan, math.nan, None, reason, reason)
-    areas, parts = _variance_parts(classes, table)
+    areas, parts = variance_parts(classes, table)
     contrast = np.array([1.0, -1.0])
-    variance, freedom = _combined(np.einsum("i,pij,j->p", contrast, parts, contrast), classes)
+    variance, freedom = combined(np.einsum("i,pij,j->p", contrast, parts, contrast), classes)
     return difference_by_t(classes, float(areas[0] - areas[1]), variance, freedom, level)
 
 
@@ -204,7 +200,7 @@ def area_covariance(
     classes, table = two_classes(labels, scores, patients)
     if classes.rarer < 2:
         raise ValueError(f"a covariance needs two patients of each class, got {classes.rarer} of the rarer")
-    areas, (a, b, c) = _variance_parts(classes, table)
+    areas, (a, b, c) = variance_parts(classes, table)
     return areas, a + b + c
 
 
@@ -244,15 +240,27 @@ def same_shape(scores: ArrayLike, baseline: ArrayLike) -> tuple[Array, Array]:
     return ours, theirs
 
 
-def difference_by_t(classes: Classes, value: float, variance: float, freedom: float, level: float) -> Estimate:
-    """Return a difference of two scores of the same cases, judged by Student's t."""
+def difference_by_t(
+    classes: Classes, value: float, variance: float, freedom: float, level: float, withheld: str = ""
+) -> Estimate:
+    """Return a difference of two scores of the same cases, judged by Student's t.
+
+    Args:
+        classes: the patients of each class.
+        value: the difference.
+        variance: of it; rounding may leave it below zero.
+        freedom: degrees of freedom of the variance.
+        level: nominal coverage.
+        withheld: why the p-value is withheld, beyond what the classes say.
+    """
     error = math.sqrt(max(0.0, variance))
     reason = classes.no_interval or ("" if error > 0 else "the difference does not vary")
     if reason:
         return classes.estimate(value, (math.nan,) * 2, level, error, freedom, None, reason, reason)
     rule = Studentised(value, error, freedom)
     low, high = rule.interval(level)
-    return classes.estimate(value, (max(-1.0, low), min(1.0, high)), level, error, freedom, rule, "", classes.no_p)
+    ends, no_p = (max(-1.0, low), min(1.0, high)), classes.no_p or withheld
+    return classes.estimate(value, ends, level, error, freedom, rule, "", no_p)
 
 
 def newcombe(area: float, positives: int, negatives: int, level: float = 0.95) -> tuple[float, float]:
@@ -280,6 +288,37 @@ def newcombe(area: float, positives: int, negatives: int, level: float = 0.95) -
     return low, float(brentq(excess, area, 1.0)) if area < 1 else 1.0
 
 
+def area_interval(
+    classes: Classes, value: float, error: float, freedom: float, level: float = 0.95
+) -> tuple[float, float]:
+    """Return an area's interval: per side the farther end of Newcombe's and the logit scale's, exact at 0 and 1.
+
+    Args:
+        classes: the patients of each class.
+        value: the area.
+        error: its standard error.
+        freedom: degrees of freedom of the error.
+        level: nominal coverage.
+    """
+    if value in (0.0, 1.0):
+        return exact_interval(value, classes.rarer, level)
+    first = newcombe(value, classes.positive_patients, classes.negative_patients, level)
+    second = logit_interval(value, error, freedom, level)
+    return min(first[0], second[0]), max(first[1], second[1])
+
+
+def exact_interval(value: float, patients: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the interval of a score that is perfect, or perfectly wrong: ``((1 - level) / 2)^(1 / m)`` to 1.
+
+    Args:
+        value: 0 or 1.
+        patients: m, of the rarer class.
+        level: nominal coverage.
+    """
+    bound = float(((1.0 - level) / 2.0) ** (1.0 / patients))
+    return (bound, 1.0) if value == 1.0 else (0.0, 1.0 - bound)
+
+
 def logit_interval(value: float, error: float, freedom: float, level: float = 0.95) -> tuple[float, float]:
     """Return an interval on the logit scale, by Student's t with the delta method's error.
 
@@ -305,7 +344,7 @@ def _placements(positive: NDArray[np.bool_], scores: Array) -> tuple[Array, Arra
     return below / (2.0 * len(y)), 1.0 - beneath / (2.0 * len(x))
 
 
-def _variance_parts(classes: Classes, table: Array) -> tuple[Array, Array]:
+def variance_parts(classes: Classes, table: Array) -> tuple[Array, Array]:
     """Return areas ``[K]`` and ``[3,K,K]``: the covariance's part of positives, of negatives, and of both together."""
     n = len(classes.positives)
     by_patient: list[list[Array]] = [[], []]
@@ -328,7 +367,7 @@ def _variance_parts(classes: Classes, table: Array) -> tuple[Array, Array]:
     return areas, np.stack([first, second, both + both.T])
 
 
-def _combined(parts: Array, classes: Classes) -> tuple[float, float]:
+def combined(parts: Array, classes: Classes) -> tuple[float, float]:
     """Return the variance of positives, negatives and both, and Satterthwaite's degrees of freedom."""
     a, b, c = (float(p) for p in parts)
     if not (a + b > 0):

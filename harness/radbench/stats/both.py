@@ -22,6 +22,9 @@ from radbench.stats.effects import EffectSize, effect_size
 from radbench.stats.intervals import check_level
 from radbench.stats.studentised import REPLICATES, Studentised, studentised_draws
 
+ROUNDING = 1e-9
+"""Scores that differ by no more than this share of the larger one are equal."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -44,6 +47,8 @@ class Estimate:
         n_positive: positive cases, where cases are of two classes.
         positive_patients: patients with a positive case, likewise.
         rule: what interval and p-value were read off; None where there is no interval.
+        seeds_variance: the part of the squared standard error that more patients would not lessen, since seeds vary.
+        n_seeds: how many seeds were pooled.
     """
 
     value: float
@@ -62,6 +67,8 @@ class Estimate:
     n_positive: int | None = None
     positive_patients: int | None = None
     rule: Studentised | None = field(default=None, repr=False, compare=False)
+    seeds_variance: float = 0.0
+    n_seeds: int = 1
 
     @property
     def few(self) -> bool:
@@ -157,6 +164,8 @@ def paired_difference(
 def differences(scores: ArrayLike, baseline: ArrayLike) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """Return ``scores - baseline``, NaN where either has no answer or both are infinite.
 
+    Scores that agree to nine digits are equal: their difference is what rounding leaves.
+
     Raises:
         ValueError: they are of different shapes.
     """
@@ -164,7 +173,9 @@ def differences(scores: ArrayLike, baseline: ArrayLike) -> np.ndarray[tuple[int,
     if ours.shape != theirs.shape:
         raise ValueError(f"scores and baseline must be of the same cases: got {ours.shape} and {theirs.shape} values")
     with np.errstate(invalid="ignore"):
-        return ours - theirs
+        found = ours - theirs
+        equal = np.abs(found) <= ROUNDING * np.maximum(np.abs(ours), np.abs(theirs))
+        return np.where(equal & np.isfinite(found), 0.0, found)
 
 
 def mean_rules(

@@ -2,171 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from radbench.stats.intervals import (
-    Difference,
-    Interval,
-    centred_p_value,
-    check_level,
-    percentile_interval,
-    standard_error,
-)
 from radbench.stats.resampling import CHUNK_ELEMENTS, patient_counts, patient_index
-
-
-@dataclass(frozen=True)
-class CurveBootstrap:
-    """AP and AUROC with their replicates.
-
-    Attributes:
-        ap: average precision and its interval.
-        auroc: area under the ROC curve and its interval.
-        ap_replicates: float64 ``[R]``; NaN where a resample holds one class only.
-        auroc_replicates: float64 ``[R]``; likewise.
-    """
-
-    ap: Interval
-    auroc: Interval
-    ap_replicates: NDArray[np.float64]
-    auroc_replicates: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class PairedCurveBootstrap:
-    """Differences of AP and AUROC, scores minus baseline, with their replicates.
-
-    Attributes:
-        ap: difference of average precision, its interval and two-sided p-value.
-        auroc: difference of the area under the ROC curve, likewise.
-        ap_replicates: float64 ``[R]`` differences; NaN where a resample holds one class only.
-        auroc_replicates: float64 ``[R]``; likewise.
-    """
-
-    ap: Difference
-    auroc: Difference
-    ap_replicates: NDArray[np.float64]
-    auroc_replicates: NDArray[np.float64]
-
-
-def bootstrap_ap_auroc(
-    labels: ArrayLike,
-    scores: ArrayLike,
-    patients: Sequence[Hashable] | None = None,
-    replicates: int = 5000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> CurveBootstrap:
-    """Return AP and AUROC with patient-clustered bootstrap intervals.
-
-    AP is the step-wise sum of precision over recall (Boyd, Eng & Page 2013, ECML PKDD;
-    scikit-learn's ``average_precision_score``), AUROC the Mann-Whitney statistic with ties counting one
-    half (Hanley & McNeil 1982, Radiology 143:29-36; Bamber 1975,
-    J. Math. Psychol. 12:387-415). Patients are resampled with all their
-    cases (Field & Welsh 2007; for AUROC Rutter 2000, Acad. Radiol. 7:413-419), and the ends are the
-    expanded percentiles of Hesterberg (2015).
-
-    Args:
-        labels: ``[N]`` in {0,1}.
-        scores: ``[N]``, higher speaks for 1; NaN (no answer) is left out and counted.
-        patients: ``[N]`` identities; None makes each case its own patient.
-        replicates: how many resamples.
-        seed: of the resamples, which depend on it and the patients alone
-            (:func:`radbench.stats.resampling.resampled_counts`).
-        level: nominal coverage.
-
-    Returns:
-        Values NaN where only one class is there; such replicates are NaN, counted, and left out of the
-        intervals.
-
-    Raises:
-        ValueError: no cases, other labels than 0 and 1, infinite scores, or lengths that differ.
-    """
-    check_level(level)
-    y, table = _checked(labels, scores)
-    known = np.isfinite(table[0])
-    ap, auroc = ap_auroc_replicates(y, table, patients, replicates, seed)
-    n_patients = len(np.unique(patient_index(patients, len(y))[0][known]))
-
-    def interval(value: float, drawn: NDArray[np.float64]) -> Interval:
-        low, high = percentile_interval(drawn, n_patients, level)
-        error = standard_error(drawn)
-        missing, undefined = int((~known).sum()), int((~np.isfinite(drawn)).sum())
-        return Interval(value, low, high, error, error, level, int(known.sum()), n_patients, missing, undefined)
-
-    here = ap_auroc(y, table[0])
-    return CurveBootstrap(interval(here[0], ap[0]), interval(here[1], auroc[0]), ap[0], auroc[0])
-
-
-def paired_ap_auroc(
-    labels: ArrayLike,
-    scores: ArrayLike,
-    baseline: ArrayLike,
-    patients: Sequence[Hashable] | None = None,
-    replicates: int = 5000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> PairedCurveBootstrap:
-    """Return the differences of AP and AUROC between two score vectors on the same cases, resampled together.
-
-    The two-sided p-value is that of the centred bootstrap: the share of replicates whose difference lies at
-    least as far from the observed one as that lies from zero, ``(1 + #{|d* - d| >= |d|}) / (1 + R)`` (Hall
-    & Wilson 1991, Biometrics 47:757-762; Davison & Hinkley 1997, Bootstrap Methods and their Application,
-    eq. 4.11). It is never 0, and 1 for equal scores. For AP there is no closed form; for AUROC it
-    approaches DeLong's test (DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837-845).
-
-    Args:
-        labels: ``[N]`` in {0,1}.
-        scores: ``[N]``; cases where either vector is NaN are left out of both.
-        baseline: ``[N]``, of the same cases in the same order.
-        patients: ``[N]`` identities, or None.
-        replicates: how many resamples.
-        seed: of the resamples.
-        level: nominal coverage.
-
-    Raises:
-        ValueError: as :func:`bootstrap_ap_auroc`.
-    """
-    check_level(level)
-    y, ours = _checked(labels, scores)
-    _, theirs = _checked(labels, baseline)
-    table = np.concatenate([ours, theirs])
-    known = np.isfinite(table).all(axis=0)
-    table[:, ~known] = np.nan
-    drawn = ap_auroc_replicates(y, table, patients, replicates, seed)
-    n_patients = len(np.unique(patient_index(patients, len(y))[0][known]))
-    first, second = ap_auroc(y, table[0]), ap_auroc(y, table[1])
-    results: list[Difference] = []
-    deltas = []
-    for which in (0, 1):
-        delta, replicate = first[which] - second[which], drawn[which][0] - drawn[which][1]
-        low, high = percentile_interval(replicate, n_patients, level)
-        missing, undefined = int((~known).sum()), int((~np.isfinite(replicate)).sum())
-        counts = (int(known.sum()), n_patients, missing, undefined)
-        p = centred_p_value(delta, replicate) if n_patients > 1 else math.nan
-        results.append(Difference(delta, low, high, standard_error(replicate), level, *counts, p_value=p))
-        deltas.append(replicate)
-    return PairedCurveBootstrap(results[0], results[1], deltas[0], deltas[1])
 
 
 def ap_auroc(labels: ArrayLike, scores: ArrayLike) -> tuple[float, float]:
     """Return AP and AUROC, equal to scikit-learn's; NaN and NaN where only one class is there.
 
+    AP is the step-wise sum of precision over recall (Boyd, Eng & Page 2013, ECML PKDD; scikit-learn's
+    ``average_precision_score``), AUROC the Mann-Whitney statistic with ties counting one half (Hanley & McNeil 1982,
+    Radiology 143:29-36; Bamber 1975, J. Math. Psychol. 12:387-415).
+
     Args:
         labels: ``[N]`` in {0,1}.
-        scores: ``[N]``; NaN is left out.
+        scores: ``[N]``, higher speaks for 1; NaN (no answer) is left out.
 
     Raises:
-        ValueError: as :func:`bootstrap_ap_auroc`.
+        ValueError: no cases, other labels than 0 and 1, infinite scores, or lengths that differ.
     """
     y, table = _checked(labels, scores)
-    ap, auroc = _Cells(y, table[0], np.arange(len(y)), len(y)).evaluate(np.ones((len(y), 1), dtype=np.int64))
+    ap, auroc = _Ordered(y, table[0], np.arange(len(y))).evaluate(np.ones((1, len(y))), _Room())
     return float(ap[0]), float(auroc[0])
 
 
@@ -180,10 +40,12 @@ def ap_auroc_replicates(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return AP and AUROC of every enhancer in every resample, all on the same resamples.
 
-    Scores are sorted once. Only the thresholds at positives matter: AP is evaluated there, and AUROC needs
-    the negatives above each. So the cases collapse into cells - the positives of each such threshold and
-    the negatives that each adds - and a chunk of resamples is one sparse product (cells x patients) with
-    the patients' multiplicities, then cumulative sums over cells. All counts are exact integers.
+    Patients are resampled with all their cases (Field & Welsh 2007; for AUROC Rutter 2000, Acad. Radiol. 7:413-419), as
+    :func:`radbench.stats.resampling.resampled_counts` has them.
+
+    Scores are sorted once. Only the thresholds at positives matter: AP is evaluated there, and AUROC needs the
+    negatives above each. So a chunk of resamples is the patients' multiplicities in the order of the scores, summed
+    between thresholds, then cumulative sums over those. All counts are exact whole numbers.
 
     Args:
         labels: ``[N]`` in {0,1}.
@@ -197,70 +59,124 @@ def ap_auroc_replicates(
         Two float64 ``[E,R]``; NaN where the resample holds one class only.
 
     Raises:
-        ValueError: as :func:`bootstrap_ap_auroc`.
+        ValueError: as :func:`ap_auroc`, or patients of another number.
     """
     y, table = _checked(labels, scores)
     index, n_patients = patient_index(patients, len(y))
-    cells = [_Cells(y, row, index, n_patients) for row in table]
+    rows = [_Ordered(y, row, index) for row in table]
     ap, auroc = np.empty((len(table), replicates)), np.empty((len(table), replicates))
-    widest = max(n_patients, *(c.matrix.shape[0] for c in cells))
-    done = 0
-    for counts in patient_counts(n_patients, replicates, seed, chunk or max(1, CHUNK_ELEMENTS // widest)):
-        weights = np.ascontiguousarray(counts.T)
-        here = slice(done, done + len(counts))
-        for row, cell in enumerate(cells):
-            ap[row, here], auroc[row, here] = cell.evaluate(weights)
-        done += len(counts)
+    widest = max(n_patients, *(row.cases for row in rows))
+    done, room = 0, _Room()
+    # Half as much to move where the most cases that can be drawn are still exact.
+    kind = np.float32 if n_patients * int(np.bincount(index).max()) < 1 << 24 else np.float64
+    for weights in patient_counts(n_patients, replicates, seed, chunk or max(1, CHUNK_ELEMENTS // widest), kind):
+        here = slice(done, done + len(weights))
+        for k, row in enumerate(rows):
+            ap[k, here], auroc[k, here] = row.evaluate(weights, room)
+        done += len(weights)
     return ap, auroc
 
 
-class _Cells:
-    """The cells that the cases of one score vector fall into, and AP and AUROC from their counts.
+_SHORT = 4
+"""Cases in a run, on average, up to which it costs more to sum them run by run than to keep them."""
 
-    Threshold g (descending) is a distinct score that some positive has. Rows of ``matrix`` ``[cells,
-    patients]``: G of positives per threshold, G + 1 of negatives at or above each threshold and below the
-    one before (the last: below all), T of negatives tied with the positives of the thresholds ``tied``.
+
+class _Ordered:
+    """The cases of one score vector in falling order, and AP and AUROC from how often their patients are drawn.
+
+    Threshold g (descending) is a distinct score that some positive has: G of them. Positives lie in runs by threshold;
+    negatives in runs below one threshold and above the next, or tied with one. Counts are whole numbers in floating
+    point, of which sums and products are exact.
     """
 
-    def __init__(
-        self, y: NDArray[np.bool_], scores: NDArray[np.float64], index: NDArray[np.intp], n_patients: int
-    ) -> None:
-        from scipy.sparse import csr_array
-
+    def __init__(self, y: NDArray[np.bool_], scores: NDArray[np.float64], index: NDArray[np.intp]) -> None:
         known = np.isfinite(scores)
         y, scores, index = y[known], scores[known], index[known]
         thresholds = np.unique(scores[y])
-        self.n = n = len(thresholds)
+        self.cases, n = len(y), len(thresholds)
         # A case belongs to the first threshold, from above, that does not exceed its score.
         threshold = n - np.searchsorted(thresholds, scores, side="right")
-        cell = np.where(y, threshold, n + threshold)
-        tie = np.flatnonzero(~y & np.isin(scores, thresholds))
-        self.tied, tie_row = np.unique(threshold[tie], return_inverse=True)
-        rows = np.concatenate([cell, 2 * n + 1 + tie_row.reshape(-1)])
-        columns = np.concatenate([index, index[tie]])
-        shape = (2 * n + 1 + len(self.tied), n_patients)
-        self.matrix: Any = csr_array((np.ones(len(rows), dtype=np.int64), (rows, columns)), shape=shape)
+        self.positives = _Runs(threshold[y], index[y], 1)
+        self.negatives = _Runs((2 * threshold + np.isin(scores, thresholds))[~y], index[~y], _SHORT)
+        # How many runs of negatives lie at or above each threshold, and where those that are tied with it begin.
+        tied = 2 * np.arange(n) + 1
+        self.above = np.searchsorted(self.negatives.which, tied, side="right")
+        above_only = np.searchsorted(self.negatives.which, tied, side="left")
+        self.ties = np.flatnonzero(self.above > above_only)
+        self.from_, self.to = above_only[self.ties], self.above[self.ties]
 
-    def evaluate(self, weights: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return AP and AUROC ``[R]`` for the multiplicities of the patients, int64 ``[patients,R]``."""
-        n = self.n
+    def evaluate(self, weights: NDArray[Any], room: _Room) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return AP and AUROC ``[R]`` for the multiplicities of the patients, ``[R,patients]``."""
+        r = len(weights)
+        if not (len(self.positives.which) and len(self.negatives.which)):
+            return np.full(r, np.nan), np.full(r, np.nan)
         # One replicate per contiguous row: sums then round alike whatever the number of rows.
-        counts = np.ascontiguousarray((self.matrix @ weights).T)
-        positive, tied = counts[:, :n], counts[:, 2 * n + 1 :]
-        true, false = np.cumsum(positive, axis=1), np.cumsum(counts[:, n : 2 * n], axis=1)
-        n_true = positive.sum(axis=1)
-        n_false = counts[:, n : 2 * n + 1].sum(axis=1)
+        drawn = self.positives.counts(weights, room, "positive")
+        positive = room.of("positive", drawn.shape)
+        positive[:] = drawn
+        negative = self.negatives.counts(weights, room, "negative")
+        true = np.cumsum(positive, axis=1, out=room.of("true", positive.shape))
+        running = room.of("running", (r, negative.shape[1] + 1))
+        running[:, 0] = 0.0
+        np.cumsum(negative, axis=1, out=running[:, 1:])
+        false = np.take(running, self.above, axis=1, mode="clip", out=room.of("false", positive.shape))
+        n_true, n_false = true[:, -1], running[:, -1]
         # Twice the pairs in which a positive beats a negative, one for a tie: whole numbers.
-        wins = 2 * (n_true * n_false - np.einsum("rg,rg->r", positive, false))
-        wins += np.einsum("rt,rt->r", positive[:, self.tied], tied)
+        wins = 2.0 * (n_true * n_false - (positive[:, None] @ false[:, :, None])[:, 0, 0])
+        if len(self.ties):
+            wins += np.einsum("rt,rt->r", positive[:, self.ties], running[:, self.to] - running[:, self.from_])
         false += true
-        precision = true / np.maximum(false, 1, out=false)
+        np.maximum(false, 1.0, out=false)
+        precision = np.divide(true, false, out=false)
         precision *= positive
         one_class = (n_true == 0) | (n_false == 0)
         with np.errstate(divide="ignore", invalid="ignore"):
             ap = np.where(one_class, np.nan, precision.sum(axis=1) / n_true)
-            auroc = np.where(one_class, np.nan, wins / (2 * n_true * n_false))
+            auroc = np.where(one_class, np.nan, wins / (2.0 * n_true * n_false))
         return ap, auroc
+
+
+class _Runs:
+    """Cases in runs, empty ones left out.
+
+    Attributes:
+        patients: ``[cases]`` the patient of each case, run by run.
+        which: the number of each run, in rising order, or of each case's where ``short`` leaves cases by themselves.
+    """
+
+    def __init__(self, run: NDArray[np.intp], index: NDArray[np.intp], short: int) -> None:
+        order = np.argsort(run, kind="stable")
+        self.patients, self.which = index[order], run[order]
+        which, starts = np.unique(self.which, return_index=True)
+        self.starts: NDArray[np.intp] | None = None
+        if short * len(which) < len(run):
+            self.which, self.starts = which, starts
+
+    def counts(self, weights: NDArray[Any], room: _Room, name: str) -> NDArray[Any]:
+        """Return how often the cases of each run, or each case, is drawn, ``[R,which]``."""
+        r, cases = len(weights), len(self.patients)
+        each = np.take(
+            weights, self.patients, axis=1, mode="clip", out=room.of(f"each {name}", (r, cases), weights.dtype)
+        )
+        if self.starts is None:
+            return each
+        return np.asarray(
+            np.add.reduceat(each, self.starts, axis=1, out=room.of(f"run {name}", (r, len(self.starts)), weights.dtype))
+        )
+
+
+class _Room:
+    """Arrays that every chunk of resamples uses again: asking the system for memory costs as much as the sums."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, NDArray[Any]] = {}
+
+    def of(self, name: str, shape: tuple[int, int], kind: Any = np.float64) -> NDArray[Any]:
+        """Return the array of a name and a kind of numbers, of any content."""
+        size = shape[0] * shape[1]
+        if name not in self._kept or self._kept[name].size < size or self._kept[name].dtype != kind:
+            self._kept[name] = np.empty(size, dtype=kind)
+        return self._kept[name][:size].reshape(shape)
 
 
 def _checked(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

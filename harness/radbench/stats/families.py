@@ -9,9 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from radbench.stats.both import ROUNDING
 from radbench.stats.clusters import FEWEST_PATIENTS, Clusters, bell_mccaffrey, clustered, cr2_errors
 from radbench.stats.intervals import check_level
-from radbench.stats.ranks import RankIntervals
+from radbench.stats.ranks import RankIntervals, ranks_where
 from radbench.stats.studentised import REPLICATES, TIE, Studentiser, multiplicities, order
 
 Array = NDArray[np.float64]
@@ -44,8 +45,9 @@ def adjusted_p_values(
 
     Step-down max-T (Romano & Wolf 2005, Econometrica 73:1237-1282): the comparison with the largest studentised
     difference is judged by the largest studentised deviation among all of them in each resample, the next by the
-    largest among those left, and so on. The resamples are shared, so that what the enhancers have in common is used;
-    the standard error is anew in each. An adjusted p-value is at least the one of the comparison by itself.
+    largest among those left, and so on; gains and losses apart, each at half the level (:func:`judged_together`). The
+    resamples are shared, so that what the enhancers have in common is used; the standard error is anew in each. An
+    adjusted p-value is at least the one of the comparison by itself, and equal to it where there is no other.
 
     Args:
         differences: ``[K,N]`` of K enhancers to the reference on N cases; NaN where there is no answer. A case that
@@ -78,9 +80,8 @@ def simultaneous_ranks(
 ) -> RankIntervals:
     """Rank enhancers by their mean score, with intervals that cover all true ranks together.
 
-    All pairs are compared as in :func:`adjusted_p_values`. An enhancer's interval runs from 1 + the number of
-    enhancers shown to be better to E - the number shown to be worse (Mogstad, Romano, Shaikh & Wilhelm 2024, Rev.
-    Econ. Stud. 91:476-518), so that two whose intervals of ranks are apart differ at the level, all pairs considered.
+    All pairs are compared as in :func:`adjusted_p_values`, and the intervals are those of
+    :func:`radbench.stats.ranks.ranks_where`.
 
     Args:
         scores: ``[E,N]`` of E enhancers on N cases; an enhancer that lacks a case that another answers gets no rank.
@@ -97,26 +98,56 @@ def simultaneous_ranks(
         ValueError: as :func:`adjusted_p_values`, or an unknown direction.
     """
     check_level(level)
-    if direction not in ("higher", "lower"):
-        raise ValueError(f"direction must be 'higher' or 'lower', got '{direction}'")
     table, who, complete = _complete(scores, patients)
     rows = [clustered(row, who) for row in table[complete]]
-    n, sign = len(rows), 1.0 if direction == "higher" else -1.0
-    means = sign * np.array([row.mean for row in rows])
+    means = np.full(len(table), np.nan)
+    means[complete] = [row.mean for row in rows]
+    apart = np.zeros((len(table), len(table)), dtype=bool)
+    apart[np.ix_(complete, complete)] = _apart(rows, replicates, seed, level)
+    return ranks_where(means, apart, direction, level)
+
+
+def told_apart(
+    scores: ArrayLike,
+    patients: Sequence[Hashable] | None = None,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+    level: float = 0.95,
+) -> NDArray[np.bool_]:
+    """Return which enhancers' mean scores differ, all pairs tested together: bool ``[E,E]``, symmetric.
+
+    Args:
+        scores: ``[E,N]``; an enhancer that lacks a case that another answers is told apart from none.
+        patients: ``[N]`` identities, or None.
+        replicates: resamples of the bootstrap-t.
+        seed: of the resamples.
+        level: one minus the probability of telling any two apart that do not differ.
+
+    Raises:
+        ValueError: as :func:`adjusted_p_values`.
+    """
+    check_level(level)
+    table, who, complete = _complete(scores, patients)
+    apart = np.zeros((len(table), len(table)), dtype=bool)
+    apart[np.ix_(complete, complete)] = _apart(
+        [clustered(row, who) for row in table[complete]], replicates, seed, level
+    )
+    return apart
+
+
+def _apart(rows: Sequence[Clusters], replicates: int, seed: int, level: float) -> NDArray[np.bool_]:
+    n = len(rows)
     first, second = np.triu_indices(n, 1)
-    better = np.zeros((n, n), dtype=bool)
+    apart = np.zeros((n, n), dtype=bool)
     if len(first):
         sums = np.stack([row.sums for row in rows])
         with np.errstate(invalid="ignore"):
             pairs = sums[first] - sums[second]
-        _, adjusted = _judged(pairs, rows[0].sizes, _counts(rows, replicates, seed), level)
-        better[first, second] = adjusted <= 1.0 - level + 1e-12
-        better |= better.T
-        better &= means[:, None] > means[None, :]
-    rank, low, high = (np.full(len(table), np.nan) for _ in range(3))
-    rank[complete] = 1 + (means[None, :] > means[:, None]).sum(axis=1)
-    low[complete], high[complete] = 1 + better.sum(axis=0), n - better.sum(axis=1)
-    return RankIntervals(rank, low, high, level)
+            larger = np.maximum(np.abs(sums[first]), np.abs(sums[second]))
+            pairs[np.isfinite(pairs) & (np.abs(pairs) <= ROUNDING * larger)] = 0.0
+        _, adjusted = _judged(pairs, rows[0].sizes, _counts(rows, replicates, seed), level, equal_tailed=False)
+        apart[first, second] = adjusted <= 1.0 - level + 1e-12
+    return apart | apart.T
 
 
 def _complete(
@@ -138,20 +169,36 @@ def _counts(rows: Sequence[Clusters], replicates: int, seed: int) -> Iterable[ND
     return multiplicities(rows[0].patients, replicates, seed) if rows and rows[0].patients else ()
 
 
-def _judged(sums: Array, sizes: Array, counts: Iterable[NDArray[np.integer[Any]]], level: float) -> tuple[Array, Array]:
+def _judged(
+    sums: Array,
+    sizes: Array,
+    counts: Iterable[NDArray[np.integer[Any]]],
+    level: float,
+    equal_tailed: bool = True,
+) -> tuple[Array, Array]:
     """Return the p-values of K means over the same patients, each by itself and all together; NaN where withheld."""
     p, adjusted = np.full(len(sums), np.nan), np.full(len(sums), np.nan)
     errors = cr2_errors(sums, sizes)
     tested = (errors > 0) & ((sums != 0).sum(axis=1) >= FEWEST_PATIENTS)
     if tested.any():
-        p[tested], adjusted[tested] = judged_together(sums[tested], sizes, errors[tested], counts, level)
+        p[tested], adjusted[tested] = judged_together(sums[tested], sizes, errors[tested], counts, level, equal_tailed)
     return p, adjusted
 
 
 def judged_together(
-    sums: Array, sizes: Array, errors: Array, counts: Iterable[NDArray[np.integer[Any]]], level: float = 0.95
+    sums: Array,
+    sizes: Array,
+    errors: Array,
+    counts: Iterable[NDArray[np.integer[Any]]],
+    level: float = 0.95,
+    equal_tailed: bool = True,
 ) -> tuple[Array, Array]:
     """Return two-sided p-values of K means: each by itself, and adjusted by step-down max-T.
+
+    Equal-tailed, gains are judged by the largest studentised value of all in each resample and losses by the smallest,
+    each at half the level: two one-sided families, so that a mean by itself keeps the p-value that it has by itself.
+    Else both are judged by the largest absolute value, which does not ask what stands before the minus sign, as pairs
+    of enhancers need.
 
     Args:
         sums: ``[K,m]`` of each patient's values.
@@ -159,6 +206,7 @@ def judged_together(
         errors: ``[K]`` standard errors, positive.
         counts: multiplicities of the patients, ``[R,m]`` in all; only counts of exceedances are kept of them.
         level: at which an interval must be bounded for its p-value to be given.
+        equal_tailed: whether the sign of a mean has a meaning.
 
     Returns:
         Two float64 ``[K]``; NaN where the resamples do not bound the interval.
@@ -166,24 +214,42 @@ def judged_together(
     from scipy.special import stdtr
 
     t = sums.sum(axis=1) / sizes.sum() / errors
-    rising = np.argsort(np.abs(t), kind="stable")
+    rising = np.argsort(t if equal_tailed else np.abs(t), kind="stable")
+    sign = np.where(t < 0, -1.0, 1.0)[rising]
     size = np.abs(t)[rising]
-    # Turned so that every observed value is positive and the largest stands last.
-    studentiser = Studentiser(sums[rising] * np.where(t < 0, -1.0, 1.0)[rising, None], sizes)
+    studentiser = Studentiser(sums[rising], sizes)
     above, beyond, up, down = (np.zeros(len(t), dtype=np.intp) for _ in range(4))
     n = 0
     for chunk in counts:
         drawn = studentiser.draws(chunk)
         n += len(drawn)
-        above += (drawn >= size - TIE).sum(axis=0)
+        above += (drawn * sign >= size - TIE).sum(axis=0)
         if np.isinf(drawn).any():
             up += (drawn == np.inf).sum(axis=0)
             down += (drawn == -np.inf).sum(axis=0)
-        largest = np.maximum.accumulate(np.abs(drawn), axis=1)
-        beyond += (largest >= size - TIE).sum(axis=0)
+        beyond += (_largest(drawn, sign, equal_tailed) >= size - TIE).sum(axis=0)
     alone = np.minimum(1.0, 2.0 * np.maximum(stdtr(bell_mccaffrey(sizes), -size), (1 + above) / (1 + n)))
-    together = np.maximum.accumulate(np.maximum((1 + beyond) / (1 + n), alone)[::-1])[::-1]
+    together = np.minimum(1.0, np.maximum((2.0 if equal_tailed else 1.0) * (1 + beyond) / (1 + n), alone))
     open_ended = np.maximum(up, down) >= order(n, level)
     p, adjusted = np.empty(len(t)), np.empty(len(t))
-    p[rising], adjusted[rising] = np.where(open_ended, np.nan, alone), np.where(open_ended, np.nan, together)
+    p[rising] = np.where(open_ended, np.nan, alone)
+    adjusted[rising] = np.where(open_ended, np.nan, _stepped_down(together, sign, equal_tailed))
     return p, adjusted
+
+
+def _largest(drawn: Array, sign: Array, equal_tailed: bool) -> Array:
+    """Return in each resample, ``[r,K]``, the largest value of those that are judged with each or after it."""
+    if not equal_tailed:
+        return np.asarray(np.maximum.accumulate(np.abs(drawn), axis=1))
+    gains = np.maximum.accumulate(drawn, axis=1)
+    losses = np.maximum.accumulate(-drawn[:, ::-1], axis=1)[:, ::-1]
+    return np.where(sign > 0, gains, losses)
+
+
+def _stepped_down(together: Array, sign: Array, equal_tailed: bool) -> Array:
+    """Return p-values that are at least those of whoever is judged before."""
+    falling = np.maximum.accumulate(together[::-1])[::-1]
+    if not equal_tailed:
+        return np.asarray(falling)
+    gains, losses = np.where(sign > 0, together, 0.0), np.where(sign > 0, 0.0, together)
+    return np.where(sign > 0, np.maximum.accumulate(gains[::-1])[::-1], np.maximum.accumulate(losses))

@@ -1,74 +1,12 @@
-"""Interval and Difference: a value with what the bootstrap says of it; and how an interval is read off
-replicates."""
+"""How an interval, an error and a p-value are read off replicates."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value and its bootstrap interval.
-
-    Attributes:
-        value: on the data as they are; NaN where no case has an answer.
-        low: lower end; NaN with fewer than two patients, whose variation nothing tells.
-        high: upper end.
-        std: as papers print it beside the value: of a mean, the standard deviation over cases (n - 1; NaN
-            with one case); of a data-set-level score, the standard deviation over replicates.
-        standard_error: the standard deviation over replicates.
-        level: nominal coverage.
-        n_cases: cases with an answer.
-        n_patients: patients with such a case.
-        n_missing: cases left out because they have none (NaN).
-        n_undefined: replicates left out because the score has no answer there (no such case was drawn, or
-            one class only).
-    """
-
-    value: float
-    low: float
-    high: float
-    std: float
-    standard_error: float
-    level: float
-    n_cases: int
-    n_patients: int
-    n_missing: int = 0
-    n_undefined: int = 0
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A paired difference, enhancer minus baseline, and its bootstrap interval.
-
-    Attributes:
-        delta: the difference; positive where the enhancer's score is higher.
-        low: lower end; NaN with fewer than two patients.
-        high: upper end.
-        standard_error: the standard deviation over replicates.
-        level: nominal coverage.
-        n_cases: cases where both have an answer.
-        n_patients: patients with such a case.
-        n_missing: cases left out.
-        n_undefined: replicates left out.
-        p_value: two-sided bootstrap p-value for data-set-level scores; NaN for means (use ``wilcoxon``).
-    """
-
-    delta: float
-    low: float
-    high: float
-    standard_error: float
-    level: float
-    n_cases: int
-    n_patients: int
-    n_missing: int = 0
-    n_undefined: int = 0
-    p_value: float = math.nan
 
 
 def check_level(level: float) -> None:

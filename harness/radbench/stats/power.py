@@ -43,7 +43,8 @@ def patients_needed(estimate: Estimate, difference: float, power: float = POWER)
     """Return how many patients like these would show a difference with this probability.
 
     As :func:`detectable_difference`, with the standard error of that many patients (each with as many cases as here),
-    their degrees of freedom, and what the bootstrap-t adds to the t shrinking with the root of their number.
+    their degrees of freedom, and what the bootstrap-t adds to the t shrinking with the root of their number. What seeds
+    add stays as it is, there being as many as here.
 
     Args:
         estimate: of a difference, in a pilot.
@@ -54,7 +55,8 @@ def patients_needed(estimate: Estimate, difference: float, power: float = POWER)
         At least six.
 
     Raises:
-        ValueError: a power outside (0, 1), a difference that is zero or not finite, or a pilot without an interval.
+        ValueError: a power outside (0, 1), a difference that is zero or not finite, a pilot without an interval, or
+            seeds that vary too much for any number of patients to show it.
     """
     _check(power)
     if not math.isfinite(difference) or difference == 0:
@@ -68,6 +70,11 @@ def patients_needed(estimate: Estimate, difference: float, power: float = POWER)
     fewest, enough = FEWEST_PATIENTS, FEWEST_PATIENTS
     while not shown(enough):
         fewest, enough = enough, 2 * enough
+        if enough > _MOST_PATIENTS and estimate.seeds_variance > 0:
+            raise ValueError(
+                f"no number of patients shows a difference of {difference} with {estimate.n_seeds} seeds: they vary "
+                "too much, and more of them are needed"
+            )
         if enough > _MOST_PATIENTS:
             raise ValueError(f"a difference of {difference} needs more than {_MOST_PATIENTS} patients")
     while fewest < enough:
@@ -91,10 +98,23 @@ def detectable_with(estimate: Estimate, patients: int, power: float = POWER) -> 
         raise ValueError(f"these data cannot tell how much patients vary: {estimate.no_interval}")
     rule, level = estimate.rule, estimate.level
     more = patients / estimate.n_patients
-    freedom = max(1.0, (rule.freedom + 1.0) * more - 1.0)
+    error, freedom = _of_more(estimate, rule, more)
     beyond = _reach(rule, level) - _quantile(rule.freedom, level)
     reach = _quantile(freedom, level) + beyond / math.sqrt(more)
-    return rule.error / math.sqrt(more) * noncentral(reach, freedom, 1.0 - power)
+    return error * noncentral(reach, freedom, 1.0 - power)
+
+
+def _of_more(estimate: Estimate, rule: Studentised, more: float) -> tuple[float, float]:
+    """Return standard error and degrees of freedom with ``more`` times as many patients, of as many seeds."""
+    seeds = estimate.seeds_variance
+    if not seeds > 0:
+        return rule.error / math.sqrt(more), max(1.0, (rule.freedom + 1.0) * more - 1.0)
+    patients = max(0.0, rule.error**2 - seeds) / more
+    error, by_seeds = math.sqrt(patients + seeds), estimate.n_seeds - 1.0
+    if seeds > patients:
+        return error, by_seeds
+    by_patients = max(1.0, more * estimate.n_patients - 1.0)
+    return error, error**4 / (patients**2 / by_patients + seeds**2 / by_seeds)
 
 
 def _reach(rule: Studentised, level: float) -> float:

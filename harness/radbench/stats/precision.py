@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from radbench.stats.areas import Classes, difference_by_t, logit_interval, same_shape, two_classes
+from radbench.stats.areas import Classes, difference_by_t, exact_interval, logit_interval, same_shape, two_classes
 from radbench.stats.both import Estimate
 from radbench.stats.curves import ap_auroc, ap_auroc_replicates
 from radbench.stats.intervals import check_level, standard_error
@@ -48,7 +48,7 @@ def average_precision(
     """
     check_level(level)
     classes, table = two_classes(labels, scores, patients)
-    reason, untested = _one_class(classes) or classes.no_interval, "average precision is not tested against zero"
+    reason, untested = classes.one_class or classes.no_interval, "average precision is not tested against zero"
     value, freedom = _value(classes, table[0]), float(classes.positive_patients - 1)
     if reason:
         return classes.estimate(value, (math.nan,) * 2, level, math.nan, freedom, None, reason, untested)
@@ -56,7 +56,7 @@ def average_precision(
         draws = ap_auroc_replicates(labels, scores, patients, replicates, seed)[0][0]
     error = standard_error(draws)
     if value == 1.0:
-        ends = ((1.0 - level) / 2.0) ** (1.0 / classes.positive_patients), 1.0
+        ends = exact_interval(value, classes.positive_patients, level)
     else:
         ends = logit_interval(value, error, freedom, level)
     return classes.estimate(value, ends, level, error, freedom, no_p=untested)
@@ -93,7 +93,7 @@ def average_precision_difference(
     check_level(level)
     pair = np.stack(same_shape(scores, baseline))
     classes, table = two_classes(labels, pair, patients)
-    reason = _one_class(classes)
+    reason = classes.one_class
     value = _value(classes, table[0]) - _value(classes, table[1])
     freedom = float(classes.positive_patients - 1)
     if reason or classes.no_interval:
@@ -104,10 +104,6 @@ def average_precision_difference(
         first, second = ap_auroc_replicates(labels, pair, patients, replicates, seed)[0]
         draws = first - second
     return difference_by_t(classes, value, standard_error(draws) ** 2, freedom, level)
-
-
-def _one_class(classes: Classes) -> str:
-    return "" if classes.positive_patients and classes.negative_patients else "only one class is there"
 
 
 def _value(classes: Classes, scores: NDArray[np.float64]) -> float:

@@ -14,6 +14,10 @@ CHUNK_ELEMENTS = 1 << 17
 """Draws held at once; it bounds memory (a few times 1 MiB, which stays in cache) and changes no result."""
 
 
+_LONG = 2048
+"""Patients from which a replicate is counted by itself: its counts stay in the fastest memory."""
+
+
 @dataclass(frozen=True)
 class Resampling:
     """The resamples that everything in one table shares, so that differences, ranks and facets are coherent.
@@ -36,6 +40,10 @@ class Resampling:
     def count(self, cases: ArrayLike) -> int:
         """Return how many patients cases come from: their numbers, or a mask over all."""
         return len(np.unique(self._index[0][np.asarray(cases)]))
+
+    def sizes(self, cases: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return how many of some cases each of their patients has, ``[m]``; a case that is named twice counts once."""
+        return np.unique(self._index[0][np.unique(cases)], return_counts=True)[1].astype(np.float64)
 
     def of(self, case: NDArray[np.intp]) -> tuple[str, ...]:
         """Return the patients of places, given each place's case."""
@@ -145,16 +153,32 @@ def draw_patients(n_patients: int, replicates: int, seed: int, chunk: int | None
         yield drawn.view(np.int64)
 
 
-def patient_counts(n_patients: int, replicates: int, seed: int, chunk: int | None = None) -> Iterator[NDArray[np.intp]]:
+def patient_counts(
+    n_patients: int, replicates: int, seed: int, chunk: int | None = None, kind: type[np.number[Any]] = np.intp
+) -> Iterator[NDArray[Any]]:
     """Count how often each patient is drawn: the resamples of :func:`draw_patients` as multiplicities.
 
+    Args:
+        n_patients: at least 1.
+        replicates: at least 1.
+        seed: of the resamples.
+        chunk: replicates per array.
+        kind: of the numbers, which must hold ``n_patients``.
+
     Yields:
-        intp ``[at most chunk, n_patients]``; each row sums to ``n_patients``.
+        ``[at most chunk, n_patients]``; each row sums to ``n_patients``.
     """
     for drawn in draw_patients(n_patients, replicates, seed, chunk):
         rows = len(drawn)
-        drawn += (np.arange(rows) * n_patients)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=rows * n_patients).reshape(rows, n_patients)
+        if n_patients < _LONG:
+            drawn += (np.arange(rows) * n_patients)[:, None]
+            counts = np.bincount(drawn.ravel(), minlength=rows * n_patients).reshape(rows, n_patients)
+            yield counts.astype(kind, copy=False)
+        else:
+            each = np.empty((rows, n_patients), dtype=kind)
+            for k, row in enumerate(drawn):
+                each[k] = np.bincount(row, minlength=n_patients)
+            yield each
 
 
 def resampled_counts(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,7 @@ FEWEST_SEEDS_FOR_P = 3
 """Seeds below which a pooled difference has no p-value."""
 
 ADVISED_SEEDS = 5
-"""Seeds from which the spread between them is known well enough to choose a model by."""
+"""Seeds from which the spread between trainings is known well enough to speak of a method."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,69 @@ class Pooled:
     def seed_deviation(self) -> float:
         """The standard deviation between seeds, beyond what the interaction explains, in the score's unit."""
         return math.sqrt(self.n_seeds * self.seeds_part)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of the variance of a mean over seeds.
+
+    Attributes:
+        n_seeds: S; 1 where patients are all that varies.
+        patients: by patients, with their share of the interaction.
+        interaction: by seeds acting differently on different patients.
+        spread: of the seeds' values, ``var / S``: what seeds add and the interaction together.
+    """
+
+    n_seeds: int
+    patients: float
+    interaction: float
+    spread: float
+
+    @classmethod
+    def of(cls, values: ArrayLike, covariance: ArrayLike) -> Parts:
+        """Return the parts of a score that each seed has of the same patients.
+
+        Args:
+            values: ``[S]``, each seed's.
+            covariance: ``[S,S]`` of their errors over patients. The variance of their mean is the mean of all, and
+                were seeds alike, the values would spread by the mean variance less the mean covariance.
+        """
+        theta, errors = np.asarray(values, dtype=np.float64), np.asarray(covariance, dtype=np.float64)
+        n = len(theta)
+        patients = float(errors.mean())
+        interaction = max(0.0, (float(np.trace(errors)) / n - patients) / (n - 1.0))
+        with np.errstate(invalid="ignore"):
+            return cls(n, patients, interaction, float(np.var(theta, ddof=1)) / n)
+
+    @property
+    def seeds(self) -> float:
+        """What seeds add beyond the interaction."""
+        more = self.spread - self.interaction
+        return 0.0 if more < 0 else more
+
+    @property
+    def variance(self) -> float:
+        """The variance of the mean, for new patients and new seeds."""
+        return self.patients + self.seeds
+
+    def freedom(self, by_patients: float) -> float:
+        """Return Satterthwaite's degrees of freedom of the variance; S - 1 where the seeds' part is the larger.
+
+        Args:
+            by_patients: degrees of freedom of the patients' part.
+        """
+        if self.seeds == 0:
+            return by_patients
+        if self.seeds > self.patients:
+            return self.n_seeds - 1.0
+        parts = self.patients**2 / by_patients
+        parts += (self.spread**2 + self.interaction**2 / by_patients) / (self.n_seeds - 1.0)
+        return self.variance**2 / parts
+
+    def pooled(self, estimate: Estimate, seed_means: NDArray[np.float64]) -> Pooled:
+        """Return an estimate of this variance with where it comes from."""
+        estimate = replace(estimate, seeds_variance=self.seeds, n_seeds=self.n_seeds)
+        return Pooled(estimate, self.n_seeds, self.patients, self.seeds, self.interaction, seed_means)
 
 
 def pooled_mean(
@@ -86,10 +149,9 @@ def pooled_mean(
     rule, reason = mean_rules([clusters], replicates, seed)[0]
     parts = _parts(clusters, each, n_seeds)
     if rule:
-        error, freedom = math.sqrt(parts[0] + parts[1]), satterthwaite(*parts[:3], parts[3], clusters.sizes, n_seeds)
+        error, freedom = math.sqrt(parts.variance), parts.freedom(bell_mccaffrey(clusters.sizes))
         rule = Studentised(rule.estimate, error, freedom, rule.draws, rule.error)
-    few = "" if n_seeds >= FEWEST_SEEDS_FOR_P else f"fewer than {FEWEST_SEEDS_FOR_P} seeds: {n_seeds}"
-    return Pooled(judged(clusters, rule, reason, level, few), n_seeds, parts[0], parts[1], parts[2], means)
+    return parts.pooled(judged(clusters, rule, reason, level, few_seeds(n_seeds)), means)
 
 
 def pooled_difference(
@@ -119,33 +181,15 @@ def pooled_difference(
     return pooled_mean(differences(ours, theirs), patients, level, replicates, seed)
 
 
-def satterthwaite(
-    patients: float, seeds: float, interaction: float, spread: float, sizes: ArrayLike, n_seeds: int
-) -> float:
-    """Return the degrees of freedom of the pooled variance.
-
-    Args:
-        patients: variance of the mean by patients.
-        seeds: what seeds add, ``max(0, spread - interaction)``.
-        interaction: variance of the mean by seeds acting differently on patients.
-        spread: variance of the mean by the seeds' means.
-        sizes: ``[m]`` cases of each patient.
-        n_seeds: S, 2 or more.
-    """
-    by_patients = bell_mccaffrey(sizes)
-    if seeds == 0:
-        return by_patients
-    if seeds > patients:
-        return n_seeds - 1.0
-    parts = patients**2 / by_patients + (spread**2 + interaction**2 / by_patients) / (n_seeds - 1.0)
-    return (patients + seeds) ** 2 / parts
+def few_seeds(n_seeds: int) -> str:
+    """Return why a pooled difference has no p-value for want of seeds; empty where it can have one."""
+    return "" if n_seeds >= FEWEST_SEEDS_FOR_P else f"fewer than {FEWEST_SEEDS_FOR_P} seeds: {n_seeds}"
 
 
-def _parts(clusters: Clusters, each: Sequence[Clusters], n_seeds: int) -> tuple[float, float, float, float]:
-    """Return the variances of the mean by patients, by seeds, by interaction, and by the seeds' means."""
-    by_patients = cr2_error(clusters) ** 2
+def _parts(clusters: Clusters, each: Sequence[Clusters], n_seeds: int) -> Parts:
+    """Return the parts of the variance of a mean over cases."""
     interaction = math.fsum(cr2_error(one) ** 2 for one in each) / (n_seeds - 1.0) / n_seeds
     means = np.array([one.mean for one in each])
     with np.errstate(invalid="ignore"):
         spread = float(np.var(means, ddof=1)) / n_seeds
-    return by_patients, max(0.0, spread - interaction), interaction, spread
+    return Parts(n_seeds, cr2_error(clusters) ** 2, interaction, spread)

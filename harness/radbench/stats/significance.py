@@ -75,6 +75,39 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     return adjusted
 
 
+def holm_over_families(families: Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
+    """Adjust p-values of several families, each of which is adjusted within itself, for all families together.
+
+    Holm's step-down over families: with k of them left, a hypothesis is rejected whose p is at most alpha / k, and a
+    family is left behind once all of its hypotheses are rejected. As each family errs with a probability of at most its
+    level, whatever it holds, all together err with at most alpha. One family stays as it is, and families of one
+    hypothesis each are Holm's own.
+
+    Args:
+        families: M times ``[m]`` p-values, adjusted within the family; NaN stays NaN and does not count.
+
+    Returns:
+        M times float64 ``[m]``.
+
+    Raises:
+        ValueError: a p-value outside [0, 1].
+    """
+    given = [np.atleast_1d(np.asarray(p, dtype=np.float64)) for p in families]
+    if any(np.any((p < 0) | (p > 1)) for p in given):
+        raise ValueError("p-values must lie in [0, 1]")
+    largest = [float(np.nanmax(p)) if (~np.isnan(p)).any() else math.nan for p in given]
+    order = sorted((m for m, p in enumerate(largest) if not math.isnan(p)), key=largest.__getitem__)
+    # The levels at which the first, the first two, ... families are left behind.
+    left = [0.0]
+    for place, m in enumerate(order):
+        left.append(max(left[-1], (len(order) - place) * largest[m]))
+    found = [np.full(p.shape, np.nan) for p in given]
+    for place, m in enumerate(order):
+        steps = [np.maximum(left[j], (len(order) - j) * given[m]) for j in range(place + 1)]
+        found[m] = np.minimum(1.0, np.min(steps, axis=0))
+    return found
+
+
 def _patient_means(d: NDArray[np.float64], index: NDArray[np.intp], n_patients: int) -> NDArray[np.float64]:
     order = np.lexsort((d, index))  # a fixed order of summation
     sums = np.bincount(index[order], weights=d[order], minlength=n_patients)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,9 @@ EXACT_UP_TO = 12
 
 FLIPS = 9999
 """Patterns of signs drawn beyond."""
+
+_KEPT = 1 << 24
+"""Signs up to which patterns are kept, 16 MiB."""
 
 
 def sign_flip(
@@ -39,26 +43,66 @@ def sign_flip(
     Raises:
         ValueError: no differences, or patients of another number.
     """
-    clusters = clustered(differences, patients)
-    means = clusters.sums / clusters.sizes
-    if len(means) == 0 or not np.isfinite(means).all():
-        return math.nan
-    size = np.abs(means).max()
-    if size == 0:
-        return 1.0
-    means = means / size
-    least = abs(means.sum()) - 1e-9  # patterns that tie with the data's count, whatever the rounding
-    if len(means) <= EXACT_UP_TO:
-        return float((np.abs(_patterns(len(means)) @ means) >= least).mean())
+    return sign_flips(np.atleast_2d(np.asarray(differences, dtype=np.float64)), patients, flips, seed)[0]
+
+
+def sign_flips(
+    table: ArrayLike, patients: Sequence[Hashable] | None = None, flips: int = FLIPS, seed: int = 0
+) -> list[float]:
+    """Return the p-values of several rows of differences as :func:`sign_flip` does, the patterns being drawn once.
+
+    Args:
+        table: ``[K,N]``.
+        patients: ``[N]`` identities, or None.
+        flips: patterns drawn beyond 12 patients.
+        seed: of the patterns, which depend on it and the number of patients alone.
+
+    Raises:
+        ValueError: as :func:`sign_flip`.
+    """
+    found: list[float] = []
+    alike: dict[int, list[tuple[int, NDArray[np.float64]]]] = {}
+    for k, row in enumerate(np.asarray(table, dtype=np.float64)):
+        clusters = clustered(row, patients)
+        means = clusters.sums / clusters.sizes
+        judged = len(means) > 0 and bool(np.isfinite(means).all())
+        size = float(np.abs(means).max()) if judged else math.nan
+        found.append(math.nan if not judged else 1.0)
+        if judged and size > 0:
+            alike.setdefault(len(means), []).append((k, means / size))
+    for n, rows in alike.items():
+        for (k, _), p in zip(rows, _p_values(np.stack([means for _, means in rows]), n, flips, seed), strict=True):
+            found[k] = float(p)
+    return found
+
+
+def _p_values(means: NDArray[np.float64], n: int, flips: int, seed: int) -> NDArray[np.float64]:
+    """Return the p-values of rows ``[K,n]`` of patients' means."""
+    least = np.abs(means.sum(axis=1)) - 1e-9  # patterns that tie with the data's count, whatever the rounding
+    if n <= EXACT_UP_TO:
+        return np.asarray((np.abs(_patterns(n) @ means.T) >= least).mean(axis=0))
+    extreme = np.zeros(len(means), dtype=np.intp)
+    for heads in _flipped(n, flips, seed):
+        signs = 2.0 * heads - 1.0
+        extreme += (np.abs(signs @ means.T) >= least).sum(axis=0)
+    return np.asarray((1 + extreme) / (1 + flips))
+
+
+def _flipped(n: int, flips: int, seed: int) -> Iterable[NDArray[np.int8]]:
+    """Return the patterns drawn, 0 or 1; those of one table serve all its metrics."""
+    return _kept(n, flips, seed) if n * flips <= _KEPT else _drawn(n, flips, seed)
+
+
+@lru_cache(maxsize=2)
+def _kept(n: int, flips: int, seed: int) -> tuple[NDArray[np.int8], ...]:
+    return tuple(_drawn(n, flips, seed))
+
+
+def _drawn(n: int, flips: int, seed: int) -> Iterator[NDArray[np.int8]]:
     random = np.random.Generator(np.random.PCG64(seed))
-    extreme, done = 0, 0
-    step = max(1, (1 << 20) // len(means))
-    while done < flips:
-        rows = min(step, flips - done)
-        signs = 2.0 * random.integers(0, 2, (rows, len(means))) - 1.0
-        extreme += int((np.abs(signs @ means) >= least).sum())
-        done += rows
-    return (1 + extreme) / (1 + flips)
+    step = max(1, (1 << 20) // n)
+    for start in range(0, flips, step):
+        yield random.integers(0, 2, (min(step, flips - start), n)).astype(np.int8)
 
 
 def _patterns(n: int) -> NDArray[np.float64]:

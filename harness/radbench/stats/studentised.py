@@ -217,8 +217,12 @@ class Studentiser:
 
 
 def _ratio(sums: Array, variance: Array, scale: Array, factor: float) -> Array:
-    """Return sums over the root of ``factor * variance``; what rounding leaves beside the scale is no variance."""
-    still = variance <= 1e-12 * scale
+    """Return sums over the root of ``factor * variance``; what rounding leaves beside the scale is no variance.
+
+    Scores that were worked out in single precision are equal to seven digits: what they leave is 1e-9 of their squares
+    at the most, and a mean thirty thousand standard errors away is as good as infinitely many.
+    """
+    still = variance <= 1e-9 * scale
     if not still.any():
         variance *= factor
         return np.asarray(np.divide(sums, np.sqrt(variance, out=variance), out=variance))

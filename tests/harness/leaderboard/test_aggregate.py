@@ -19,7 +19,7 @@ from radbench.contracts import MetricSpec, NotComparableError, SchemaError, Stat
 from radbench.contracts.evidence import Prediction
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
 from radbench.leaderboard.privacy import publishable
-from radbench.stats import areas, holm, wilcoxon
+from radbench.stats import adjusted_p_values, areas, holm_over_families, wilcoxon
 from radbench.stats.both import clustered_mean, paired_difference, standardised_difference
 from radbench.stats.power import detectable_difference
 from radbench.stats.precision import average_precision, average_precision_difference
@@ -87,7 +87,7 @@ def test_value_std_and_delta_are_those_computed_by_hand() -> None:
 
 def test_intervals_and_tests_are_those_of_radbench_stats() -> None:
     a, b = noise(60, 1), noise(60, 2, 0.05)
-    patients = {f"c{k:03}": f"p{k // 2}" for k in range(60)}
+    patients = {f"c{k:03}": f"p{k // 2:02}" for k in range(60)}
     who = list(patients.values())
     frame = rows(pair("original", a, patients=patients), pair("wls", b, patients=patients))
     wls, mean, difference = one(frame, "wls"), clustered_mean(b, who), paired_difference(b, a, who)
@@ -152,18 +152,36 @@ def test_without_original_there_are_no_differences() -> None:
     assert sorted(frame["rank"]) == [1, 2]
 
 
-def test_holms_family_is_the_table_of_one_group_and_all_its_metrics() -> None:
-    def both(enhancer: str, seed: int, shift: float) -> PairResult:
-        dice, rmse = noise(40, seed, shift), noise(40, seed + 50, -shift)
-        scores = {f"c{k:03}": {"dice": d, "rmse": r} for k, (d, r) in enumerate(zip(dice, rmse, strict=True))}
-        groups = lesions("bone" if k % 2 else "liver" for k in range(40))
-        return pair(enhancer, metrics=(DICE, RMSE), evidence=scores, groups=groups, expected_cases=40)
+def test_the_primary_metric_is_judged_alone_and_the_others_together() -> None:
+    """Enhancers by max-T on the same resamples, secondary metrics by Holm over that, each group by itself."""
+    loss, gain = MetricSpec("rmse", "lower"), MetricSpec("ssim", "higher")
 
-    frame = rows(both("original", 1, 0), both("he", 2, 0.02), both("wls", 3, 0.05), both("clahe", 4, 0.08))
+    def three(enhancer: str, seed: int, shift: float) -> PairResult:
+        columns = noise(40, seed, shift), noise(40, seed + 50, -shift), noise(40, seed + 90, shift / 2)
+        scores = {
+            f"c{k:03}": dict(zip(("dice", "rmse", "ssim"), given, strict=True))
+            for k, given in enumerate(zip(*columns, strict=True))
+        }
+        groups = lesions("bone" if k % 2 else "liver" for k in range(40))
+        return pair(enhancer, metrics=(DICE, loss, gain), evidence=scores, groups=groups, expected_cases=40)
+
+    given = [three("original", 1, 0), three("he", 2, 0.02), three("wls", 3, 0.05), three("clahe", 4, 0.08)]
+    frame = rows(*given)
     for group in ("all", "lesion=bone", "lesion=liver"):
-        table = frame[frame.group == group]
-        assert table["p_value"].notna().sum() == 6
-        np.testing.assert_array_equal(table["p_adjusted"], holm(table["p_value"]))
+        cases = [k for k in range(40) if group == "all" or (k % 2 == 1) == (group == "lesion=bone")]
+        names, families = ["clahe", "he", "wls"], {}
+        for metric in ("dice", "rmse", "ssim"):
+            scores = {p.enhancer: np.array([p.evidence[f"c{k:03}"][metric] for k in cases]) for p in given}
+            families[metric] = adjusted_p_values(np.stack([scores[n] - scores["original"] for n in names])).adjusted
+        expected = {"dice": families["dice"]}
+        expected |= zip(("rmse", "ssim"), holm_over_families([families["rmse"], families["ssim"]]), strict=True)
+        for metric, adjusted in expected.items():
+            found = [one(frame, name, group, metric) for name in names]
+            np.testing.assert_allclose([row["p_adjusted"] for row in found], adjusted, rtol=1e-9)
+            which = (
+                "3 comparisons of the primary metric" if metric == "dice" else "6 comparisons of 2 secondary metrics"
+            )
+            assert {row["family"] for row in found} == {which}
 
 
 def test_ranks_follow_the_direction_and_ties_share_the_better_rank() -> None:
@@ -188,12 +206,28 @@ def test_an_enhancer_that_skips_a_hard_case_is_not_ranked() -> None:
     assert (one(frame, "wls")["rank"], one(frame, "original")["rank"]) == (1, 2)
 
 
-def test_a_score_that_is_not_finite_counts_as_no_answer() -> None:
-    frame = rows(pair("original", [0.5, 0.5, 0.5]), pair("wls", [0.9, math.nan, math.inf]))
+def test_a_score_that_is_no_number_counts_as_no_answer() -> None:
+    frame = rows(pair("original", [0.5, 0.5, 0.5]), pair("wls", [0.9, math.nan, math.nan]))
     row = one(frame, "wls")
     assert (row["n_cases"], row["value"]) == (1, 0.9)
     assert math.isnan(row["rank"])
     assert row["error"] == "2 of 3 cases have no dice ('c001', 'c002')"
+
+
+def test_an_infinite_score_is_an_answer() -> None:
+    """The PSNR of an exact copy: the mean is infinite and ranked, and no difference to it is a number."""
+    psnr = MetricSpec("psnr", "higher")
+
+    def scored(enhancer: str, *values: float) -> PairResult:
+        return pair(enhancer, metrics=(psnr,), evidence={f"c{k}": {"psnr": v} for k, v in enumerate(values)})
+
+    some = [30.0 + k for k in range(8)]
+    frame = rows(scored("original", *[math.inf] * 8), scored("he", *some), scored("wls", *some[:7], math.inf))
+    for name, rank in (("original", 1), ("wls", 1), ("he", 3)):
+        row = one(frame, name, metric="psnr")
+        assert (row["n_cases"], row["rank"], row["status"], row["error"]) == (8, rank, "ok", "")
+        assert math.isnan(row["delta"])
+        assert math.isinf(row["value"]) == math.isnan(row["ci_low"]) == (name != "he")
 
 
 def test_cases_that_give_nobody_an_answer_are_counted_in_words() -> None:
@@ -351,7 +385,7 @@ RNG = np.random.default_rng(8)
 LABELS = (RNG.random(80) < 0.3).astype(int)
 BASE = (LABELS * 0.5 + RNG.random(80)).round(2)
 BETTER = (LABELS * 0.9 + RNG.random(80)).round(2)
-WHO = {f"c{k:03}": f"p{k // 2}" for k in range(80)}
+WHO = {f"c{k:03}": f"p{k // 2:02}" for k in range(80)}
 
 
 def test_ap_and_auroc_are_scikit_learns_and_their_intervals_and_tests_those_of_radbench_stats() -> None:
@@ -372,7 +406,8 @@ def test_ap_and_auroc_are_scikit_learns_and_their_intervals_and_tests_those_of_r
         assert row["p_value"] == pytest.approx(paired[name].p_value)
     assert (ap["p_test"], auroc["p_test"]) == ("t with the bootstrap's error", "DeLong over patients")
     assert (frame["n_cases"] == 80).all()
-    np.testing.assert_array_equal(frame["p_adjusted"], holm(frame["p_value"]))
+    # One comparison of each metric: the primary one and the only secondary one.
+    np.testing.assert_array_equal(frame["p_adjusted"], frame["p_value"])
 
 
 def test_a_perfect_separation_of_few_positives_is_not_certain_and_has_no_p() -> None:

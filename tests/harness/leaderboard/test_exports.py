@@ -28,6 +28,7 @@ from radbench.leaderboard.privacy import publishable
 from radbench.leaderboard.ranking import places
 from radbench.leaderboard.schema import COLUMNS, read_leaderboard
 from radbench.leaderboard.tabulate import decimals, tables
+from radbench.leaderboard.verdicts import UNTESTED
 
 METRICS = (MetricSpec("dice", "higher"), MetricSpec("recall", "higher"), MetricSpec("brisque", "lower"))
 GROUPS = ("bone", "liver", "soft tissue")
@@ -59,7 +60,7 @@ def pair(enhancer: str, shift: float, skip: int = -1, **changes: Any) -> PairRes
         "task_digest": "9f8e7d6c5b4a3928",
         "created_utc": "2025-11-21T08:00:00Z",
     }
-    return PairResult(split="test", profile="quick", seed=0, enhancer=enhancer, **{**facts, **changes})
+    return PairResult(split="test", profile="quick", enhancer=enhancer, **{"seed": None, **facts, **changes})
 
 
 PAIRS = (
@@ -116,7 +117,7 @@ def test_marks_follow_the_direction_and_leave_out_incomplete_rows() -> None:
 def test_stars_are_those_of_the_adjusted_p_value() -> None:
     board = BOARD.copy()
     at = (board["enhancer"] == "wls") & (board["group"] == "all")
-    for p, stars in ((0.0009, "***"), (0.001, "**"), (0.009, "**"), (0.01, "*"), (0.049, "*"), (0.05, ""), (0.9, "")):
+    for p, stars in ((0.001, "***"), (0.0011, "**"), (0.01, "**"), (0.011, "*"), (0.05, "*"), (0.051, ""), (0.9, "")):
         board.loc[at, "p_adjusted"] = p
         assert {c.stars for c in dict(next(tables(board)).rows)["wls"]} == {stars}
 
@@ -127,10 +128,10 @@ def test_the_notes_say_what_the_table_is_made_of() -> None:
     notes = " ".join(table.notes)
     assert table.title == "grabcut on phantom-lesions, test split (60 cases of 30 patients)"
     for said in (
-        "Profile quick, seed 0, data a1b2c3d4, task 9f8e7d6c",
+        "Profile quick, data a1b2c3d4, task 9f8e7d6c",
         "given: recist",
-        "t and bootstrap-t over patients",
-        "Holm",
+        "(t and bootstrap-t over patients)",
+        "p ≤ 0.05, 0.01, 0.001 adjusted for 3 comparisons of the primary metric",
         "95 %",
     ):
         assert said in notes
@@ -334,12 +335,14 @@ SEEDS = leaderboard_rows(
 
 def test_a_seed_is_named_only_where_a_table_holds_several_of_an_enhancer() -> None:
     table = next(tables(SEEDS))
-    seeds = {"unet (seed 0)", "unet (seed 1)", "unet (2 seeds)"}
-    assert {name for name, _ in table.rows} == {"original", *seeds, "once", "he"}
+    assert {name for name, _ in table.rows} == {"original", "unet (2 seeds)", "once ‡", "he"}
     assert table.notes[0].startswith("Profile quick, seeds 0, 1, data")
-    one_seed = SEEDS[SEEDS["seed"].isna() | (SEEDS["seed"] == 0)]
-    assert {name for name, _ in next(tables(one_seed)).rows} == {"original", "unet", "once", "he"}
-    none = next(tables(SEEDS[SEEDS["seed"].isna()]))
+    each = next(tables(SEEDS, each_seed=True))
+    seeds = ["unet (2 seeds)", "unet (seed 0)", "unet (seed 1)"]
+    assert [name for name, _ in each.rows] == ["original", *seeds, "once ‡", "he"]
+    one_seed = SEEDS[(SEEDS["n_seeds"] == 0) | (SEEDS["seed"] == 0)]
+    assert {name for name, _ in next(tables(one_seed)).rows} == {"original", "unet ‡", "once ‡", "he"}
+    none = next(tables(SEEDS[SEEDS["n_seeds"] == 0]))
     assert none.notes[0].startswith("Profile quick, data")
 
 
@@ -347,8 +350,7 @@ def test_the_metric_that_decides_leads_the_order_and_the_ranks() -> None:
     table = next(tables(SEEDS))
     assert [h.name for h in table.headings] == ["psnr", "auroc"]
     assert table.ranked_by == "auroc"
-    ranked = ["original", "unet (seed 1)", "unet (seed 0)", "once", "he"]
-    assert [name for name, _ in table.rows] == [*ranked, "unet (2 seeds)"]
+    assert [name for name, _ in table.rows] == ["original", "unet (2 seeds)", "once ‡", "he"]
     assert "rank by auroc" in render(SEEDS, "markdown")
 
 
@@ -360,7 +362,7 @@ def test_each_metric_with_facets_has_a_table_of_them() -> None:
     ]
     assert [h.name for h in angles.headings] == ["-5", "10"]
     assert {cell.value for cell in dict(auroc.rows)["he"]} == {"crashed"}
-    assert "paired bootstrap for AUROC" in " ".join(auroc.notes)
+    assert "(t with the bootstrap's error; DeLong over patients)" in " ".join(auroc.notes)
     assert "Wilcoxon" not in " ".join(auroc.notes)
 
 
@@ -414,7 +416,10 @@ def test_what_is_missing_is_said_by_its_kind_and_once() -> None:
 def test_facets_and_seeds_render_in_every_format(format: str) -> None:
     shown = render(SEEDS, format)
     assert "nodule" in shown
-    assert ("unet (seed 1)" in shown) == (format not in ("csv", "json"))
+    assert ("unet (2 seeds)" in shown) == (format not in ("csv", "json"))
+    if format not in ("csv", "json"):
+        assert "unet (seed 1)" not in shown
+        assert "unet (seed 1)" in render(SEEDS, format, each_seed=True)
     if format == "json":
         original = json.loads(shown)["rows"][0]
         assert (original["seed"], original["n_positive"]) == (None, None)
@@ -426,5 +431,5 @@ def test_a_table_of_few_patients_says_that_nothing_is_tested() -> None:
         for e, shift in (("original", 0.0), ("clahe", 0.05))
     ]
     said = " ".join(next(tables(leaderboard_rows(few, 300))).notes)
-    assert "Δ: paired difference to original; not tested: few patients, missing cases, or nothing that varies." in said
+    assert f"Δ: paired difference to original; not tested: {UNTESTED}." in said
     assert "()" not in said

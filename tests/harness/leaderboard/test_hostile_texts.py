@@ -20,6 +20,7 @@ from radbench.leaderboard import FORMATS, PairResult, leaderboard_rows, read_lea
 from radbench.leaderboard.answers import lacking_answers
 from radbench.leaderboard.privacy import publishable
 from radbench.leaderboard.publish import publish
+from radbench.leaderboard.schema import leaderboards_in
 
 HOSTILE = ["=HYPERLINK(1)", "+1+1", "-x", "@SUM(1)", "\t=1", "a|b", "a\nb", "`x`", "<script>alert(1)</script>", "50 %"]
 HOSTILE += ["\x1b[2J\x1b]0;owned\x07", "\rover", "\u202egnp", "\u2066x\u2069", "a\x00b", "$(x)", "'=1", "\\u{1b}"]
@@ -88,7 +89,7 @@ OWN_COMMANDS |= {"textbackslash", "textasciitilde", "textasciicircum", "dots"}
 
 
 def test_published_leaderboards_are_what_they_were_when_they_are_written_again(tmp_path: Path) -> None:
-    files = sorted((Path(__file__).parents[3] / "leaderboards").glob("*.csv"))
+    files = leaderboards_in(Path(__file__).parents[3] / "leaderboards")
     assert files
     for file in files:
         write_csv(read_leaderboard(file), tmp_path / file.name)

@@ -14,7 +14,6 @@ import pytest
 from radbench.contracts import MetricSpec, Status
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
 from radbench.leaderboard.exports import render
-from radbench.leaderboard.seeds import NOTE
 from radbench.leaderboard.tabulate import tables
 
 FORMATS = ("table", "markdown", "latex")
@@ -46,34 +45,51 @@ def cells(frame: Any, name: str) -> tuple[Any, ...]:
 
 def test_the_row_of_several_seeds_has_their_mean_and_their_range() -> None:
     # Each seed's mean is its value + 0.01 * 3.5.
-    dice, hd = cells(board(*SEEDS), "unet (3 seeds)")
+    frame = board(*SEEDS)
+    dice, hd = cells(frame, "unet (3 seeds)")
+    row = frame[(frame["n_seeds"] == 3) & (frame["metric"] == "dice")].iloc[0]
     assert (dice.value, dice.spread) == ("0.735", "0.635 to 0.835")
     assert (hd.value, hd.spread) == ("6.50", "6.50 to 6.50")
+    assert dice.interval == f"{row['ci_low']:.3f}, {row['ci_high']:.3f}"
+    assert row["ci_low"] < 0.6
+    assert row["ci_high"] > 0.85
+    table = next(tables(frame))
+    assert "new patients and new trainings" in " ".join(table.notes)
+    assert "new patients" not in " ".join(next(tables(board(*SEEDS[:2]))).notes)
 
 
-def test_the_row_of_several_seeds_infers_nothing() -> None:
-    table = next(tables(board(*SEEDS)))
-    (dice, _) = dict(table.rows)["unet (3 seeds)"]
-    assert (dice.std, dice.interval, dice.delta, dice.stars, dice.place) == ("", "", "", "", 0)
-    assert table.ranks[[name for name, _ in table.rows].index("unet (3 seeds)")] == "–"
-    assert NOTE in table.notes
-    assert NOTE not in next(tables(board(*SEEDS[:2]))).notes
+def test_what_one_seed_cannot_say_is_marked() -> None:
+    once = next(tables(board(*SEEDS[:2])))
+    assert [name for name, _ in once.rows] == ["original", "unet ‡"]
+    assert "‡: trained once" in " ".join(once.notes)
+    assert "‡" not in " ".join(next(tables(board(*SEEDS))).notes)
 
 
 def test_a_seed_that_failed_or_lacks_cases_leaves_no_mean_of_all() -> None:
     crashed = dataclasses.replace(SEEDS[3], evidence={}, status=Status.CRASHED, error="died")
-    assert {c.value for c in cells(board(*SEEDS[:3], crashed), "unet (3 seeds)")} == {"–"}
+    names = [name for name, _ in next(tables(board(*SEEDS[:3], crashed))).rows]
+    assert names == ["original", "unet (2 seeds)", "unet (seed 0)", "unet (seed 1)", "unet (seed 2)"]
+    frame = board(*SEEDS[:3], crashed)
+    pooled = frame[frame["n_seeds"] == 2]
+    assert pooled[["value", "delta", "rank"]].isna().all(axis=None)
+    assert set(pooled["error"]) == {"seeds are not pooled: seed 2 failed, which is seldom by chance"}
     fewer = dataclasses.replace(
         SEEDS[3], evidence={k: v for k, v in SEEDS[3].evidence.items() if k != "c0"}, failures={"c0": "NaN"}
     )
-    assert {c.value for c in cells(board(*SEEDS[:3], fewer), "unet (3 seeds)")} == {"–"}
+    table = next(tables(board(*SEEDS[:3], fewer)))
+    assert {c.value for c in dict(table.rows)["unet (3 seeds)"]} == {"–"}
+    assert "unet (seed 1)" in dict(table.rows)
+    assert any("seeds are not pooled: answers of seed 2 are missing" in remark for remark in table.remarks)
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_every_format_prints_the_seeds_and_their_row(format: str) -> None:
+def test_every_format_prints_several_seeds_as_one_row(format: str) -> None:
     shown = render(board(*SEEDS), format)
-    for said in ("unet (seed 0)", "unet (seed 2)", "unet (3 seeds)", "0.635 to 0.835"):
+    for said in ("unet (3 seeds)", "0.635 to 0.835"):
         assert said in shown
+    assert "unet (seed 0)" not in shown
+    each = render(board(*SEEDS), format, each_seed=True)
+    assert each.index("unet (3 seeds)") < each.index("unet (seed 0)") < each.index("unet (seed 2)")
 
 
 @pytest.mark.parametrize("format", FORMATS)

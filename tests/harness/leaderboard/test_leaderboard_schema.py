@@ -31,12 +31,19 @@ VERSION_1 = (
     ),
 )
 NEW_IN_2 = (
-    ("facet", "aggregation", "primary"),
-    ("n_positive", "n_seeds"),
-    ("reference", "effect_size", "p_wilcoxon", "p_test", "family", "detectable"),
+    ("facet", "aggregation", "primary", "observation"),
+    (
+        *("n_positive", "n_seeds", "seeds", "n_positive_patients", "effective_patients"),
+        *("variance_patients", "variance_seeds", "variance_interaction"),
+    ),
+    (
+        *("reference", "effect_size", "p_wilcoxon", "p_test", "family", "detectable"),
+        *("effect_size_ci_low", "effect_size_ci_high", "p_sign_flip"),
+        *("delta_variance_patients", "delta_variance_seeds", "delta_variance_interaction", "margin", "p_margin"),
+    ),
     (),
     ("task_fit_seconds", "task_pretrained"),
-    ("limit", "truth", "given", "cases_digest", "numerics", "licence", "citation"),
+    ("limit", "truth", "given", "cases_digest", "numerics", "licence", "citation", "scores_digest"),
 )
 
 NAN = math.nan
@@ -57,6 +64,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "facet": "",
         "aggregation": "mean",
         "primary": "true",
+        "observation": "dice",
         "value": 0.8123456789012345,
         "std": 0.1,
         "ci_low": 0.79,
@@ -65,6 +73,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "n_patients": 150,
         "n_positive": None,
         "n_seeds": 1,
+        "seeds": "",
         "delta": 0.01,
         "delta_ci_low": -0.01,
         "delta_ci_high": 0.03,
@@ -77,7 +86,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "effect_size": NAN,
         "p_wilcoxon": 0.01,
         "p_test": "wilcoxon",
-        "family": "enhancers, seeds and metrics of the group and facet",
+        "family": "3 comparisons of the primary metric",
         "detectable": NAN,
         "status": "ok",
         "error": "",
@@ -105,6 +114,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "numerics": "numpy 2.1.0",
         "licence": "",
         "citation": "",
+        "scores_digest": "",
     }
     return {**base, **changes}
 
@@ -118,7 +128,7 @@ FAILED = dict.fromkeys(schema.STATISTICS, NAN) | {
     "p_test": "",
     "family": "",
 }
-NO_METRIC = {"metric": "", "direction": "", "primary": "", "aggregation": ""}
+NO_METRIC = {"metric": "", "direction": "", "primary": "", "aggregation": "", "observation": ""}
 
 
 def frame(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -158,7 +168,7 @@ def test_a_valid_row_and_a_failed_row_pass() -> None:
         ({**FAILED, "error": ""}, "error", "must say why"),
         ({**FAILED, "value": 0.5}, "value", "a failed row has no value"),
         ({"value": NAN, "ci_low": NAN, "ci_high": NAN}, "error", "must say why"),
-        ({"value": math.inf}, "value", "not a finite number"),
+        ({"delta": math.inf}, "delta", "not a finite number"),
         ({"n_cases": 1.5}, "n_cases", "not a whole number"),
         ({"seed": "one"}, "seed", "not a whole number or empty"),
         ({"n_cases": ""}, "n_cases", "not a whole number"),

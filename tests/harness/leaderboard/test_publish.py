@@ -22,9 +22,10 @@ from pandas.testing import assert_frame_equal
 
 from radbench.contracts import MetricSpec, NotComparableError, SchemaError, Status, UsageError
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
+from radbench.leaderboard.privacy import anonymous, publishable
 from radbench.leaderboard.publish import LOCK, publish
 from radbench.leaderboard.schema import read_leaderboard, write_csv
-from radbench.stats import holm
+from radbench.leaderboard.sources import Source
 
 METRICS = (MetricSpec("dice", "higher"), MetricSpec("brisque", "lower"))
 
@@ -40,6 +41,7 @@ def pair(enhancer: str, shift: float = 0.0, **changes: Any) -> PairResult:
         "metrics": METRICS,
         "evidence": {f"c{k:02}": {"dice": float(b), "brisque": float(40 - b)} for k, b in enumerate(base)},
         "groups": {f"c{k:02}": {"lesion": "bone" if k % 2 else "liver"} for k in range(12)},
+        "digests": {f"c{k:02}": f"{k:02}{'5d' * 7}" for k in range(12)},
         "expected_cases": 12,
         "dataset_fingerprint": "a1b2c3d4" * 8,
         "task_digest": "9f8e7d6c5b4a3928",
@@ -57,6 +59,15 @@ def one(frame: pd.DataFrame, enhancer: str, metric: str = "dice", group: str = "
     found = frame[(frame.enhancer == enhancer) & (frame.metric == metric) & (frame.group == group)]
     assert len(found) == 1
     return found.iloc[0]
+
+
+def source(*pairs: PairResult) -> Source:
+    """A run as it is read: its rows, and the per-case scores behind them."""
+    return Source(publishable(leaderboard_rows(pairs)), [anonymous(one) for one in pairs])
+
+
+def without_digests(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(scores_digest="")
 
 
 RUN = board(pair("original"), pair("clahe", 0.05), pair("wls", 0.02))
@@ -231,23 +242,69 @@ def test_a_table_that_version_1_labelled_otherwise_goes_when_it_is_named(tmp_pat
         publish(run, tmp_path, separate=True, supersede=[named[1]])
 
 
-def test_what_depends_on_the_company_is_computed_anew_or_emptied(tmp_path: Path) -> None:
+def test_rows_of_two_runs_are_what_one_run_of_all_would_have_given(tmp_path: Path) -> None:
+    """Differences, tests, corrections and ranks come from the per-case scores, to the last bit."""
+    first = [pair("original"), pair("clahe", 0.05), pair("wls", 0.02)]
+    second = [pair("original", created_utc="2026-01-01T00:00:00Z"), pair("unsharp", 0.03)]
+    report = publish(source(*first), tmp_path)
+    publish(source(*second), tmp_path)
+    merged = read_leaderboard(tmp_path / "grabcut.csv")
+    together = publishable(leaderboard_rows([*first[1:], *second]))
+    assert_frame_equal(without_digests(merged), together, check_exact=True)
+    assert merged["rank_low"].notna().all()
+    assert report.notes == ()
+
+
+def test_a_reference_that_is_scored_again_moves_the_differences_of_all(tmp_path: Path) -> None:
+    publish(source(pair("original"), pair("clahe", 0.05)), tmp_path)
+    shifted = pair("original")
+    shifted = dataclasses.replace(
+        shifted, evidence={k: {m: s + 0.01 for m, s in v.items()} for k, v in shifted.evidence.items()}
+    )
+    publish(source(shifted), tmp_path)
+    merged = read_leaderboard(tmp_path / "grabcut.csv")
+    row = one(merged, "clahe")
+    assert row["delta"] == pytest.approx(row["value"] - one(merged, "original")["value"])
+    assert_frame_equal(
+        without_digests(merged), publishable(leaderboard_rows([shifted, pair("clahe", 0.05)])), check_exact=True
+    )
+
+
+def test_nobody_is_ranked_beside_rows_whose_scores_are_not_there(tmp_path: Path) -> None:
     publish(RUN, tmp_path)
-    new = board(pair("original"), pair("unsharp", 0.03))
+    new = source(pair("original"), pair("unsharp", 0.03))
     report = publish(new, tmp_path)
     merged = read_leaderboard(tmp_path / "grabcut.csv")
-    for group in ("all", "lesion=bone", "lesion=liver"):
-        table = merged[merged["group"] == group]
-        np.testing.assert_allclose(table["p_adjusted"], holm(table["p_value"]))
-        for _, column in table.groupby("metric"):
-            lower = column["direction"].iloc[0] == "lower"
-            assert (column["rank"] == column["value"].rank(method="min", ascending=lower)).all()
-    assert merged["rank_low"].isna().all()
-    assert merged["rank_high"].isna().all()
+    assert merged[["rank", "rank_low", "rank_high", "p_adjusted"]].isna().all(axis=None)
+    assert (merged["family"] == "").all()
     for column in ("value", "ci_low", "delta", "p_value", "std"):
-        assert one(merged, "unsharp")[column] == one(new, "unsharp")[column]
+        assert one(merged, "unsharp")[column] == one(new.rows, "unsharp")[column]
         assert one(merged, "clahe")[column] == one(RUN, "clahe")[column]
-    assert any("p_adjusted and rank were computed anew" in note for note in report.notes)
+    assert any("of clahe, wls are those of another run" in note for note in report.notes)
+
+
+def test_scores_that_are_not_the_rows_own_count_as_none(tmp_path: Path) -> None:
+    publish(source(pair("original"), pair("clahe", 0.05)), tmp_path)
+    cases = tmp_path / "grabcut.cases.csv"
+    cases.write_text(cases.read_text().replace("clahe,0,005d", "clahe,0,995d"))
+    report = publish(source(pair("original"), pair("wls", 0.03)), tmp_path)
+    assert any("clahe" in note for note in report.notes)
+    assert math.isnan(one(read_leaderboard(tmp_path / "grabcut.csv"), "wls")["rank"])
+
+
+def test_published_scores_name_no_case_and_no_patient(tmp_path: Path) -> None:
+    named = pair(
+        "original", patients={f"c{k:02}": f"doe{k // 2}" for k in range(12)}, failures={"c03": "'doe1' is odd"}
+    )
+    del named.evidence["c03"]  # type: ignore[attr-defined]
+    publish(source(named), tmp_path)
+    lines = (tmp_path / "grabcut.cases.csv").read_text().splitlines()
+    assert len(lines) == 1 + 11 * 2 + 1
+    assert not any("doe" in line or "c0" in line for line in lines)
+    assert {line.split(",")[7] for line in lines[1:]} == {"1", "2", "3", "4", "5", "6"}
+    assert lines[1].startswith(
+        "grabcut,phantom-lesions,test,quick,original,0,005d5d5d5d5d5d5d,1,lesion=liver,ok,dice,,,,0.4,"
+    )
 
 
 def test_a_table_scored_whole_in_one_run_keeps_its_rank_intervals(tmp_path: Path) -> None:
@@ -256,16 +313,16 @@ def test_a_table_scored_whole_in_one_run_keeps_its_rank_intervals(tmp_path: Path
     assert_frame_equal(read_leaderboard(tmp_path / "grabcut.csv"), RUN, check_exact=True)
 
 
-def test_another_seed_of_an_enhancer_joins_its_table(tmp_path: Path) -> None:
+def test_another_seed_of_an_enhancer_joins_its_table_and_its_pooled_row(tmp_path: Path) -> None:
     original = pair("original", seed=None)
-    publish(board(original, pair("unet", 0.02, seed=0)), tmp_path)
-    publish(board(original, pair("unet", 0.05, seed=1)), tmp_path)
-    merged = read_leaderboard(tmp_path / "grabcut.csv")
-    table = merged[(merged["group"] == "all") & (merged["metric"] == "dice")]
-    assert [str(seed) for seed in table["seed"]] == ["<NA>", "0", "1"]
-    assert table["rank"].tolist() == [3, 2, 1]
-    whole = merged[merged["group"] == "all"]
-    np.testing.assert_array_equal(whole["p_adjusted"], holm(whole["p_value"]))
+    for seed, shift in enumerate((0.02, 0.05, 0.04)):
+        publish(source(original, pair("unet", shift, seed=seed)), tmp_path)
+        merged = read_leaderboard(tmp_path / "grabcut.csv")
+        table = merged[(merged["group"] == "all") & (merged["metric"] == "dice")]
+        assert [str(s) for s in table["seed"]] == ["<NA>", *(["<NA>"] if seed else []), *map(str, range(seed + 1))]
+        assert table["n_seeds"].max() == seed + 1
+        assert sorted(table["rank"].dropna()) == [1, 2]
+    assert (table["seeds"] == "0-2").sum() == 1
 
 
 def test_other_profiles_and_variants_stand_beside_untouched(tmp_path: Path) -> None:
@@ -281,8 +338,8 @@ def test_other_profiles_and_variants_stand_beside_untouched(tmp_path: Path) -> N
 def test_an_incomplete_row_stays_unranked_after_a_merge(tmp_path: Path) -> None:
     skipping = pair("skipper", 0.3)
     skipping = dataclasses.replace(skipping, evidence={k: v for k, v in skipping.evidence.items() if k != "c00"})
-    publish(RUN, tmp_path)
-    publish(board(pair("original"), skipping), tmp_path)
+    publish(source(pair("original"), pair("clahe", 0.05), pair("wls", 0.02)), tmp_path)
+    publish(source(pair("original"), skipping), tmp_path)
     merged = read_leaderboard(tmp_path / "grabcut.csv")
     assert math.isnan(one(merged, "skipper")["rank"])
     assert one(merged, "clahe")["rank"] == 1
@@ -328,16 +385,6 @@ def test_failed_rows_are_published_only_when_asked_and_never_over_scores(tmp_pat
     assert one(read_leaderboard(tmp_path / "grabcut.csv"), "clahe")["status"] == "ok"
 
 
-def test_an_original_that_scores_otherwise_is_reported(tmp_path: Path) -> None:
-    publish(RUN, tmp_path)
-    shifted = pair("original")
-    shifted = dataclasses.replace(
-        shifted, evidence={k: {m: s + 0.01 for m, s in v.items()} for k, v in shifted.evidence.items()}
-    )
-    report = publish(board(shifted, pair("he")), tmp_path)
-    assert any("delta and p_value of clahe, wls refer to the earlier one" in note for note in report.notes)
-
-
 def test_a_damaged_published_file_stops_publishing_and_stays(tmp_path: Path) -> None:
     (tmp_path / "grabcut.csv").write_text("schema_version,task\n1,x\n")
     with pytest.raises(SchemaError, match=r"grabcut\.csv"):
@@ -366,7 +413,7 @@ def test_an_empty_run_publishes_nothing(tmp_path: Path) -> None:
 
 
 def _publish_many(folder: str, who: int, start: Any) -> None:
-    runs = [board(pair("original"), pair(f"e{who}-{k}", 0.01 * k)) for k in range(4)]
+    runs = [source(pair("original"), pair(f"e{who}-{k}", 0.01 * k)) for k in range(4)]
     start.wait()
     for run in runs:
         publish(run, folder)
@@ -384,8 +431,7 @@ def test_publishers_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
     merged = read_leaderboard(tmp_path / "grabcut.csv")
     assert set(merged["enhancer"]) == {"original", *(f"e{w}-{k}" for w in range(3) for k in range(4))}
     assert len(merged) == 13 * 3 * 2
-    table = merged[merged.group == "all"]
-    np.testing.assert_allclose(table["p_adjusted"], holm(table["p_value"]))
+    assert set(merged.loc[(merged.group == "all") & (merged.metric == "dice"), "rank"]) == set(range(1, 14))
 
 
 ENDLESS = """

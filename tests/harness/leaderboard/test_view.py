@@ -19,7 +19,7 @@ from radbench.engine.run.running import Options
 from radbench.leaderboard.exports import FORMATS, render
 from radbench.leaderboard.publish import publish
 from radbench.leaderboard.running import run_plan
-from radbench.leaderboard.view import read_publishable
+from radbench.leaderboard.sources import read_source
 from radbench.registry.registry import Registry, load_registry
 
 PLUGIN = Path(__file__).with_name("board_plugin.py")
@@ -136,7 +136,7 @@ def test_rows_keep_private_what_the_journal_says(tmp_path: Path) -> None:
     clear = run(f"learnt[trained_on={dataset}]", "grey", tmp_path / "one", dataset=dataset)
     assert f"1 of 3 cases failed ('doe2'): case 'doe2': cannot read {films}/doe2.txt: no number" in set(clear["error"])
     run("plus", "picky", tmp_path / "two", dataset=dataset)
-    rows, failed = (read_publishable(tmp_path / name) for name in ("one", "two"))
+    rows, failed = (read_source(tmp_path / name).rows for name in ("one", "two"))
     errors = {e.partition("[")[0]: error for e, error in zip(rows["enhancer"], rows["error"], strict=True)}
     unreadable = "case '…': cannot read …: no number"
     assert errors["original"] == f"1 of 3 cases failed ({of('one', 'doe2')}): {unreadable}"
@@ -155,7 +155,7 @@ def test_rows_keep_private_what_the_journal_says(tmp_path: Path) -> None:
     publish(tmp_path / "alone.csv", tmp_path / "alone", include_failed=True)
     written = [file.read_text() for file in tmp_path.glob("*/*.csv") if file.parent.name in ("boards", "alone")]
     written += [render(clear, form) for form in FORMATS if form != "table"]
-    assert len(written) == 3 + len(FORMATS) - 1
+    assert len(written) == 4 + len(FORMATS) - 1
     for text in written:
         assert not any(name in text for name in ("doe", "Doe", "patient of", "anna", ".txt", str(tmp_path)))
     kept = [(tmp_path / run / "journal.jsonl").read_text() for run in ("one", "two")]

@@ -275,3 +275,22 @@ def test_a_margin_must_be_positive(margin, direction):
 def test_bad_input_is_refused_in_a_sentence(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_rounding_of_single_precision_is_no_variation():
+    """Thirteen of fourteen values are one number but for their last digits: no resample without the other varies."""
+    exact = np.full(14, 0.34)
+    exact[3] = 0.1
+    rounded = exact + np.random.default_rng(0).normal(0, 2e-8, 14)
+    for values in (exact, rounded):
+        found = clustered_mean(values)
+        assert math.isnan(found.low)
+        assert found.no_interval == "values differ too rarely for the resamples to bound it"
+        assert math.isnan(found.p_value)
+
+
+def test_scores_that_agree_to_nine_digits_do_not_differ():
+    x = np.random.default_rng(1).normal(0.8, 0.1, 24)
+    found = paired_difference(x * (1 + 1e-12), x)
+    assert (found.value, found.no_interval) == (0.0, "all values are equal")
+    assert math.isnan(standardised_difference(x + 0.1, x).value)  # one difference, but for the last digits

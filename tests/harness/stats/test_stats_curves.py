@@ -14,8 +14,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from radbench.stats import (
     ap_auroc,
     ap_auroc_replicates,
-    bootstrap_ap_auroc,
-    paired_ap_auroc,
+    centred_p_value,
     resampled_counts,
 )
 
@@ -40,11 +39,20 @@ def by_sklearn(labels, scores, counts):
 def test_every_replicate_equals_scikit_learn(prevalence, decimals, patients):
     labels, scores = findings(300, prevalence, decimals)
     who = None if patients is None else (np.random.default_rng(1).integers(0, 60, 300)).tolist()
-    result = bootstrap_ap_auroc(labels, scores, who, 60, seed=3)
+    ap, auroc = ap_auroc_replicates(labels, scores, who, 60, seed=3)
     counts = np.concatenate(list(resampled_counts(300, who, 60, 3)))
     expected = np.array([by_sklearn(labels, scores, row) for row in counts])
-    np.testing.assert_allclose(result.ap_replicates, expected[:, 0], rtol=0, atol=1e-12)
-    np.testing.assert_allclose(result.auroc_replicates, expected[:, 1], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(ap[0], expected[:, 0], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(auroc[0], expected[:, 1], rtol=0, atol=1e-12)
+
+
+def test_a_patient_of_very_many_cases_is_counted_exactly():
+    labels, scores = findings(9000, 0.1, 1)
+    who = np.maximum(0, np.arange(9000) - 4500)  # together more than a float of four bytes counts
+    ap, auroc = ap_auroc_replicates(labels, scores, who.tolist(), 12)
+    counts = np.concatenate(list(resampled_counts(9000, who.tolist(), 12)))
+    expected = np.array([by_sklearn(labels, scores, row) for row in counts])
+    np.testing.assert_allclose([ap[0], auroc[0]], expected.T, rtol=0, atol=1e-12)
 
 
 @settings(max_examples=100, deadline=None)
@@ -71,24 +79,22 @@ def test_the_order_of_the_cases_changes_no_bit():
     labels, scores = findings(decimals=1)
     patients = np.random.default_rng(1).integers(0, 60, 300)
     order = np.random.default_rng(2).permutation(300)
-    first = bootstrap_ap_auroc(labels, scores, patients.tolist(), 100)
-    second = bootstrap_ap_auroc(labels[order], scores[order], patients[order].tolist(), 100)
-    assert np.array_equal(first.ap_replicates, second.ap_replicates)
-    assert np.array_equal(first.auroc_replicates, second.auroc_replicates)
-    assert (first.ap, first.auroc) == (second.ap, second.auroc)
+    first = ap_auroc_replicates(labels, scores, patients.tolist(), 100)
+    second = ap_auroc_replicates(labels[order], scores[order], patients[order].tolist(), 100)
+    assert np.array_equal(first, second)
+    assert ap_auroc(labels, scores) == ap_auroc(labels[order], scores[order])
 
 
 def test_a_rising_transform_of_the_scores_changes_no_bit():
     labels, scores = findings()
-    first, second = bootstrap_ap_auroc(labels, scores, None, 50), bootstrap_ap_auroc(labels, np.exp(scores), None, 50)
-    assert np.array_equal(first.ap_replicates, second.ap_replicates)
+    both = [ap_auroc_replicates(labels, one, None, 50) for one in (scores, np.exp(scores))]
+    assert np.array_equal(*both)
 
 
 def test_a_perfect_score_is_one_in_every_replicate():
     labels, _ = findings()
-    result = bootstrap_ap_auroc(labels, labels, None, 50)
-    assert (result.ap.value, result.ap.low, result.ap.high) == (1.0, 1.0, 1.0)
-    assert (result.auroc_replicates == 1.0).all()
+    assert ap_auroc(labels, labels) == (1.0, 1.0)
+    assert (np.array(ap_auroc_replicates(labels, labels, None, 50)) == 1.0).all()
 
 
 def test_a_constant_score_has_the_prevalence_as_ap_and_half_as_auroc():
@@ -96,30 +102,25 @@ def test_a_constant_score_has_the_prevalence_as_ap_and_half_as_auroc():
     assert ap_auroc(labels, np.zeros(300)) == (pytest.approx(labels.mean()), 0.5)
 
 
-def test_replicates_of_one_class_are_nan_and_counted():
+def test_replicates_of_one_class_are_nan():
     labels, scores = np.array([1, 0, 0, 0]), np.array([0.9, 0.1, 0.5, 0.2])
-    result = bootstrap_ap_auroc(labels, scores, None, 400)
-    without = int(np.isnan(result.ap_replicates).sum())
-    assert result.ap.n_undefined == result.auroc.n_undefined == without
-    assert without / 400 == pytest.approx(0.75**4 + 0.25**4, abs=0.07)
-    assert math.isfinite(result.ap.low)
+    ap, auroc = ap_auroc_replicates(labels, scores, None, 400)
+    assert np.array_equal(np.isnan(ap), np.isnan(auroc))
+    assert np.isnan(ap).mean() == pytest.approx(0.75**4 + 0.25**4, abs=0.07)
+    for only in ([1, 1], [0, 0]):
+        assert np.isnan(ap_auroc(only, [0.1, 0.2])).all()
+        assert np.isnan(ap_auroc_replicates(only, [0.1, 0.2], None, 10)).all()
 
 
-def test_one_class_only_is_nan_throughout():
-    result = bootstrap_ap_auroc([1, 1], [0.1, 0.2], None, 10)
-    assert math.isnan(result.ap.value)
-    assert math.isnan(result.auroc.low)
-    assert result.ap.n_undefined == 10
-
-
-def test_missing_scores_are_left_out_and_counted():
+def test_missing_scores_are_left_out():
     labels, scores = findings()
     holes = scores.copy()
     holes[::10] = np.nan
     kept = ~np.isnan(holes)
-    result = bootstrap_ap_auroc(labels, holes, None, 20)
-    assert result.ap.n_missing == 30
-    assert result.ap.value == pytest.approx(average_precision_score(labels[kept], scores[kept]), abs=1e-12)
+    assert ap_auroc(labels, holes)[0] == pytest.approx(average_precision_score(labels[kept], scores[kept]), abs=1e-12)
+    counts = np.concatenate(list(resampled_counts(300, None, 5)))
+    expected = [by_sklearn(labels[kept], scores[kept], row[kept])[0] for row in counts]
+    np.testing.assert_allclose(ap_auroc_replicates(labels, holes, None, 5)[0][0], expected, atol=1e-12)
 
 
 def placements(labels, scores):
@@ -134,94 +135,59 @@ def delong_error(*terms):
     return math.sqrt(v10.var(ddof=1) / len(v10) + v01.var(ddof=1) / len(v01))
 
 
+def auroc_error(labels, scores, patients, replicates):
+    return np.std(ap_auroc_replicates(labels, scores, patients, replicates)[1][0], ddof=1)
+
+
 def test_standard_error_of_auroc_is_delongs():
     labels, scores = findings(800, 0.3, 1)
-    result = bootstrap_ap_auroc(labels, scores, None, 5000)
-    assert result.auroc.standard_error == pytest.approx(delong_error(*placements(labels, scores)), rel=0.04)
+    assert auroc_error(labels, scores, None, 5000) == pytest.approx(delong_error(*placements(labels, scores)), rel=0.04)
 
 
-def test_clusters_widen_the_interval_as_repeated_images_should():
+def test_clusters_widen_the_error_as_repeated_images_should():
     labels, scores = findings(150)
     patients = list(range(150)) * 4
-    once = bootstrap_ap_auroc(labels, scores, None, 2000).auroc.standard_error
-    repeated = bootstrap_ap_auroc(np.tile(labels, 4), np.tile(scores, 4), patients, 2000).auroc.standard_error
-    naive = bootstrap_ap_auroc(np.tile(labels, 4), np.tile(scores, 4), None, 2000).auroc.standard_error
-    assert repeated == pytest.approx(once, rel=0.05)
-    assert naive == pytest.approx(once / 2, rel=0.1)
+    once = auroc_error(labels, scores, None, 2000)
+    assert auroc_error(np.tile(labels, 4), np.tile(scores, 4), patients, 2000) == pytest.approx(once, rel=0.05)
+    assert auroc_error(np.tile(labels, 4), np.tile(scores, 4), None, 2000) == pytest.approx(once / 2, rel=0.1)
 
 
-def test_interval_covers_the_true_auroc():
-    truth = scipy.stats.norm.cdf(1 / math.sqrt(2))
-    covered = 0
-    for seed in range(300):
-        labels, scores = findings(120, 0.4, seed=seed)
-        interval = bootstrap_ap_auroc(labels, scores, None, 300).auroc
-        covered += interval.low <= truth <= interval.high
-    assert 0.91 <= covered / 300 <= 0.985
-
-
-def test_paired_replicates_are_differences_on_the_same_resamples():
+def test_rows_share_the_resamples():
     labels, scores = findings()
     baseline = scores + np.random.default_rng(5).normal(size=300)
-    paired = paired_ap_auroc(labels, scores, baseline, None, 200, 4)
-    ours, theirs = (bootstrap_ap_auroc(labels, s, None, 200, 4) for s in (scores, baseline))
-    assert np.array_equal(paired.ap_replicates, ours.ap_replicates - theirs.ap_replicates)
-    assert np.array_equal(paired.auroc_replicates, ours.auroc_replicates - theirs.auroc_replicates)
-    assert paired.ap.delta == ours.ap.value - theirs.ap.value
+    both = ap_auroc_replicates(labels, [scores, baseline], None, 200, 4)
+    for k, one in enumerate((scores, baseline)):
+        alone = ap_auroc_replicates(labels, one, None, 200, 4)
+        assert all(np.array_equal(table[k], row[0]) for table, row in zip(both, alone, strict=True))
 
 
-def test_paired_p_value_of_auroc_is_close_to_delongs_test():
+def test_the_centred_p_value_of_auroc_is_close_to_delongs_test():
     labels, scores = findings(600, 0.3)
     baseline = scores + 0.7 * np.random.default_rng(5).normal(size=600)
     first, second = placements(labels, scores), placements(labels, baseline)
     delta = first[0].mean() - second[0].mean()
     z = delta / delong_error(first[0] - second[0], first[1] - second[1])
-    paired = paired_ap_auroc(labels, scores, baseline, None, 4000)
-    assert paired.auroc.delta == pytest.approx(delta, abs=1e-12)
-    assert paired.auroc.p_value == pytest.approx(2 * scipy.stats.norm.sf(abs(z)), abs=0.02)
+    drawn = ap_auroc_replicates(labels, [scores, baseline], None, 4000)[1]
+    assert centred_p_value(delta, drawn[0] - drawn[1]) == pytest.approx(2 * scipy.stats.norm.sf(abs(z)), abs=0.02)
 
 
-def test_paired_p_value_of_equal_scores_is_one():
+def test_the_centred_p_value_is_one_for_equal_scores_and_never_zero():
     labels, scores = findings()
-    paired = paired_ap_auroc(labels, scores, scores, None, 100)
-    assert paired.ap.p_value == paired.auroc.p_value == 1.0
-
-
-def test_paired_p_value_is_never_zero():
-    labels, scores = findings()
-    assert paired_ap_auroc(labels, labels, -scores, None, 99).ap.p_value == 0.01
-
-
-def test_paired_p_value_is_uniform_where_nothing_differs():
-    p = []
-    for seed in range(250):
-        labels, scores = findings(150, 0.4, seed=seed)
-        noise = np.random.default_rng(1000 + seed).normal(size=(2, 150))
-        p.append(paired_ap_auroc(labels, scores + noise[0], scores + noise[1], None, 199).ap.p_value)
-    assert 0.015 < np.mean(np.array(p) <= 0.05) < 0.09
-
-
-def test_paired_cases_that_either_lacks_are_left_out_of_both():
-    labels, scores = findings()
-    ours, theirs = scores.copy(), -scores
-    ours[:10], theirs[5:20] = np.nan, np.nan
-    paired = paired_ap_auroc(labels, ours, theirs, None, 20)
-    assert paired.ap.n_missing == 20
-    expected = ap_auroc(labels[20:], scores[20:])[0] - ap_auroc(labels[20:], -scores[20:])[0]
-    assert paired.ap.delta == pytest.approx(expected, abs=1e-12)
+    assert centred_p_value(0.0, np.zeros(100)) == 1.0
+    drawn = ap_auroc_replicates(labels, [labels, -scores], None, 99)[0]
+    assert centred_p_value(1.0 - ap_auroc(labels, -scores)[0], drawn[0] - drawn[1]) == 0.01
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: bootstrap_ap_auroc([], []), "at least one case"),
-        (lambda: bootstrap_ap_auroc([0, 1], [0.5]), "2 labels"),
-        (lambda: bootstrap_ap_auroc([0, 2], [0.5, 0.1]), "0 or 1"),
-        (lambda: bootstrap_ap_auroc([0, np.nan], [0.5, 0.1]), "0 or 1"),
-        (lambda: bootstrap_ap_auroc([0, 1], [0.5, np.inf]), "infinite"),
-        (lambda: bootstrap_ap_auroc([0, 1], [0.5, 0.1], ["a"]), "1 patients for 2 cases"),
-        (lambda: paired_ap_auroc([0, 1], [0.5, 0.1], [0.5]), "2 labels"),
-        (lambda: bootstrap_ap_auroc([0, 1], [0.5, 0.1], level=2), "level"),
+        (lambda: ap_auroc_replicates([], []), "at least one case"),
+        (lambda: ap_auroc_replicates([0, 1], [0.5]), "2 labels"),
+        (lambda: ap_auroc_replicates([0, 2], [0.5, 0.1]), "0 or 1"),
+        (lambda: ap_auroc_replicates([0, np.nan], [0.5, 0.1]), "0 or 1"),
+        (lambda: ap_auroc_replicates([0, 1], [0.5, np.inf]), "infinite"),
+        (lambda: ap_auroc_replicates([0, 1], [0.5, 0.1], ["a"]), "1 patients for 2 cases"),
+        (lambda: ap_auroc([0, 1], [0.5]), "2 labels"),
     ],
 )
 def test_bad_input_is_refused_in_a_sentence(call, words):

@@ -19,15 +19,20 @@ R = 399
 
 
 def plain_step_down(table, patients, replicates):
+    """Gains by the largest of what is left, losses by the smallest, each at half the level."""
     rows = [clustered(row, patients) for row in table]
     t = np.array([row.mean / cr2_error(row) for row in rows])
-    drawn = np.abs(np.concatenate([studentised_draws(row.sums, row.sizes, replicates) for row in rows]))
-    left, p, worst = list(range(len(t))), np.empty(len(t)), 0.0
-    while left:
-        k = max(left, key=lambda i: abs(t[i]))
-        worst = max(worst, (1 + int((drawn[left].max(axis=0) >= abs(t[k])).sum())) / (1 + replicates))
-        p[k] = worst
-        left.remove(k)
+    drawn = np.concatenate([studentised_draws(row.sums, row.sizes, replicates) for row in rows])
+    p = np.empty(len(t))
+    for sign in (1, -1):
+        left, worst = list(range(len(t))), 0.0
+        while left:
+            k = max(left, key=lambda i: sign * t[i])
+            beyond = int(((sign * drawn[left]).max(axis=0) >= sign * t[k]).sum())
+            worst = max(worst, 2 * (1 + beyond) / (1 + replicates))
+            if sign * t[k] > 0:
+                p[k] = min(1.0, worst)
+            left.remove(k)
     return p
 
 
@@ -43,7 +48,7 @@ def test_adjusted_p_is_the_step_down_and_never_below_the_single_one(table):
     family = adjusted_p_values(*table, replicates=R)
     alone = [clustered_mean(row, table[1], replicates=R).p_value for row in table[0]]
     np.testing.assert_allclose(family.p_value, alone, rtol=1e-9)
-    np.testing.assert_allclose(family.adjusted, np.maximum(plain_step_down(*table, R), alone), atol=0.02)
+    np.testing.assert_allclose(family.adjusted, np.maximum(plain_step_down(*table, R), alone), atol=0.03)
     assert (family.adjusted >= family.p_value - 1e-15).all()
     assert family.size == 5
 
@@ -58,10 +63,25 @@ def test_step_down_equals_the_plain_one_where_the_t_is_not_the_larger():
     assert bound.sum() >= 4
 
 
-def test_a_family_of_one_is_at_least_the_single_test(table):
+def test_a_family_of_one_is_the_single_test(table):
     rows, patients = table
-    one = adjusted_p_values(rows[2], patients, replicates=R)
-    assert one.adjusted[0] >= one.p_value[0] == pytest.approx(clustered_mean(rows[2], patients, replicates=R).p_value)
+    for row in (*rows, np.random.default_rng(8).exponential(size=rows.shape[1]) - 0.6):
+        one = adjusted_p_values(row, patients, replicates=R)
+        assert one.adjusted[0] == one.p_value[0] == pytest.approx(clustered_mean(row, patients, replicates=R).p_value)
+
+
+def test_the_order_of_enhancers_and_which_is_taken_from_which_change_no_rank(table):
+    rows, patients = table
+    first = simultaneous_ranks(rows, patients, replicates=R)
+    turned = simultaneous_ranks(rows[::-1], patients, replicates=R)
+    for name in ("rank", "low", "high"):
+        assert getattr(first, name).tolist() == getattr(turned, name)[::-1].tolist()
+
+
+def test_what_rounding_leaves_between_two_enhancers_is_no_difference():
+    x = np.random.default_rng(4).normal(1, 0.3, 30)
+    ranks = simultaneous_ranks([x, x + 1e-12 * np.random.default_rng(5).random(30)], replicates=R)
+    assert (ranks.low.tolist(), ranks.high.tolist()) == ([1, 1], [2, 2])
 
 
 def test_copies_of_a_comparison_cost_nothing():

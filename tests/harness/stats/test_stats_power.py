@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from radbench.stats import clustered_mean, clustered_means, detectable_difference, detectable_with, patients_needed
+from radbench.stats import (
+    clustered_mean,
+    clustered_means,
+    detectable_difference,
+    detectable_with,
+    patients_needed,
+    pooled_mean,
+)
 from radbench.stats.both import Estimate
-from radbench.stats.effects import noncentral, noncentrality
+from radbench.stats.effects import noncentral, noncentral_below, noncentrality
 from radbench.stats.studentised import Studentised
 
 
@@ -88,3 +95,49 @@ def test_power_must_lie_between_0_and_1_and_a_hopeless_difference_is_refused():
         detectable_difference(pilot(0.1, 9.0, 10), 1.0)
     with pytest.raises(ValueError, match="needs more than"):
         patients_needed(pilot(0.1, 9.0, 10), 1e-9)
+
+
+def of_seeds(by_seed, seed=0):
+    random = np.random.default_rng(seed)
+    x = by_seed * random.normal(size=(5, 1)) + random.normal(size=20) + 0.3 * random.normal(size=(5, 20))
+    return pooled_mean(x, replicates=399)
+
+
+def test_more_patients_do_not_lessen_what_seeds_add():
+    one = of_seeds(0.4)
+    rule = one.estimate.rule
+    assert one.estimate.seeds_variance == one.seeds_part > 0
+    quadruple = math.sqrt(one.patients_part / 4 + one.seeds_part)
+    patients = one.patients_part / 4
+    freedom = quadruple**4 / (patients**2 / 79 + one.seeds_part**2 / 4) if patients > one.seeds_part else 4
+    ends = rule.interval()
+    beyond = max(rule.estimate - ends[0], ends[1] - rule.estimate) / rule.error - scipy.stats.t.ppf(0.975, rule.freedom)
+    reach = scipy.stats.t.ppf(0.975, freedom) + beyond / 2
+    assert detectable_with(one.estimate, 80) == pytest.approx(quadruple * noncentral(reach, freedom, 0.2))
+    limit = math.sqrt(one.seeds_part) * noncentral(scipy.stats.t.ppf(0.975, 4), 4.0, 0.2)
+    assert detectable_with(one.estimate, 10**9) == pytest.approx(limit, rel=1e-3)
+    assert math.isfinite(patients_needed(one.estimate, 1.05 * limit))
+    with pytest.raises(ValueError, match="with 5 seeds: they vary too much"):
+        patients_needed(one.estimate, 0.95 * limit)
+
+
+def test_seeds_alike_are_as_one():
+    x = np.random.default_rng(2).normal(size=30) + 0.2
+    one, alone = pooled_mean([x, x, x], replicates=399).estimate, clustered_mean(x, replicates=399)
+    assert patients_needed(one, 0.4) == patients_needed(alone, 0.4)
+
+
+@pytest.mark.parametrize("freedom", [1.0, 2.0, 4.5, 23.0, 400.0])
+def test_the_noncentral_t_is_scipys_where_that_has_one(freedom):
+    for t in (-3.0, 0.0, 1.5, 8.0):
+        for centre in (-4.0, 0.5, 6.0):
+            expected = scipy.stats.nct.cdf(t, freedom, centre)
+            assert noncentral_below(t, freedom, centre) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("t", [16.0, 30.0, 1e3, 1e6])
+@pytest.mark.parametrize("freedom", [1.5, 2.0, 2.5])
+def test_few_degrees_of_freedom_and_a_large_t_have_a_noncentrality(t, freedom):
+    """SciPy's distribution function is NaN there, which three seeds with a clear effect meet."""
+    for below in (0.025, 0.2, 0.975):
+        assert noncentral_below(t, freedom, noncentral(t, freedom, below)) == pytest.approx(below, abs=1e-8)

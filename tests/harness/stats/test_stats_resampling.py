@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from radbench.stats import resampled_counts
-from radbench.stats.resampling import draw_patients, patient_index
+from radbench.stats.resampling import draw_patients, patient_counts, patient_index
 
 
 def all_counts(n_cases, patients=None, replicates=50, seed=0, chunk=None):
@@ -82,3 +82,15 @@ def test_patients_are_compared_as_text():
 def test_bad_input_is_refused_in_a_sentence(arguments, words):
     with pytest.raises(ValueError, match=words):
         next(resampled_counts(*arguments))
+
+
+@pytest.mark.parametrize("n_patients", [7, 3000])
+@pytest.mark.parametrize("kind", [np.intp, np.float32])
+def test_counts_are_how_often_each_patient_is_drawn(n_patients, kind):
+    drawn = np.concatenate(list(draw_patients(n_patients, 5, 1, 2)))
+    counts = np.concatenate(list(patient_counts(n_patients, 5, 1, 2, kind)))
+    assert counts.dtype == kind
+    for row, found in zip(drawn, counts, strict=True):
+        patients, times = np.unique(row, return_counts=True)
+        assert found[patients].tolist() == times.tolist()
+        assert found.sum() == n_patients

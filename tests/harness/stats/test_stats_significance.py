@@ -11,7 +11,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radbench.stats import holm, wilcoxon
+from radbench.stats import holm, holm_over_families, wilcoxon
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 6, 20, 50])
@@ -108,6 +108,36 @@ def test_holm_leaves_nan_and_does_not_count_it():
     adjusted = holm([0.01, np.nan, 0.04])
     np.testing.assert_allclose(adjusted[[0, 2]], [0.02, 0.04])
     assert math.isnan(adjusted[1])
+
+
+def test_families_of_one_are_holms_and_one_family_stays_as_it_is():
+    p = [0.01, 0.04, 0.03, 0.005]
+    np.testing.assert_allclose(np.concatenate(holm_over_families([[x] for x in p])), holm(p), atol=1e-15)
+    np.testing.assert_array_equal(holm_over_families([p])[0], p)
+
+
+def test_a_family_is_left_behind_when_all_of_it_is_rejected():
+    # At 0.05: the first family falls whole at 0.025, so that the second is judged at 0.05; 0.04 of it is then rejected.
+    first, second = holm_over_families([[0.01, 0.02], [0.04, 0.3, math.nan]])
+    np.testing.assert_allclose(first, [0.02, 0.04])
+    np.testing.assert_allclose(second, [0.04, 0.3, math.nan])
+    # It does not where a hypothesis of the first stands.
+    first, second = holm_over_families([[0.01, 0.6], [0.04, 0.3]])
+    np.testing.assert_allclose(first, [0.02, 0.6])
+    np.testing.assert_allclose(second, [0.08, 0.6])
+
+
+@pytest.mark.parametrize("n_null", [1, 2, 3])
+def test_families_together_err_no_more_often_than_one(n_null):
+    random = np.random.default_rng(n_null)
+    wrong = 0
+    for _ in range(2000):
+        # Two hypotheses of each family of three, null in the first n_null; each family is adjusted by Holm within.
+        p = random.random((3, 2))
+        p[n_null:] = 1e-6
+        adjusted = holm_over_families([holm(row) for row in p])
+        wrong += any((one <= 0.05).any() for one in adjusted[:n_null])
+    assert wrong / 2000 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2000)
 
 
 def test_holm_of_nothing_but_nan_is_nan():

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
 
-from radbench.stats import sign_flip
+from radbench.stats import sign_flip, sign_flips
 
 
 @settings(max_examples=30, deadline=None)
@@ -56,3 +56,11 @@ def test_nothing_to_flip():
     assert sign_flip([0.0, 0.0]) == 1.0
     assert math.isnan(sign_flip([np.nan]))
     assert math.isnan(sign_flip([1.0, np.inf]))
+
+
+def test_several_rows_are_judged_as_each_by_itself():
+    random = np.random.default_rng(5)
+    table = random.normal(0.1, 1, (5, 40))
+    table[1, 3], table[2, :34], table[3] = math.nan, math.nan, 0.0
+    patients = [f"p{k % 20}" for k in range(40)]
+    assert sign_flips(table, patients, 499) == [sign_flip(row, patients, 499) for row in table]

@@ -7,6 +7,7 @@ import inspect
 from radbench.contracts.errors import PluginError, did_you_mean
 from radbench.engine.plan.parts import Part
 from radbench.registry.whereabouts import definition_of
+from radbench.stats.aggregations.definitions import definition
 
 _OF_CLASS = {"enhancer": ("enhance",), "task": ("score",), "dataset": ("manifest", "load")}
 _RETURNS = {
@@ -26,7 +27,8 @@ def check_duties(part: Part) -> None:
     """Refuse a part whose factory lacks what the harness would call.
 
     Raises:
-        PluginError: it cannot be called, or lacks a method.
+        PluginError: it cannot be called, or lacks a method; or a metric names an aggregation that there is not, or that
+            refuses its parameters.
     """
     kind = "data set" if part.kind == "dataset" else part.kind
     who, factory = f"{kind} '{part.name}'", part.factory
@@ -37,6 +39,8 @@ def check_duties(part: Part) -> None:
         raise PluginError(f"{who}: factory '{part.spec.factory}' is a {type(factory).__name__}, not {right}")
     if part.kind == "dataset":
         return
+    if part.kind == "task":
+        _check_aggregations(part, who)
     fits = inspect.isclass(factory) and hasattr(factory, "fit")
     if part.learns and not fits:
         raise PluginError(f"{who} says learns=True, but its factory is no class with fit(){_at(part)}")
@@ -57,6 +61,19 @@ def _check_methods(part: Part, who: str, wanted: tuple[str, ...] | list[str], so
             near = did_you_mean(name, own)
             near = near if "did you mean" in near else ""
             raise PluginError(f"{who} {so}offers no {_RETURNS[name]}{near}{_at(part)}")
+
+
+def _check_aggregations(part: Part, who: str) -> None:
+    for metric in part.spec.metrics:
+        try:
+            if ":" in metric.aggregation:
+                from radbench.stats.aggregations import aggregation  # imports NumPy, which listing must not
+
+                aggregation(metric.aggregation, metric.parameters)
+            else:
+                definition(metric.aggregation).checked(metric.parameters)
+        except PluginError as e:
+            raise PluginError(f"{who}, metric '{metric.name}': {e}") from e
 
 
 def _at(part: Part) -> str:

@@ -11,14 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.stats.aggregations.bootstrap import deviation_of_draws
-from radbench.stats.aggregations.clustered import foresee, mean_differences, mean_interval
+from radbench.stats.aggregations.clustered import mean_differences, mean_interval
 from radbench.stats.aggregations.evidence import Numbers, Predictions
 from radbench.stats.aggregations.protocol import Array, Paired
 from radbench.stats.areas import auroc, auroc_difference
+from radbench.stats.both import differences
 from radbench.stats.curves import ap_auroc, ap_auroc_replicates
 from radbench.stats.means import mean, mean_replicates
+from radbench.stats.pooled import (
+    pooled_auroc,
+    pooled_auroc_difference,
+    pooled_average_precision,
+    pooled_average_precision_difference,
+)
 from radbench.stats.precision import average_precision, average_precision_difference
 from radbench.stats.resampling import Resampling
+from radbench.stats.seeds import Pooled
 
 DELONG, BOOTSTRAP_T = "DeLong over patients", "t with the bootstrap's error"
 """The tests of differences of AUROC (clustered: Obuchowski 1997) and of AP."""
@@ -29,7 +37,7 @@ class Mean:
     """The mean over cases, with patients as clusters (:func:`radbench.stats.both.clustered_mean`)."""
 
     takes: ClassVar[type] = Numbers
-    undefined: ClassVar[str] = "no case has a finite score"
+    undefined: ClassVar[str] = "the scores have no mean"
 
     def value(self, evidence: Numbers) -> float:
         """Return the correctly rounded mean."""
@@ -38,8 +46,11 @@ class Mean:
     def draws(self, evidence: Sequence[Numbers], resampling: Resampling) -> Array:
         """Return the means in the resamples, ``[E,R]``."""
         table = np.stack([one.values for one in evidence])
-        foresee(table, resampling)
         return mean_replicates(table, resampling.patients, resampling.replicates, resampling.seed)
+
+    def numbers(self, evidence: Numbers, resampling: Resampling) -> tuple[Array, tuple[str, ...]]:
+        """Return the cases' numbers and their patients."""
+        return evidence.values, resampling.patients
 
     def deviation(self, evidence: Numbers, draws: Array) -> float:
         """Return the standard deviation over cases (n - 1)."""
@@ -47,7 +58,7 @@ class Mean:
 
     def interval(self, evidence: Numbers, value: float, draws: Array, resampling: Resampling) -> tuple[float, float]:
         """Return the interval of the mean; of shares, that of Korn and Graubard."""
-        return mean_interval(evidence.values, resampling)
+        return mean_interval(evidence.values, resampling.patients, resampling)
 
     def differences(
         self, evidence: Sequence[Numbers], pairs: Sequence[tuple[int, int]], draws: Array, resampling: Resampling
@@ -55,7 +66,8 @@ class Mean:
         """Return the means of paired differences."""
         if not pairs:
             return []
-        return mean_differences(np.stack([evidence[i].values - evidence[j].values for i, j in pairs]), resampling)
+        table = np.stack([differences(evidence[i].values, evidence[j].values) for i, j in pairs])
+        return mean_differences(table, resampling.patients)
 
 
 @dataclass(frozen=True)
@@ -126,7 +138,38 @@ class Curve:
             first, second = draws if same else self.draws([ours, theirs], resampling)
             found = average_precision_difference(ours.label, a, b, patients, draws=first - second)
             test = BOOTSTRAP_T
-        return Paired(delta, found.low, found.high, found.p_value, test="" if math.isnan(found.p_value) else test)
+        return Paired.of(found, test)
+
+    def pooled(self, evidence: Sequence[Predictions], draws: Array, resampling: Resampling) -> Pooled:
+        """Return the mean of several seeds, ``[S]`` with draws ``[S,R]``."""
+        first, scores = evidence[0], _scores(evidence)
+        patients = resampling.of(first.case)
+        if self.which:
+            return pooled_auroc(first.label, scores, patients)
+        return pooled_average_precision(first.label, scores, patients, draws=draws)
+
+    def pooled_difference(
+        self,
+        ours: Sequence[Predictions],
+        theirs: Sequence[Predictions],
+        draws: Array,
+        their_draws: Array,
+        resampling: Resampling,
+    ) -> Pooled:
+        """Return the mean difference of several seeds to as many others or to one, on the same answers."""
+        first, a, b = ours[0], _scores(ours), _scores(theirs)
+        if len(a) < len(b):
+            # One against several: as if it were the same with each of these seeds.
+            a = np.broadcast_to(a, b.shape)
+        b = b[0] if len(b) == 1 else b
+        patients = resampling.of(first.case)
+        if self.which:
+            return pooled_auroc_difference(first.label, a, b, patients)
+        return pooled_average_precision_difference(first.label, a, b, patients, draws=draws - their_draws)
+
+
+def _scores(evidence: Sequence[Predictions]) -> Array:
+    return np.stack([np.where(one.answered, one.score, np.nan) for one in evidence])
 
 
 def deviation_of_cases(values: NDArray[np.float64]) -> float:

@@ -22,7 +22,7 @@ class Numbers:
     """One number per case.
 
     Attributes:
-        values: float64 ``[N]``, NaN where there is no answer.
+        values: float64 ``[N]``, NaN where there is no answer; infinite ones (the PSNR of an exact copy) are answers.
     """
 
     values: NDArray[np.float64]
@@ -35,7 +35,7 @@ class Numbers:
     @property
     def answered(self) -> NDArray[np.bool_]:
         """Bool ``[N]``: where there is an answer."""
-        return np.isfinite(self.values)
+        return ~np.isnan(self.values)
 
     def take(self, cases: NDArray[np.intp]) -> Numbers:
         """Return the evidence of these cases, which may be repeated."""
@@ -127,8 +127,8 @@ Evidence = Numbers | Predictions | FeatureSets
 def gathered(observed: Sequence[Sequence[Observed | None]]) -> list[Evidence]:
     """Turn what enhancers observed of the same cases into arrays.
 
-    What is not finite is no answer: a number (of whatever kind the others are), the label or score of a place, any
-    feature of a case.
+    What is not a number is no answer, of whatever kind the others are; nor is a place whose label or score is not
+    finite, nor a case of which any feature is not.
 
     Args:
         observed: ``[E][N]``, per enhancer and case; None where nothing was observed.
@@ -139,8 +139,14 @@ def gathered(observed: Sequence[Sequence[Observed | None]]) -> list[Evidence]:
     Raises:
         PluginError: observations of several kinds, or a prediction whose labels and scores differ in number.
     """
+    if all(one is None or type(one) is float for mine in observed for one in mine):
+        return [Numbers(mine) for mine in np.array(observed, dtype=np.float64)]
     observed = [[None if is_no_answer(one) else one for one in mine] for mine in observed]
     kinds = {_kind(one) for mine in observed for one in mine if one is not None}
+    if len(kinds) > 1 and "numbers" in kinds:
+        # Beside another kind an infinite number stands for a failure, as a NaN does.
+        observed = [[None if _is_infinite(one) else one for one in mine] for mine in observed]
+        kinds = {_kind(one) for mine in observed for one in mine if one is not None}
     if len(kinds) > 1:
         raise PluginError(f"it was observed as {' and as '.join(sorted(kinds))}: a task gives one kind of evidence")
     if kinds == {"predictions"}:
@@ -152,11 +158,17 @@ def gathered(observed: Sequence[Sequence[Observed | None]]) -> list[Evidence]:
 
 
 def is_no_answer(one: Observed | None) -> bool:
-    """Tell whether nothing was observed, or a bare number that is not finite: no answer, whatever others observed."""
-    return one is None or (_kind(one) == "numbers" and not math.isfinite(one))  # type: ignore[arg-type]
+    """Tell whether nothing was observed, or a bare NaN: no answer, whatever others observed."""
+    return one is None or (_kind(one) == "numbers" and math.isnan(one))  # type: ignore[arg-type]
 
 
-def _kind(one: Observed) -> str:
+def _is_infinite(one: Observed | None) -> bool:
+    return _kind(one) == "numbers" and math.isinf(one)  # type: ignore[arg-type]
+
+
+def _kind(one: Observed | None) -> str:
+    if one is None:
+        return ""
     return "predictions" if isinstance(one, Prediction) else "features" if isinstance(one, Features) else "numbers"
 
 

@@ -5,33 +5,31 @@ from __future__ import annotations
 import importlib
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from radbench.contracts.errors import PluginError, did_you_mean
+from radbench.contracts.errors import PluginError
 from radbench.stats.aggregations.bootstrap import (
     bootstrap_differences,
     bootstrap_draws,
     deviation_of_draws,
     interval_around,
 )
-from radbench.stats.aggregations.built_in import Curve, Mean
+from radbench.stats.aggregations.definitions import definition
 from radbench.stats.aggregations.protocol import Aggregation, Array, Paired
 from radbench.stats.resampling import Resampling
-
-BUILT_IN: Mapping[str, Callable[[], Aggregation]] = {"mean": Mean, "ap": partial(Curve, 0), "auroc": partial(Curve, 1)}
-"""What a metric may name without an import string."""
 
 
 def aggregation(name: str, parameters: Sequence[tuple[str, float]] = ()) -> Aggregation:
     """Return the aggregation that a metric names.
 
     Args:
-        name: a built-in one, or "package.module:attribute": a function ``value(evidence, **parameters)`` or a class
-            that is built with the parameters (:class:`radbench.stats.aggregations.Aggregation`).
+        name: a built-in one (:data:`radbench.stats.aggregations.AGGREGATIONS`), or "package.module:attribute": a
+            function ``value(evidence, **parameters)`` or a class that is built with the parameters
+            (:class:`radbench.stats.aggregations.Aggregation`).
         parameters: (name, value).
 
     Raises:
@@ -40,14 +38,7 @@ def aggregation(name: str, parameters: Sequence[tuple[str, float]] = ()) -> Aggr
     """
     module, colon, attribute = name.partition(":")
     if not colon:
-        if name not in BUILT_IN:
-            raise PluginError(
-                f"unknown aggregation '{name}'{did_you_mean(name, BUILT_IN)}; "
-                "a task's own reads 'package.module:attribute'"
-            )
-        if parameters:
-            raise PluginError(f"aggregation '{name}' takes no parameter '{parameters[0][0]}'")
-        return BUILT_IN[name]()
+        return definition(name).built(parameters)
     try:
         found = getattr(importlib.import_module(module), attribute)
         if inspect.isclass(found):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from radbench.stats.both import Estimate
+from radbench.stats.power import detectable_difference
 from radbench.stats.resampling import Resampling
 
 Array = NDArray[np.float64]
@@ -26,7 +28,12 @@ class Paired:
         p_wilcoxon: of the Wilcoxon signed-rank test over patients, where the score is a mean of numbers.
         test: the name of the test that ``p_value`` is of; "" where there is none.
         effect_size: delta in standard deviations of the cases' differences, where the score is a mean of numbers.
-        detectable: the smallest difference that these data would show with a probability of 80 %, likewise.
+        effect_low, effect_high: its interval.
+        detectable: the smallest difference that these data would show with a probability of 80 %.
+        p_sign_flip: of the sign-flip test over patients, where the score is a mean of numbers.
+        variances: of a difference over several seeds: the parts of its variance that patients, seeds and their
+            interaction account for.
+        estimate: what interval and p-value were read off, where there is such a rule.
     """
 
     delta: float = math.nan
@@ -36,7 +43,37 @@ class Paired:
     p_wilcoxon: float = math.nan
     test: str = ""
     effect_size: float = math.nan
+    effect_low: float = math.nan
+    effect_high: float = math.nan
     detectable: float = math.nan
+    p_sign_flip: float = math.nan
+    variances: tuple[float, float, float] = (math.nan, math.nan, math.nan)
+    estimate: Estimate | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        estimate: Estimate,
+        test: str,
+        variances: tuple[float, float, float] = (math.nan, math.nan, math.nan),
+    ) -> Paired:
+        """Return what an estimate of a difference says.
+
+        Args:
+            estimate: of the difference.
+            test: the name of its test.
+            variances: of several seeds, the parts of its variance.
+        """
+        return cls(
+            estimate.value,
+            estimate.low,
+            estimate.high,
+            estimate.p_value,
+            test="" if math.isnan(estimate.p_value) else test,
+            detectable=detectable_difference(estimate),
+            variances=variances,
+            estimate=estimate,
+        )
 
 
 class Aggregation(Protocol):
@@ -50,6 +87,9 @@ class Aggregation(Protocol):
     A task's own aggregation ("package.module:attribute") is a function ``value(evidence, **parameters)``, or a class
     built with the parameters. It must offer ``value``; what else it leaves out is bootstrapped
     (:mod:`radbench.stats.aggregations.bootstrap`), with ``replicates`` resamples where it has that attribute.
+
+    One whose score is a mean of numbers says so by ``numbers(evidence, resampling)``: float64 ``[M]``, NaN where there
+    is no answer, and the patient of each. Then all that follows of means is done with them, and it needs no draws.
     """
 
     @property

@@ -1,0 +1,1 @@
+"""The simulated cells of the calibration benchmark, by what they are about."""
