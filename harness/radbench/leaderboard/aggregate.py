@@ -246,8 +246,9 @@ class _Table:
 
     def _asked(self, comparison: Comparison, metric: MetricSpec) -> Comparison:
         margin = self.margin
-        asked = margin is not None and (metric.name == margin.metric or (not margin.metric and self._decides(metric)))
-        return replace(comparison, margin=margin.size) if margin is not None and asked else comparison
+        if margin is None or not (metric.name == margin.metric if margin.metric else self._decides(metric)):
+            return comparison
+        return replace(comparison, margin=margin.size)
 
     def _decides(self, metric: MetricSpec) -> bool:
         return metric == primary(self.scored[0])
@@ -272,25 +273,15 @@ class _Table:
         """Return the entry that each entry is compared with."""
         pooled = {self.scored[places[0]].enhancer: len(self.scored) + k for k, places in enumerate(self.pooled)}
         found: list[int | None] = []
-        for pair in self.scored:
+        for place in range(len(self.scored) + len(self.pooled)):
+            pair, several = self._behind(place)[0], place >= len(self.scored)
             seeds = {p.seed: i for i, p in enumerate(self.scored) if p.enhancer == pair.baseline}
             if pair.enhancer == pair.baseline:
                 found.append(None)
-            elif pair.seed is None and len(seeds) > 1:
-                found.append(pooled.get(pair.baseline))
-            elif pair.seed is None and seeds:
-                found.append(next(iter(seeds.values())))
-            else:
+            elif pair.seed is not None and not several:
                 found.append(seeds.get(pair.seed, seeds.get(None)))
-        for places in self.pooled:
-            pair = self.scored[places[0]]
-            seeds = {p.seed: i for i, p in enumerate(self.scored) if p.enhancer == pair.baseline}
-            if pair.enhancer == pair.baseline:
-                found.append(None)
-            elif len(seeds) == 1:
-                found.append(next(iter(seeds.values())))
             else:
-                found.append(pooled.get(pair.baseline))
+                found.append(next(iter(seeds.values())) if len(seeds) == 1 else pooled.get(pair.baseline))
         return found
 
     def _row(

@@ -16,6 +16,7 @@ from radbench.contracts import Status
 from radbench.contracts.specs import MetricSpec
 from radbench.leaderboard.columns import ALL, BASELINE, COLUMNS, OVER_FACETS
 from radbench.leaderboard.pairs import PairResult
+from radbench.leaderboard.rows import primary
 from radbench.leaderboard.scores import Key, PairScores, key_of
 
 if TYPE_CHECKING:
@@ -73,9 +74,8 @@ def named(rows: DataFrame, scores: Mapping[Key, PairScores]) -> DataFrame:
 
 def plain(pair: PairResult) -> PairResult:
     """Return a pair whose metrics are told as rows tell them."""
-    decides = next((m for m in pair.metrics if m.primary), pair.metrics[0] if pair.metrics else None)
     metrics = tuple(
-        MetricSpec(m.name, m.direction, m.observation, m.aggregation, m.parameters, m.over_facets, m == decides)
+        MetricSpec(m.name, m.direction, m.observation, m.aggregation, m.parameters, m.over_facets, m == primary(pair))
         for m in pair.metrics
     )
     return replace(pair, metrics=metrics)
@@ -83,6 +83,8 @@ def plain(pair: PairResult) -> PairResult:
 
 def comparable(rows: DataFrame, pairs: Sequence[PairResult], reference: str = "") -> tuple[list[PairResult], set[str]]:
     """Return the pairs of one comparable set as they are compared anew, and the metrics that cannot be.
+
+    Those that failed are among them: of an enhancer of which a seed failed, the others are not pooled.
 
     Args:
         rows: of the set, each entry once.
@@ -93,7 +95,18 @@ def comparable(rows: DataFrame, pairs: Sequence[PairResult], reference: str = ""
     known = [plain(replace(pair, baseline=baseline)) for pair in pairs]
     blind = _blind(rows, [key_of(row) for row in rows.to_dict("records")], known)
     seen = [replace(pair, metrics=tuple(m for m in pair.metrics if m.name not in blind)) for pair in known]
-    return seen, blind
+    return [*seen, *_failed(rows, baseline)], blind
+
+
+def _failed(rows: DataFrame, baseline: str) -> list[PairResult]:
+    """Return the pairs that failed, as rows tell of them."""
+    own = _by_entry(rows[rows["status"] != Status.OK])
+    return [
+        replace(
+            _pair(of), status=Status(of["status"].iloc[0]), error=of["error"].iloc[0], metrics=(), baseline=baseline
+        )
+        for of in own.values()
+    ]
 
 
 def compared_anew(
@@ -114,7 +127,7 @@ def compared_anew(
 
     known, blind = comparable(rows, pairs, reference)
     entries = [key_of(row) for row in rows.to_dict("records")]
-    keys = {key_of(vars(pair)) for pair in known}
+    keys = {key_of(vars(pair)) for pair in known if pair.scored}
     here = rows[[entry in keys for entry in entries]]
     left = rows.drop(here.index)
     unknown = tuple(dict.fromkeys(left.loc[(left["status"] == Status.OK) & (left["n_seeds"] < 2), "enhancer"]))
@@ -122,7 +135,8 @@ def compared_anew(
     seeds = {pair.enhancer for pair in known if pair.seed is not None}
     left = left[~((left["n_seeds"] > 1) & left["enhancer"].isin(seeds) & ~left["metric"].isin(blind))]
     fresh = publishable(leaderboard_rows(known, margin=margin), known) if known else rows.iloc[:0]
-    fresh = fresh[~((fresh["n_seeds"] > 1) & fresh["enhancer"].isin(unknown))]
+    # What failed is told as it was.
+    fresh = fresh[(fresh["status"] == Status.OK) & ~((fresh["n_seeds"] > 1) & fresh["enhancer"].isin(unknown))]
     kept = _emptied(here[here["metric"].isin(blind)], ())
     if unknown:
         fresh = _emptied(fresh, ())

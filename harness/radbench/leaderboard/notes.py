@@ -10,14 +10,13 @@ from radbench.contracts import Status
 from radbench.leaderboard.columns import BOOTSTRAP, OVER_FACETS, WILCOXON
 from radbench.leaderboard.table import Cell
 from radbench.leaderboard.verdicts import UNTESTED
+from radbench.stats.clusters import FEW_PATIENTS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 _PRINTED = {"ap": "AP", "auroc": "AUROC"}
 _CURVE = re.compile(r"(?:^|[-_ ])(?:ap|auroc)(?:[-_ ]|$)", re.IGNORECASE)
-FEW_PATIENTS = 12
-"""As in :mod:`radbench.stats.clusters`, which needs NumPy."""
 
 
 def how_to_read(grid: Mapping[str, Mapping[str, Cell]], rows: DataFrame, within: str = "") -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from radbench.contracts.errors import PluginError
 from radbench.leaderboard.comparing import facet_order
 from radbench.leaderboard.pairs import PairResult
 
@@ -22,7 +23,6 @@ class Observed:
     """
 
     def __init__(self, name: str, pairs: Sequence[PairResult], cases: Sequence[str]) -> None:
-        from radbench.contracts.errors import PluginError
         from radbench.stats.aggregations import gathered
         from radbench.stats.aggregations.evidence import is_no_answer
 

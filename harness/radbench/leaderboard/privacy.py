@@ -22,7 +22,7 @@ from radbench.contracts.case import TARGETS
 from radbench.contracts.enhancement import LAYERS
 from radbench.contracts.printable import escaped, printable
 from radbench.engine.keep.texts import names_listed, relisted, without_reasons
-from radbench.leaderboard.pairs import PairResult
+from radbench.leaderboard.pairs import PairResult, numbered
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -140,8 +140,6 @@ def anonymous(result: PairResult) -> PairResult:
     Raises:
         ValueError: a case has no digest.
     """
-    from radbench.leaderboard.pairs import numbered
-
     digests, patients = dict(result.digests), numbered(result)
     told: dict[str, str] = {}
 

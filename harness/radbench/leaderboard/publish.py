@@ -62,7 +62,7 @@ from radbench.leaderboard.scores import (
 from radbench.leaderboard.sources import Source, read_source
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 FOLDER = Path("leaderboards")
 LOCK = ".publish.lock"
@@ -140,7 +140,8 @@ def publish(
         replace: drop what was published under the same label with another identity or precision, or is not comparable.
         supersede: labels of data sets as an older schema version wrote them: their rows of that version are dropped
             where the run holds a table of the same task, split and profile.
-        include_failed: publish failed rows too. They never replace scored ones.
+        include_failed: publish failed rows too. They never replace scored ones. Those of a seed of an enhancer whose
+            other seeds were scored are published in any case: the mean of the others would pass for that of all.
         without_cases: publish the rows alone, where per-case scores are nobody's to give: beside them nobody is ranked.
         timeout: seconds to wait for another publisher.
 
@@ -165,7 +166,7 @@ def publish(
     else:
         source = read_source(Path(run)) if isinstance(run, (str, Path)) else Source(publishable(validate(run)), ())
     rows = source.rows
-    good = rows if include_failed else rows[rows["status"] == Status.OK]
+    good = rows if include_failed else rows[(rows["status"] == Status.OK) | _failed_seeds(rows)]
     skipped = len(rows) - len(good)
     good = good.reset_index(drop=True)
     folder = Path(into)
@@ -182,6 +183,13 @@ def publish(
         ) from error
     except OSError as error:
         raise UsageError(f"cannot publish into {folder}: {error.strerror or error}") from error
+
+
+def _failed_seeds(rows: DataFrame) -> Series:
+    """Return the failed rows of enhancers whose other seeds were scored: without them these would be pooled."""
+    failed = ~rows["status"].isin([Status.OK, Status.NOT_APPLICABLE]) & rows["seed"].notna()
+    of = rows.groupby([*TABLE_KEY, "enhancer"], sort=False)["status"].transform(lambda told: (told == Status.OK).any())
+    return failed & of.astype(bool)
 
 
 class _Publishing:

@@ -25,6 +25,7 @@ from radbench.contracts.evidence import Features, Prediction
 from radbench.contracts.printable import from_cell, to_cell
 from radbench.contracts.results import Status
 from radbench.engine.keep.digests import digest, short
+from radbench.imaging.limits import limit, variable_of
 from radbench.leaderboard.pairs import PairResult
 
 SUFFIX = ".cases.csv"
@@ -221,8 +222,13 @@ def read_scores(leaderboard: Path) -> dict[Key, PairScores]:
 def _records(path: Path) -> Iterator[list[str]]:
     """Yield the rows of a file of scores below its header, as texts."""
     try:
-        data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            data = file.read(limit("bytes") + 1)
+        if len(data) > limit("bytes"):
+            raise SchemaError(
+                f"{path} has more than {limit('bytes'):,} bytes: set {variable_of('bytes')} higher{_ADVICE}"
+            )
+        text = data.decode("utf-8-sig")
         header, *records = csv.reader(io.StringIO(text, newline=""), strict=True)
     except (csv.Error, ValueError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise SchemaError(f"{path} is no table of scores: {error}{_ADVICE}") from error

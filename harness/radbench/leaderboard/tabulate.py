@@ -14,12 +14,10 @@ from radbench.leaderboard.notes import how_to_read
 from radbench.leaderboard.ranking import places, rankable
 from radbench.leaderboard.table import ONE_SEED, Cell, Heading, Table, harmless
 from radbench.leaderboard.verdicts import reading, verdict
+from radbench.stats.seeds import ADVISED_SEEDS, FEWEST_SEEDS_FOR_P
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
-
-FEWEST_SEEDS_FOR_P, ADVISED_SEEDS = 3, 5
-"""As in :mod:`radbench.stats.seeds`."""
 
 SIGNIFICANCE = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 

@@ -245,6 +245,36 @@ def judged(clusters: Clusters, rule: Studentised | None, reason: str, level: flo
     )
 
 
+def untested(
+    clusters: Clusters, error: float, ends: tuple[float, float], level: float, no_interval: str, no_p: str
+) -> Estimate:
+    """Return what patients say of their mean whose interval follows another rule, and which is not tested.
+
+    Args:
+        clusters: the patients.
+        error: standard error of the mean.
+        ends: of the interval, NaN where there is none.
+        level: nominal coverage.
+        no_interval: why there is none, or "".
+        no_p: why it is not tested.
+    """
+    return Estimate(
+        value=clusters.mean,
+        low=ends[0],
+        high=ends[1],
+        level=level,
+        p_value=math.nan,
+        standard_error=error,
+        freedom=bell_mccaffrey(clusters.sizes),
+        n_cases=clusters.cases,
+        n_patients=clusters.patients,
+        effective_patients=effective_patients(clusters.sizes),
+        n_missing=clusters.missing,
+        no_interval=no_interval,
+        no_p=no_p,
+    )
+
+
 def margin_p(estimate: Estimate, margin: float, direction: str = "higher") -> float:
     """Return the one-sided p-value of non-inferiority: that a difference is not worse than a margin.
 

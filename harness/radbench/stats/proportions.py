@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from radbench.stats.both import Estimate
+from radbench.stats.both import Estimate, untested
 from radbench.stats.clusters import FEWEST_PATIENTS, bell_mccaffrey, clustered, cr2_error, effective_patients
 from radbench.stats.intervals import check_level
 
@@ -48,21 +48,7 @@ def proportion(scores: ArrayLike, patients: Sequence[Hashable] | None = None, le
         hits = n * value
         low = float(betaincinv(hits, n - hits + 1.0, tail)) if value > 0 else 0.0
         high = float(betaincinv(hits + 1.0, n - hits, 1.0 - tail)) if value < 1 else 1.0
-    return Estimate(
-        value=value,
-        low=low,
-        high=high,
-        level=level,
-        p_value=math.nan,
-        standard_error=error,
-        freedom=bell_mccaffrey(clusters.sizes),
-        n_cases=clusters.cases,
-        n_patients=clusters.patients,
-        effective_patients=effective_patients(clusters.sizes),
-        n_missing=clusters.missing,
-        no_interval=reason,
-        no_p="a share is not tested against zero",
-    )
+    return untested(clusters, error, (low, high), level, reason, "a share is not tested against zero")
 
 
 def effective_size(value: float, error: float, sizes: ArrayLike, level: float = 0.95) -> float:

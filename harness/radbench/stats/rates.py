@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from radbench.stats.both import Estimate, clustered_mean
+from radbench.stats.both import Estimate, clustered_mean, untested
 from radbench.stats.clusters import FEWEST_PATIENTS, bell_mccaffrey, clustered, cr2_error, effective_patients
 from radbench.stats.intervals import check_level
 
@@ -46,21 +46,8 @@ def rate(counts: ArrayLike, patients: Sequence[Hashable] | None = None, level: f
         means = clustered_mean(x, patients, level)
         if not means.no_interval:
             low, high = max(0.0, min(low, means.low)), max(high, means.high)
-    return Estimate(
-        value=value,
-        low=low,
-        high=high,
-        level=level,
-        p_value=math.nan,
-        standard_error=error,
-        freedom=bell_mccaffrey(clusters.sizes),
-        n_cases=clusters.cases,
-        n_patients=clusters.patients,
-        effective_patients=effective_patients(clusters.sizes),
-        n_missing=clusters.missing,
-        no_interval=f"fewer than {FEWEST_PATIENTS} patients: {clusters.patients}" if few else "",
-        no_p="a rate is not tested against zero",
-    )
+    reason = f"fewer than {FEWEST_PATIENTS} patients: {clusters.patients}" if few else ""
+    return untested(clusters, error, (low, high), level, reason, "a rate is not tested against zero")
 
 
 def garwood(events: float, level: float = 0.95) -> tuple[float, float]:

@@ -119,6 +119,14 @@ def test_half_a_compressed_file_is_named(tmp_path: Path) -> None:
         read_scores(tmp_path / "t.csv")
 
 
+def test_what_unpacks_to_more_than_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, packed = files_beside(tmp_path / "t.csv")
+    packed.write_bytes(gzip.compress(bytes(1 << 20)))
+    monkeypatch.setenv("RADBENCH_MAX_BYTES", "100000")
+    with pytest.raises(SchemaError, match="more than 100,000 bytes: set RADBENCH_MAX_BYTES higher"):
+        read_scores(tmp_path / "t.csv")
+
+
 def test_a_case_without_a_digest_is_never_left_out_in_silence() -> None:
     with pytest.raises(ValueError, match="digest"):
         anonymous(pair(digests={"a": "a" * 16}))

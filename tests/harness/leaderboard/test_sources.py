@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from radbench.contracts import MetricSpec, UsageError
+from radbench.contracts import MetricSpec, Status, UsageError
 from radbench.leaderboard.aggregate import Margin, PairResult, leaderboard_rows
 from radbench.leaderboard.privacy import anonymous, publishable
 from radbench.leaderboard.publish import publish
@@ -161,3 +161,28 @@ def test_a_part_of_the_seeds_is_never_pooled(tmp_path: Path) -> None:
     assert (rows["n_seeds"] < 2).all()
     assert sorted(rows.loc[rows["metric"] == "dice", "seed"].dropna()) == [0, 1, 2, 3, 4]
     assert any("unet" in note for note in report.notes)
+
+
+def test_a_seed_that_failed_leaves_no_pooled_row_wherever_it_is_read(tmp_path: Path) -> None:
+    """In a run, beside a margin, after publishing without --failed and after another enhancer joined the table."""
+    crashed = pair("unet", 0.1, seed=2, evidence={}, status=Status.CRASHED, error="died")
+    pairs = [pair("original"), *(pair("unet", 0.1, seed=k) for k in range(2)), crashed]
+    source = Source(publishable(leaderboard_rows(pairs)), [anonymous(p) for p in pairs if p.scored])
+    report = publish(source, tmp_path)
+    file = tmp_path / "grabcut.csv"
+    boards = [source.rows, read_leaderboard(file), read_together([file], margin=Margin(0.05))[0]]
+    publish(Source(publishable(leaderboard_rows([pair("he")])), [anonymous(pair("he"))]), tmp_path)
+    boards.append(read_leaderboard(file))
+    for rows in boards:
+        pooled = rows[rows["n_seeds"] > 1]
+        assert len(pooled) == 2
+        assert pooled[["value", "delta", "rank", "p_value"]].isna().all(axis=None)
+        assert pooled["error"].str.contains("seeds are not pooled: seed 2 failed").all()
+        assert set(rows.loc[rows["status"] == "crashed", "error"]) == {"died"}
+    assert report.skipped == 0
+    # The seed is scored after all.
+    again = [pair("unet", 0.1, seed=2)]
+    publish(Source(publishable(leaderboard_rows(again)), [anonymous(p) for p in again]), tmp_path)
+    rows = read_leaderboard(file)
+    assert (rows["status"] == "ok").all()
+    assert rows.loc[rows["n_seeds"] == 3, "value"].notna().all()
