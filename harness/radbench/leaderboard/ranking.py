@@ -19,12 +19,6 @@ def rankable(rows: DataFrame) -> Series:
     return complete & (rows["n_cases"] == rows.loc[complete, "n_cases"].max())
 
 
-def by_value(rows: DataFrame) -> Series:
-    """Return the ranks of the rows of one metric and group, 1 is best, ties share the better; NaN: not ranked."""
-    ascending = bool((rows["direction"] == "lower").all())
-    return rows["value"].where(rankable(rows)).rank(method="min", ascending=ascending)
-
-
 def places(printed: Sequence[str | None], lower: bool) -> list[int]:
     """Return 1 for the best, 2 for the second best and 0 for all others, by what is printed.
 
