@@ -41,7 +41,13 @@ def publish(
             help="Publish the rows without the per-case scores (cases by digest): nobody can be ranked beside them.",
         ),
     ] = False,
-    failed: Annotated[bool, typer.Option("--failed", help="Publish the rows of failed pairs, too; those of a seed whose others were scored always are.")] = False,
+    failed: Annotated[
+        bool,
+        typer.Option(
+            "--failed",
+            help="Publish the rows of failed pairs, too; those of a seed whose others were scored always are.",
+        ),
+    ] = False,
 ) -> None:
     """Merge a run into leaderboards/<task>.csv; nothing published is lost unless --replace or --supersede says so."""
     from radbench.leaderboard.publish import publish as merge
