@@ -1,4 +1,4 @@
-"""What this plugin offers: the data set ``lidc``."""
+"""What this plugin offers: the data sets ``lidc`` and ``lidc-nodules``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from radbench_lidc.targets import TARGETS
 
 @hookimpl
 def radbench_datasets() -> list[DatasetSpec]:
-    """Return the data set."""
+    """Return the data sets."""
     return [
         DatasetSpec(
             name="lidc",
@@ -22,5 +22,17 @@ def radbench_datasets() -> list[DatasetSpec]:
             licence="CC BY 3.0",
             citation="Armato et al. 2011, The Lung Image Database Consortium (LIDC) and Image Database Resource "
             "Initiative (IDRI), Medical Physics 38:915-931; The Cancer Imaging Archive",
-        )
+        ),
+        DatasetSpec(
+            name="lidc-nodules",
+            factory="radbench_lidc.nodule_dataset:LidcNodules",
+            summary="CT slices of LIDC-IDRI's nodules with the readers' masks and RECIST axes: lidc-nodules[root=PATH]",
+            modality="ct",
+            targets=("hu", "lesion_mask", "recist"),
+            slow=True,
+            reference="Armato et al., Medical Physics 38, 2011; The Cancer Imaging Archive",
+            licence="CC BY 3.0",
+            citation="Armato et al. 2011, The Lung Image Database Consortium (LIDC) and Image Database Resource "
+            "Initiative (IDRI), Medical Physics 38:915-931; The Cancer Imaging Archive",
+        ),
     ]

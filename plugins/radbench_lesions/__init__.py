@@ -1,1 +1,1 @@
-"""Lesion segmentation as a downstream task: GrabCut from RECIST marks (Tang et al. 2018)."""
+"""Lesion segmentation as a downstream task: GrabCut, and a network that learns from it (Tang et al. 2018)."""

@@ -15,9 +15,13 @@ from radbench.contracts.config import param
 from radbench.contracts.results import Sample, TaskContext
 from radbench.contracts.specs import TaskSpec
 from radbench_lesions.trimap import FOREGROUND, PROBABLE_FOREGROUND, Trimap, recist_trimap
+from radbench_lesions.uls23 import ellipse_trimap, smoothed
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+_ITERATIONS = {"paper": 5, "uls23": 25}
 
 
 @dataclass(frozen=True)
@@ -53,34 +57,85 @@ class GrabCut:
             "where the enhancement has a layer 'denoised' and [original, enhanced, enhanced] where it has none",
             source="paper section 2.2 stacks the three; two channels' worth for a single enhancer is assumed",
         )
+        trimap: Literal["paper", "uls23"] = param(
+            "paper",
+            "the regions that RECIST marks give. paper: squares and the cross of the axes (roi_scale, probable_share, "
+            "foreground_share, margin, min_box). uls23: the ellipse of the axes and its box, as ULS23 prepared "
+            "DeepLesion (ellipse_dilation, core_share, box_padding, surround); the mask is then closed, and its "
+            "largest piece is the lesion",
+            source="paper section 2.2 names four regions; code: ULS23, semi-supervised preparation of DeepLesion",
+        )
         roi_scale: float = param(
             2.0,
-            "side of the square region of interest, in long diameters; outside it all is background",
+            "paper: side of the square region of interest, in long diameters; outside it all is background",
             source="paper section 3",
             gt=1.0,
             le=10.0,
         )
+        probable_share: float = param(
+            0.5,
+            "paper: share of the region of interest's area that is probable foreground, an inner square; the rest of "
+            "it is probable background",
+            source="assumed: the paper does not say how large its regions are",
+            gt=0.0,
+            lt=1.0,
+        )
         foreground_share: float = param(
             0.1,
-            "share of the lesion's box (a square of the long diameter) that the widened RECIST cross covers",
+            "paper: share of the lesion's box (a square of the long diameter) that the widened RECIST cross covers",
             source="assumed: the paper marks the foreground by the cross and does not say how wide",
             gt=0.0,
             le=0.5,
         )
         margin: float = param(
             0.1,
-            "width of the definite background shown around the region of interest, in its sides; at least a pixel",
+            "paper: width of the definite background shown around the region of interest, in its sides; at least a "
+            "pixel",
             source="assumed: GrabCut wants some definite background",
             gt=0.0,
             le=1.0,
         )
         min_box: float = param(
             4.0,
-            "least side of the lesion's box in pixels, for marks of almost no length",
+            "paper: least side of the lesion's box in pixels, for marks of almost no length",
             source="assumed",
             ge=1.0,
         )
-        iterations: int = param(5, "iterations of GrabCut", source="assumed", ge=1, le=100)
+        ellipse_dilation: int = param(
+            1,
+            "uls23: pixels by which the ellipse of the RECIST axes is dilated to probable foreground",
+            source="code: ULS23",
+            ge=0,
+            le=50,
+        )
+        core_share: float = param(
+            0.2,
+            "uls23: part of the short axis by which the ellipse is eroded to foreground, and its box dilated; whole "
+            "pixels, rounded down",
+            source="code: ULS23",
+            ge=0.0,
+            lt=0.5,
+        )
+        box_padding: float = param(
+            5.0,
+            "uls23: pixels round the RECIST marks that their box has before it is dilated",
+            source="code: ULS23 takes DeepLesion's bounding boxes, which are padded so",
+            ge=0.0,
+            le=100.0,
+        )
+        surround: Literal["slice", "box"] = param(
+            "slice",
+            "uls23: the definite background that is looked at. slice: all of the image; box: as much of it round the "
+            "box of probable background as that is wide on either side",
+            source="code: ULS23 (slice); assumed (box)",
+        )
+        iterations: int | None = param(
+            None,
+            "iterations of GrabCut; none: 5 with trimap=paper, 25 with trimap=uls23",
+            source="assumed (5); code: ULS23 (25)",
+            ge=1,
+            le=100,
+        )
 
     def __init__(self, config: GrabCut.Config) -> None:
         self.config = config
@@ -113,25 +168,41 @@ class GrabCut:
         """
         config = self.config
         original = _array(sample.case.image)
-        trimap = recist_trimap(
-            _array(sample.case.targets["recist"]),
-            (original.shape[0], original.shape[1]),
-            config.roi_scale,
-            config.foreground_share,
-            config.margin,
-            config.min_box,
-        )
+        trimap = self._trimap(_array(sample.case.targets["recist"]), (original.shape[0], original.shape[1]))
         top, bottom, left, right = trimap.window
         channels = np.stack([_eight_bits(c[top:bottom, left:right]) for c in self._channels(sample)], axis=-1)
         labels, remark = _cut(
             channels,
             trimap.regions[top:bottom, left:right],
-            config.iterations,
+            config.iterations or _ITERATIONS[config.trimap],
             case_seed(context.seed, sample.case.case_id),
         )
+        if config.trimap == "uls23" and not remark:
+            labels = smoothed(labels)
         mask = np.zeros(original.shape, dtype=bool)
         mask[top:bottom, left:right] = labels
         return Segmentation(mask, trimap, channels, remark)
+
+    def _trimap(self, recist: NDArray[np.float32], shape: tuple[int, int]) -> Trimap:
+        config = self.config
+        if config.trimap == "uls23":
+            return ellipse_trimap(
+                recist,
+                shape,
+                config.ellipse_dilation,
+                config.core_share,
+                config.box_padding,
+                whole=config.surround == "slice",
+            )
+        return recist_trimap(
+            recist,
+            shape,
+            config.roi_scale,
+            config.foreground_share,
+            config.margin,
+            config.min_box,
+            config.probable_share,
+        )
 
     def _channels(self, sample: Sample) -> list[NDArray[np.float32]]:
         enhanced = _array(sample.image)

@@ -1,4 +1,4 @@
-"""What the plugin offers: the task ``grabcut``."""
+"""What the plugin offers: the tasks ``grabcut`` and ``hnn``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from radbench.registry.hookspecs import hookimpl
 
 @hookimpl
 def radbench_tasks() -> list[TaskSpec]:
-    """Offer lesion segmentation by GrabCut."""
+    """Offer lesion segmentation by GrabCut, and by a network that learns from GrabCut's masks."""
     return [
         TaskSpec(
             name="grabcut",
@@ -24,5 +24,20 @@ def radbench_tasks() -> list[TaskSpec]:
             truth=("lesion_mask",),
             spec_for="radbench_lesions.grabcut:spec_of_grabcut",
             default_dataset="phantom-lesions",
-        )
+        ),
+        TaskSpec(
+            name="hnn",
+            factory="radbench_lesions.hnn:HNN",
+            summary="Lesion segmentation by a holistically nested network that learns from GrabCut's masks",
+            reference="Tang et al. 2018, CT image enhancement using stacked GANs (MLMI), section 2.2; "
+            "Xie & Tu 2015, Holistically-nested edge detection (ICCV, 1395-1403)",
+            metrics=(DICE, PRECISION, RECALL),
+            modality="ct",
+            needs_targets=("recist", "lesion_mask"),
+            given=("region of interest",),
+            truth=("lesion_mask",),
+            learns=True,
+            spec_for="radbench_lesions.hnn:spec_of_hnn",
+            default_dataset="phantom-lesions",
+        ),
     ]

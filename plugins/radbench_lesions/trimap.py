@@ -36,6 +36,7 @@ def recist_trimap(
     foreground_share: float = 0.1,
     margin: float = 0.1,
     min_box: float = 4.0,
+    probable_share: float = 0.5,
 ) -> Trimap:
     """Lay out the trimap of Tang et al. 2018 (section 2.2) around RECIST marks.
 
@@ -44,8 +45,8 @@ def recist_trimap(
     four regions and not their sizes; the sizes here are assumed:
 
     - outside the ROI: background;
-    - the outer half of the ROI's area: probable background;
-    - its inner half, a square of ``1/sqrt(2)`` its side: probable foreground;
+    - an inner square of ``probable_share`` of the ROI's area: probable foreground;
+    - what is round that in the ROI: probable background;
     - the cross of the two axes, widened until it covers ``foreground_share`` of the box: foreground. The pixels
       nearest to the axes are taken, and at least those within half a pixel.
 
@@ -56,17 +57,13 @@ def recist_trimap(
         foreground_share: share of the box's area that is certain to be lesion.
         margin: width of the definite background kept around the ROI, in sides of the ROI; at least one pixel.
         min_box: least side of the box in pixels, for marks of almost no length.
+        probable_share: share of the ROI's area in its inner square.
 
     Raises:
         CaseError: the marks are not finite ``[4,2]``, or their centre lies outside the image.
     """
-    points = np.asarray(recist, dtype=np.float64)
-    if points.shape != (4, 2) or not np.isfinite(points).all():
-        raise CaseError(f"recist must be four finite x,y points [4,2], got {points.tolist()}")
-    height, width = shape
+    points = checked_marks(recist, shape)
     x, y = (points.min(axis=0) + points.max(axis=0)) / 2.0
-    if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
-        raise CaseError(f"the RECIST marks centre on ({x:.1f}, {y:.1f}), outside the {width}x{height} image")
     box = max(math.dist(points[0], points[1]), min_box)
     side = roi_scale * box
     top, bottom, left, right = window = _window(x, y, side / 2.0 + max(margin * side, 1.0), shape)
@@ -75,7 +72,7 @@ def recist_trimap(
     reach = np.maximum(np.abs(rows - y), np.abs(columns - x)) - 1e-6
     seen = np.full(reach.shape, BACKGROUND, dtype=np.uint8)
     seen[reach <= side / 2.0] = PROBABLE_BACKGROUND
-    seen[reach <= side / math.sqrt(8.0)] = PROBABLE_FOREGROUND
+    seen[reach <= side * math.sqrt(probable_share / 4.0)] = PROBABLE_FOREGROUND
     away = _distance_to_axes(points, rows, columns)
     last = min(math.ceil(foreground_share * box * box), away.size) - 1
     nearest = np.partition(away.ravel(), last)[last]
@@ -83,6 +80,22 @@ def recist_trimap(
     regions = np.full(shape, BACKGROUND, dtype=np.uint8)
     regions[top:bottom, left:right] = seen
     return Trimap(regions, window)
+
+
+def checked_marks(recist: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Return RECIST marks as float64 ``[4,2]`` x,y pixels.
+
+    Raises:
+        CaseError: they are not finite ``[4,2]``, or their centre lies outside the image of ``shape`` (H, W).
+    """
+    points = np.asarray(recist, dtype=np.float64)
+    if points.shape != (4, 2) or not np.isfinite(points).all():
+        raise CaseError(f"recist must be four finite x,y points [4,2], got {points.tolist()}")
+    height, width = shape
+    x, y = (points.min(axis=0) + points.max(axis=0)) / 2.0
+    if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
+        raise CaseError(f"the RECIST marks centre on ({x:.1f}, {y:.1f}), outside the {width}x{height} image")
+    return points
 
 
 def _distance_to_axes(

@@ -31,6 +31,27 @@ def test_what_a_card_taught_is_the_same_on_the_processor(cache):
     torch.testing.assert_close(on_card.image.cpu(), on_processor.image, atol=2e-3, rtol=0)
 
 
+GAN = (
+    "filters=8,discriminator_filters=4,validation_patches=4,trained_on=natural[made=14],skip=true,pretrained=false,"
+    "learning_rate=5e-4"
+)
+LEARNT = (
+    f"sgan[denoising_epochs=2,enhancing_epochs=2,steps_per_epoch=30,{GAN}]",
+    f"single-gan[epochs=2,steps_per_epoch=30,{GAN}]",
+    "dncnn[epochs=1,steps_per_epoch=10,trained_on=natural[made=14]]",
+)
+
+
+@pytest.mark.parametrize("enhancer", LEARNT, ids=["sgan", "single-gan", "dncnn"])
+def test_gans_and_the_denoiser_learn_on_a_card_and_enhance_on_the_processor(cache, enhancer):
+    for precision in ("float32", "mixed"):
+        (trained,) = radbench.train(enhancer, device="cuda", precision=precision, out=cache / precision)
+        assert trained.status == "ok", trained.error
+    image = torch.rand(1, 1, 96, 80, generator=torch.Generator().manual_seed(0))
+    on_card, on_processor = (radbench.enhance(enhancer, image, device=device) for device in ("cuda", "cpu"))
+    torch.testing.assert_close(on_card.image.cpu(), on_processor.image, atol=2e-3, rtol=0)
+
+
 def test_classical_enhancers_are_scored_on_a_card_as_on_the_processor(cache):
     frames = [
         radbench.run(["original", "clahe", "wls"], "grabcut", device=device, limit=3, out=cache / device)

@@ -23,13 +23,23 @@ SHOWN = re.compile(r"^    (bench [^#\n]*?)(?:   .*|\s*#.*)?$", re.MULTILINE)
 
 SMALL = "patients=20,grid=[32,32,32],size=64"
 """Nor are as many large patients made as the documents name."""
-LEARNERS = ("lung-unet", "bone-unet")
+LEARNERS = ("lung-unet", "bone-unet", "dncnn", "gan", "hnn")
 ENDS = {
     "bench data check lidc": (2, "holds no"),
     "bench data check 'lidc[root=PATH": (2, "holds no"),
     "bench run --enhancer original,clahe --task image-quality --dataset lidc": (2, "holds no"),
+    "bench data check deeplesion": (2, "DL_info.csv' does not exist"),
+    "bench data check 'deeplesion[root=PATH": (2, "DL_info.csv' does not exist"),
+    "bench run --enhancer original,clahe --task grabcut --dataset 'deeplesion[root=PATH": (
+        2,
+        "DL_info.csv' does not exist",
+    ),
+    "bench data check 'lidc-nodules[root=PATH": (2, "holds no"),
+    "bench run --enhancer original,clahe --task grabcut --dataset 'lidc-nodules[root=PATH": (2, "holds no"),
+    "bench run --enhancer original --task grabcut --dataset 'lidc-nodules[root=PATH": (2, "holds no"),
     "bench publish RUN --replace --supersede": (2, "there is nothing to supersede under data set"),
     "bench enhance lung-unet": (2, "nowhere"),
+    "bench leaderboard --task hnn": (2, "unknown task 'hnn': there is grabcut"),
     "bench power runs/my-run": (2, "nothing is compared there"),
 }
 
@@ -59,6 +69,7 @@ def desk(tmp_path_factory):
     image = torch.from_numpy(np.random.default_rng(0).random((1, 64, 48), dtype=np.float32))
     for name in ("my-radiographs/1.png", "my-images/1.png", "enhanced-by-matlab/1.png", "originals/1.png", "chest.png"):
         write_image(folder / name, image)
+    write_image(folder / "DIV2K" / "1.png", image.repeat(1, 2, 3))
     (folder / "PATH").mkdir()
     return folder
 
@@ -93,7 +104,8 @@ def runnable(command):
     if words[0] == "run" and learns:
         words = ["plan", *words[1:-1]]
     if words[0] == "train":
-        words = ["plan", "--enhancer", words[1], "--task", "lung-extraction", *words[2:]]
+        task = "image-quality" if "gan" in words[1] else "lung-extraction"
+        words = ["plan", "--enhancer", words[1], "--task", task, *words[2:]]
     if words[0] == "enhance" and learns:
         words[2] = "nowhere"
     if words[0] == "enhance" and "chest.dcm" in words:

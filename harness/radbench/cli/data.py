@@ -126,7 +126,8 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
     sources: Counter[str] = Counter()
     present: Counter[str] = Counter()
     stated: Counter[str] = Counter()
-    faults, noticed = [], []
+    faults: list[dict[str, str]] = []
+    noticed = [{"case": "", "noticed": text} for text in _of_the_whole(opened.dataset)]
     for entry in tracked(chosen, len(chosen), "cases", f"checking {name}"):
         if entry.case_id in unmade:
             faults.append({"case": entry.case_id, "fault": unmade[entry.case_id]})
@@ -166,6 +167,12 @@ def _checked(plugin: list[Path], name: str, profile: str, limit: int, jobs: int)
         "noticed": noticed,
         "faults": faults,
     }
+
+
+def _of_the_whole(dataset: Any) -> Sequence[str]:
+    """Return what a data set tells of its collection as a whole, if it does."""
+    tell = getattr(dataset, "noticed", None)
+    return tell() if callable(tell) else ()
 
 
 def _fault(registry: Registry, part: Part, entry: CaseEntry, error: Exception) -> str:
@@ -232,10 +239,10 @@ def _print_check(found: dict[str, Any], most: int) -> None:
         shares = ", ".join(f"{name} {n['present'] / n['stated']:.0%}" for name, n in found["prevalence"].items())
         say(f"  prevalence: {shares}")
     for one in found["noticed"][:most]:
-        say(f"  noticed: {one['case']}: {one['noticed']}", err=True)
+        say(f"  noticed: {': '.join(filter(None, (one['case'], one['noticed'])))}", err=True)
     if len(found["noticed"]) > most:
         say(
-            f"  … and {counted(len(found['noticed']) - most, 'case')} more of which something was noticed (--faults)",
+            f"  … and {counted(len(found['noticed']) - most, 'thing')} more that were noticed (--faults)",
             err=True,
         )
     for fault in found["faults"][:most]:

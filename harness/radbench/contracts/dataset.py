@@ -62,7 +62,8 @@ class Dataset(Protocol):
 
     Optional: ``collection``, the name within which patient ids are unique (by default the data set's name and what its
     local folders hold): an enhancer that learnt from a patient of a collection is not scored on that patient;
-    ``label_map(case_id)``, every voxel's structure.
+    ``label_map(case_id)``, every voxel's structure; ``noticed()``, sentences on the collection as a whole (what lies
+    there and is no case, what is missing beside the cases) that ``bench data check`` prints.
     """
 
     modality: str

@@ -55,6 +55,26 @@ def test_a_real_nodule_is_segmented_nearly_as_readers_do(slices, chosen):
     assert np.mean(dice) > 0.91
 
 
+@pytest.mark.parametrize("trimap", ["paper", "uls23"])
+@pytest.mark.parametrize("reader", [1, 2, 3, 4])
+def test_every_readers_outline_is_found_from_its_own_marks(real_data, reader, trimap):
+    import cv2
+    import nibabel
+
+    folder = real_data / "lidc-0001"
+    reading = json.loads((folder / "nodules.json").read_text())["readings"][reader - 1]
+    (contour,) = [c for c in reading["contours"] if c["z"] == CENTRAL_Z[2]]
+    mask = np.zeros((512, 512), dtype=np.uint8)
+    cv2.fillPoly(mask, [np.array(contour["xy"], dtype=np.int32)[:, None]], 1)
+    cv2.polylines(mask, [np.array(contour["xy"], dtype=np.int32)[:, None]], True, 0)
+    volume = nibabel.load(folder / "ct.nii.gz").dataobj
+    hu = np.asarray(volume[:, ::-1, round((contour["z"] + 340) / 2.5)], dtype=np.float32).T
+    truth = mask.astype(bool)
+    targets = {"recist": recist_from_mask(truth), "lesion_mask": torch.from_numpy(truth)[None]}
+    case = Case("nodule", "LIDC-IDRI-0001", torch.from_numpy(np.clip((hu + 1350) / 1500, 0, 1))[None], targets=targets)
+    assert GrabCut(GrabCut.Config(trimap=trimap)).score(Sample(case, case.image), CONTEXT)["dice"] > 0.88
+
+
 def test_noise_makes_the_nodule_harder_to_segment(slices):
     random = np.random.default_rng(0)
     task = GrabCut(GrabCut.Config())
