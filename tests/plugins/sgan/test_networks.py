@@ -59,6 +59,27 @@ def test_any_size_comes_back_to_the_same_bits_in_any_batch(network, size):
     assert all(torch.equal(restored(network, images[i : i + 1])[0], together[i]) for i in range(5))
 
 
+@torch.no_grad()
+def test_nothing_rings_at_the_edges_of_an_image():
+    network = Generator(1, 4)
+    network.train()(torch.rand(4, 1, 32, 32))
+    network.eval()
+    flat = torch.full((1, 1, 24, 24), 0.4)
+    # By itself the network finds zeros beyond the edges.
+    assert float(network(flat).std()) > 1e-3
+    torch.testing.assert_close(restored(network, flat).std(), torch.zeros(()), atol=1e-6, rtol=0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("momentum", [0.1, 0.05])
+def test_a_batch_has_its_share_in_the_running_means(momentum):
+    network = Generator(1, 4, momentum=momentum)
+    shallow = network.head(torch.ones(2, 1, 16, 16))
+    mean = network.blocks[0].inner[0](shallow).mean((0, 2, 3))
+    network.train()(torch.ones(2, 1, 16, 16))
+    torch.testing.assert_close(network.blocks[0].inner[1].running_mean, momentum * mean)
+
+
 def test_weights_follow_from_the_seed_alone_and_leave_the_random_state():
     torch.manual_seed(3)
     expected = torch.rand(1)

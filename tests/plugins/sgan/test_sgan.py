@@ -11,13 +11,15 @@ from PIL import Image
 from radbench.contracts.config import affects
 from radbench.contracts.enhancement import Enhancement
 from radbench.engine.plan.resolver import Resolver
-from radbench.learn import TrainingError
+from radbench.learn import Batch, Draws, TrainingError
 from radbench.registry.registry import load_registry
 from radbench_sgan.config import SganConfig, SingleGanConfig
 from radbench_sgan.gan import Gan
 from radbench_sgan.plugin import radbench_enhancers
 from radbench_sgan.sgan import Sgan, spec_of_sgan
 from radbench_sgan.single import SingleGan
+
+from .conftest import photograph
 
 SMALL = {
     "filters": 4,
@@ -58,6 +60,28 @@ def trained(config, photographs, context, **given):
     found = learner(config)
     found.fit(photographs(found, **given), context)
     return found.eval()
+
+
+@pytest.mark.parametrize("denoised_first", [False, True])
+def test_the_second_gan_learns_from_degraded_images_or_from_what_the_first_makes_of_noisy_ones(denoised_first):
+    config = SGAN.with_(denoised_first=denoised_first, scale=1.0, blur=0.0, kappa=1.0, sigma=40.0)
+    asked = []
+
+    def gan1(images):
+        asked.append(images)
+        return darker(images)
+
+    clean = torch.stack([photograph(0), photograph(1)])
+    shown = Sgan(config, SimpleNamespace(gan1=gan1))._shown(Batch({"clean": clean}, (0, 1)), Draws(0, 0, (0, 1)))
+    if not denoised_first:
+        assert not asked
+        torch.testing.assert_close(shown["image"], clean)
+        return
+    (noisy,) = asked
+    assert torch.equal(shown["image"], noisy * 0.5)
+    deviation = (noisy - clean).std(dim=(1, 2, 3)) * 255
+    assert float(deviation.min()) > 0
+    assert float(deviation.max()) < 1.05 * 40
 
 
 @pytest.mark.parametrize("config", [GAN1, SGAN, SINGLE], ids=["stage 1", "stage 2", "single"])

@@ -1,0 +1,142 @@
+"""Draw docs/images/lesion-enhancement.jpg and lesion-segmentation.jpg, after Figures 1 and 3 of Tang et al. 2018.
+
+``python docs/make_lesion_figures.py`` draws lesions of the test split of ``phantom-lesions``: as every enhancer shows
+them, and with the outlines (truth green, ``hnn`` red) that a network finds which learnt from the original image alone,
+or from [original, denoised, enhanced]. What is not trained yet is trained first, by the profile ``quick``.
+``--dataset "lidc-nodules[root=PATH,split=[0,0,1]]" --to FOLDER`` draws another data set's.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from torch import Tensor
+
+import radbench
+from radbench.contracts import Case, CaseEntry, Sample, TaskContext
+from radbench.engine.keep.locations import cache_folder
+from radbench.engine.keep.store import Store
+from radbench.engine.plan.pairs import Pair, make_plan
+from radbench.engine.plan.request import Request
+from radbench.engine.plan.steps import Live
+from radbench.engine.work.living import Living
+from radbench.imaging import crop, square_region
+from radbench.registry.registry import load_registry
+
+IMAGES = Path(__file__).resolve().parent / "images"
+TITLES = {
+    "original": "original",
+    "bm3d": "BM3D",
+    "dncnn": "DnCNN",
+    "single-gan": "single GAN",
+    "sgan[stages=1]": "SGAN: denoised",
+    "sgan": "SGAN: enhanced",
+}
+TYPES = ("liver", "abdomen", "lung", "bone")
+TASK = "hnn[input=stacked]"
+DIAMETERS = 3.0
+
+
+def chosen(entries: Sequence[CaseEntry]) -> list[CaseEntry]:
+    """Return the first lesion of each of some types; the first few of all where types are unknown."""
+    first: dict[str, CaseEntry] = {}
+    for entry in entries:
+        first.setdefault(entry.groups.get("lesion-type", entry.case_id), entry)
+    return [first[name] for name in TYPES if name in first] or [*first.values()][: len(TYPES)]
+
+
+class Drawn:
+    """Lesions, and what enhancers and networks make of them."""
+
+    def __init__(self, dataset: str) -> None:
+        registry = load_registry()
+        names = ("original", *(name for name in TITLES if name != "original"))
+        self.pairs: dict[str, Pair] = {}
+        for pair in make_plan(registry, Request(names, (TASK,), dataset)).pairs:
+            if pair.reason:
+                raise SystemExit(f"{pair.name}: {pair.reason}")
+            self.pairs[pair.enhancer.label] = pair
+        self.living = Living(registry, Store(cache_folder()), "cpu")
+        opened = next(iter(self.pairs.values())).dataset.opened
+        self.cases: list[Case] = [opened.dataset.load(e.case_id) for e in chosen(opened.split("test"))]
+        self.samples = {name: [self._sample(name, case) for case in self.cases] for name in TITLES}
+
+    def segmented(self, name: str, sample: Sample) -> Tensor:
+        """Return what the network that learnt on an enhancer's images takes for the lesion, bool ``[1,H,W]``."""
+        pair = self.pairs[name]
+        weights = dict(pair.task_weights)
+        if pair.training is not None:
+            weights[pair.task.identity] = pair.training.key
+        task = self.living.learner(Live(pair.task.asked, weights, pair.task_seed), ready=True)
+        found: Tensor = task.segment(sample, TaskContext("cpu", 0))
+        return found
+
+    def _sample(self, name: str, case: Case) -> Sample:
+        made = radbench.enhance(name, case.image[None], cases=[case.info])
+        return Sample(case, made.image[0], {layer: image[0] for layer, image in made.layers.items()})
+
+
+def show(axis: Axes, case: Case, image: Tensor, masks: Sequence[tuple[Tensor, str]] = ()) -> None:
+    """Draw a lesion's surroundings with outlines."""
+    region = square_region(case.targets["recist"], (image.shape[1], image.shape[2]), diameters=DIAMETERS)
+    axis.imshow(crop(image, region)[0], cmap="gray", vmin=0, vmax=1)
+    for mask, colour in masks:
+        axis.contour(crop(mask.float(), region)[0], [0.5], colors=colour, linewidths=1)
+    axis.set_xticks([])
+    axis.set_yticks([])
+
+
+def enhancement(drawn: Drawn, to: Path) -> None:
+    """Draw the lesions as every enhancer shows them (the paper's Figure 1)."""
+    rows, columns = len(drawn.cases), len(TITLES)
+    figure, axes = plt.subplots(rows, columns, figsize=(1.9 * columns, 1.95 * rows), squeeze=False)
+    for row, case in enumerate(drawn.cases):
+        for axis, (name, title) in zip(axes[row], TITLES.items(), strict=True):
+            show(axis, case, drawn.samples[name][row].image)
+            axis.set_title(title if row == 0 else "", fontsize=9)
+        axes[row][0].set_ylabel(case.info.groups.get("lesion-type", case.info.case_id), fontsize=9)
+    _save(figure, to)
+
+
+def segmentation(drawn: Drawn, to: Path) -> None:
+    """Draw outlines by networks that learnt on the original and on SGAN's images (the paper's Figure 3)."""
+    names = {"original": "HNN, original", "sgan": "HNN, original + denoised + enhanced"}
+    columns = len(drawn.cases)
+    figure, axes = plt.subplots(len(names), columns, figsize=(2.2 * columns, 2.3 * len(names)), squeeze=False)
+    for axes_of, (name, title) in zip(axes, names.items(), strict=True):
+        for axis, case, sample in zip(axes_of, drawn.cases, drawn.samples[name], strict=True):
+            masks = ((case.targets["lesion_mask"], "#2ca02c"), (drawn.segmented(name, sample), "#d62728"))
+            show(axis, case, case.image, masks)
+            axis.set_title(case.info.groups.get("lesion-type", "") if name == "original" else "", fontsize=9)
+        axes_of[0].set_ylabel(title, fontsize=7)
+    _save(figure, to)
+
+
+def _save(figure: plt.Figure, to: Path) -> None:
+    figure.tight_layout(pad=0.4)
+    figure.savefig(to, dpi=80)
+    print(f"wrote {to}")
+
+
+def main() -> None:
+    """Draw both figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", default="phantom-lesions", help="whose lesions are drawn")
+    parser.add_argument("--to", type=Path, default=IMAGES, help="the folder of the pictures")
+    given = parser.parse_args()
+    radbench.run(list(TITLES), TASK, dataset=given.dataset)  # trains what is not trained yet
+    drawn = Drawn(given.dataset)
+    given.to.mkdir(parents=True, exist_ok=True)
+    enhancement(drawn, given.to / "lesion-enhancement.jpg")
+    segmentation(drawn, given.to / "lesion-segmentation.jpg")
+
+
+if __name__ == "__main__":
+    main()
