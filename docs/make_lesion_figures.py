@@ -2,7 +2,8 @@
 
 ``python docs/make_lesion_figures.py`` draws lesions of the test split of ``phantom-lesions``: as every enhancer shows
 them, and with the outlines (truth green, ``hnn`` red) that a network finds which learnt from the original image alone,
-or from [original, denoised, enhanced]. What is not trained yet is trained first, by the profile ``quick``.
+or from [original, denoised, enhanced]. It prints the table of noise and contrast in docs/lesion-enhancement.md, over
+all lesions of the split. What is not trained yet is trained first, by the profile ``quick``.
 ``--dataset "lidc-nodules[root=PATH,split=[0,0,1]]" --to FOLDER`` draws another data set's.
 """
 
@@ -16,13 +17,16 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
+from scipy import ndimage
 from torch import Tensor
 
 import radbench
 from radbench.contracts import Case, CaseEntry, Sample, TaskContext
 from radbench.engine.keep.locations import cache_folder
 from radbench.engine.keep.store import Store
+from radbench.engine.plan.keys import entry_key
 from radbench.engine.plan.pairs import Pair, make_plan
 from radbench.engine.plan.request import Request
 from radbench.engine.plan.steps import Live
@@ -63,10 +67,23 @@ class Drawn:
             if pair.reason:
                 raise SystemExit(f"{pair.name}: {pair.reason}")
             self.pairs[pair.enhancer.label] = pair
-        self.living = Living(registry, Store(cache_folder()), "cpu")
+        self.store = Store(cache_folder())
+        self.living = Living(registry, self.store, "cpu")
         opened = next(iter(self.pairs.values())).dataset.opened
-        self.cases: list[Case] = [opened.dataset.load(e.case_id) for e in chosen(opened.split("test"))]
-        self.samples = {name: [self._sample(name, case) for case in self.cases] for name in TITLES}
+        self.entries = opened.split("test")
+        self.all_cases: list[Case] = [opened.dataset.load(e.case_id) for e in self.entries]
+        shown = {e.case_id for e in chosen(self.entries)}
+        self.cases = [case for case in self.all_cases if case.info.case_id in shown]
+
+    def samples(self, name: str, cases: Sequence[Case]) -> list[Sample]:
+        """Return what an enhancer made of cases, as the run kept it."""
+        pair, entries = self.pairs[name], {e.case_id: e for e in self.entries}
+        found = []
+        for case in cases:
+            layers = [name for name in pair.enhancer.spec.layers if name == "denoised"]
+            made, _ = self.store.load_enhancement(pair.enhance_key, entry_key(entries[case.info.case_id]), layers)
+            found.append(Sample(case, made.image, made.layers))
+        return found
 
     def segmented(self, name: str, sample: Sample) -> Tensor:
         """Return what the network that learnt on an enhancer's images takes for the lesion, bool ``[1,H,W]``."""
@@ -77,10 +94,6 @@ class Drawn:
         task = self.living.learner(Live(pair.task.asked, weights, pair.task_seed), ready=True)
         found: Tensor = task.segment(sample, TaskContext("cpu", 0))
         return found
-
-    def _sample(self, name: str, case: Case) -> Sample:
-        made = radbench.enhance(name, case.image[None], cases=[case.info])
-        return Sample(case, made.image[0], {layer: image[0] for layer, image in made.layers.items()})
 
 
 def show(axis: Axes, case: Case, image: Tensor, masks: Sequence[tuple[Tensor, str]] = ()) -> None:
@@ -93,13 +106,37 @@ def show(axis: Axes, case: Case, image: Tensor, masks: Sequence[tuple[Tensor, st
     axis.set_yticks([])
 
 
+def measured(drawn: Drawn) -> None:
+    """Print noise within lesions, contrast to their surroundings and their ratio: medians over all lesions.
+
+    Noise is the standard deviation in the lesion without its outermost two pixels, contrast the difference between
+    that part's mean and that of a ring two to six pixels outside the outline; both in grey levels of 255.
+    """
+    print("| | noise | contrast | contrast / noise | gradient at the outline |\n|---|---|---|---|---|")
+    for name, title in TITLES.items():
+        rows = []
+        for sample in drawn.samples(name, drawn.all_cases):
+            mask, image = sample.case.targets["lesion_mask"][0].numpy(), sample.image[0].numpy() * 255
+            inside = ndimage.binary_erosion(mask, iterations=2)
+            if inside.sum() < 9:
+                continue
+            wide, near = (ndimage.binary_dilation(mask, iterations=n) for n in (6, 2))
+            noise, contrast = image[inside].std(), abs(image[inside].mean() - image[wide & ~near].mean())
+            outline = ndimage.binary_dilation(mask) ^ ndimage.binary_erosion(mask)
+            steep = np.hypot(*np.gradient(image))[outline].mean()
+            rows.append((noise, contrast, contrast / max(noise, 1e-6), steep))
+        values = np.median(np.array(rows), axis=0)
+        print(f"| {title} | " + " | ".join(f"{v:.1f}" for v in values) + " |")
+    print(f"{len(rows)} lesions of {len(drawn.all_cases)} are large enough")
+
+
 def enhancement(drawn: Drawn, to: Path) -> None:
     """Draw the lesions as every enhancer shows them (the paper's Figure 1)."""
     rows, columns = len(drawn.cases), len(TITLES)
     figure, axes = plt.subplots(rows, columns, figsize=(1.9 * columns, 1.95 * rows), squeeze=False)
     for row, case in enumerate(drawn.cases):
         for axis, (name, title) in zip(axes[row], TITLES.items(), strict=True):
-            show(axis, case, drawn.samples[name][row].image)
+            show(axis, case, drawn.samples(name, [case])[0].image)
             axis.set_title(title if row == 0 else "", fontsize=9)
         axes[row][0].set_ylabel(case.info.groups.get("lesion-type", case.info.case_id), fontsize=9)
     _save(figure, to)
@@ -111,7 +148,7 @@ def segmentation(drawn: Drawn, to: Path) -> None:
     columns = len(drawn.cases)
     figure, axes = plt.subplots(len(names), columns, figsize=(2.2 * columns, 2.3 * len(names)), squeeze=False)
     for axes_of, (name, title) in zip(axes, names.items(), strict=True):
-        for axis, case, sample in zip(axes_of, drawn.cases, drawn.samples[name], strict=True):
+        for axis, case, sample in zip(axes_of, drawn.cases, drawn.samples(name, drawn.cases), strict=True):
             masks = ((case.targets["lesion_mask"], "#2ca02c"), (drawn.segmented(name, sample), "#d62728"))
             show(axis, case, case.image, masks)
             axis.set_title(case.info.groups.get("lesion-type", "") if name == "original" else "", fontsize=9)
@@ -136,6 +173,7 @@ def main() -> None:
     given.to.mkdir(parents=True, exist_ok=True)
     enhancement(drawn, given.to / "lesion-enhancement.jpg")
     segmentation(drawn, given.to / "lesion-segmentation.jpg")
+    measured(drawn)
 
 
 if __name__ == "__main__":
