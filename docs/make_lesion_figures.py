@@ -24,7 +24,7 @@ from torch import Tensor
 
 import radbench
 from radbench.contracts import Case, CaseEntry, Sample, TaskContext
-from radbench.engine.keep.locations import cache_folder
+from radbench.contracts.folders import cache_folder
 from radbench.engine.keep.store import Store
 from radbench.engine.plan.keys import entry_key
 from radbench.engine.plan.pairs import Pair, make_plan
@@ -73,7 +73,7 @@ class Drawn:
         self.entries = opened.split("test")
         self.all_cases: list[Case] = [opened.dataset.load(e.case_id) for e in self.entries]
         shown = {e.case_id for e in chosen(self.entries)}
-        self.cases = [case for case in self.all_cases if case.info.case_id in shown]
+        self.cases = [case for case in self.all_cases if case.case_id in shown]
 
     def samples(self, name: str, cases: Sequence[Case]) -> list[Sample]:
         """Return what an enhancer made of cases, as the run kept it."""
@@ -81,7 +81,7 @@ class Drawn:
         found = []
         for case in cases:
             layers = [name for name in pair.enhancer.spec.layers if name == "denoised"]
-            made, _ = self.store.load_enhancement(pair.enhance_key, entry_key(entries[case.info.case_id]), layers)
+            made, _ = self.store.load_enhancement(pair.enhance_key, entry_key(entries[case.case_id]), layers)
             found.append(Sample(case, made.image, made.layers))
         return found
 
@@ -138,7 +138,7 @@ def enhancement(drawn: Drawn, to: Path) -> None:
         for axis, (name, title) in zip(axes[row], TITLES.items(), strict=True):
             show(axis, case, drawn.samples(name, [case])[0].image)
             axis.set_title(title if row == 0 else "", fontsize=9)
-        axes[row][0].set_ylabel(case.info.groups.get("lesion-type", case.info.case_id), fontsize=9)
+        axes[row][0].set_ylabel(case.groups.get("lesion-type", case.case_id), fontsize=9)
     _save(figure, to)
 
 
@@ -151,7 +151,7 @@ def segmentation(drawn: Drawn, to: Path) -> None:
         for axis, case, sample in zip(axes_of, drawn.cases, drawn.samples(name, drawn.cases), strict=True):
             masks = ((case.targets["lesion_mask"], "#2ca02c"), (drawn.segmented(name, sample), "#d62728"))
             show(axis, case, case.image, masks)
-            axis.set_title(case.info.groups.get("lesion-type", "") if name == "original" else "", fontsize=9)
+            axis.set_title(case.groups.get("lesion-type", "") if name == "original" else "", fontsize=9)
         axes_of[0].set_ylabel(title, fontsize=7)
     _save(figure, to)
 

@@ -27,6 +27,8 @@ _COLUMNS = (
     "Train_Val_Test",
 )
 _SAME = 1e-3
+_MOST_SLICES = 10_000
+"""More than a series of CT has; a damaged number must not be counted through."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,8 @@ def _facts(line: Mapping[str, str], key: int) -> dict[str, object]:
         raise ValueError(f"Spacing_mm_px_ '{line['Spacing_mm_px_']}' must be positive")
     if min(size) <= 0:
         raise ValueError(f"Image_size '{line['Image_size']}' must be positive")
+    if not last - first < _MOST_SLICES:
+        raise ValueError(f"Slice_range '{line['Slice_range']}' has more than {_MOST_SLICES} slices")
     if not first <= key <= last:
         raise ValueError(f"the key slice {key} lies outside Slice_range '{line['Slice_range']}'")
     if len(window) != 2 or not window[0] < window[1]:

@@ -169,7 +169,7 @@ class Natural:
     def _of_folder(self) -> Mapping[str, _Place]:
         patients = self._patients()
         named = official(self._files)
-        if named:
+        if all(named.values()) and named:
             # The same photograph in both folders must not be learnt from: the later one, of validation, counts.
             split = {
                 patients[name]: named[name] for name in sorted(named, key=lambda name: named[name] == "validation")

@@ -47,10 +47,13 @@ def counts(total: int, shares: Sequence[float]) -> list[int]:
 
 
 def official(case_ids: Iterable[str]) -> Mapping[str, str]:
-    """Return the split of the photographs in DIV2K's two folders, by case id; empty unless both are there."""
+    """Return the split of the photographs in DIV2K's folders of large pictures, by case id; empty where none is there.
+
+    Where only one of the two folders is there, its photographs have no split, "": they are yet to be dealt.
+    """
     found = {}
     for case_id in case_ids:
         folder = next((part for part in case_id.split("/")[:-1] if part in DIV2K), "")
         if folder:
             found[case_id] = DIV2K[folder]
-    return found if len({*found.values()}) == len(DIV2K) else {}
+    return found if len({*found.values()}) == len(DIV2K) else dict.fromkeys(found, "")

@@ -26,8 +26,8 @@ def noise_level(image: Tensor, band: int = 1) -> float:
 
     Donoho & Johnstone 1994: the median absolute value of the finest diagonal wavelet coefficients over 0.6745. The
     wavelet is Daubechies' of four taps, which is blind to planes. It is applied at every pixel, without
-    decimation, which makes four times as many coefficients; and coefficients that see a pixel at the image's own
-    minimum or maximum are left out, because clipped background and saturation hold no noise.
+    decimation, which makes four times as many coefficients; and coefficients that see an area of pixels at the image's own
+    minimum or maximum (3 x 3 or more) are left out, because clipped background and saturation hold no noise.
 
     Args:
         image: float ``[H,W]``.
@@ -45,7 +45,10 @@ def noise_level(image: Tensor, band: int = 1) -> float:
         return 0.0
     details = _along(_along(image, taps, 0), taps, 1)
     clipped = ((image == image.min()) | (image == image.max())).to(image.dtype)
-    seen = torch.nn.functional.max_pool2d(clipped[None], taps.size, stride=1)[0]
+    # Single pixels that noise has driven to an end stay; what is left out is eroded and dilated again.
+    pool = torch.nn.functional.max_pool2d
+    areas = pool(1 - pool(1 - clipped[None], 3, stride=1, padding=1), 3, stride=1, padding=1)
+    seen = pool(areas, taps.size, stride=1)[0]
     details = details[seen == 0]
     if details.numel() < max(1.0, FEWEST * seen.numel()):
         return 0.0

@@ -23,7 +23,7 @@ from radbench.learn.geometry import GeometryOptions
 from radbench.learn.options import FitOptions
 from radbench.learn.turns import Turn
 from radbench.metrics import dice, precision, recall
-from radbench_lesions.grabcut import GrabCut
+from radbench_lesions.grabcut import GrabCut, Segmentation
 from radbench_lesions.hnn_config import HNNConfig
 from radbench_lesions.hnn_network import HolisticallyNested, equal_groups, hed_groups, hnn_loss
 from radbench_lesions.hnn_region import Square, roi_of, whole_image
@@ -64,20 +64,24 @@ class HNN(nn.Module):
 
     @cached_property
     def _vgg_digest(self) -> str | None:
-        file = Path(self.config.vgg_weights)
+        file = Path(self.config.vgg_weights).expanduser()
         there = self.config.vgg_weights and file.is_file()
         return hashlib.sha256(file.read_bytes()).hexdigest() if there else None
 
     def lesson(self, sample: Sample) -> dict[str, Tensor] | None:
         """Return "image", uint8 ``[C,S,S]``, and "mask", bool ``[1,S,S]``: what the network sees and GrabCut's answer.
 
-        None where nothing of the mask is left at this size, from which nothing is learnt.
+        None, from which nothing is learnt, where GrabCut had nothing to decide by, or nothing of its mask is left at
+        this size.
 
         Raises:
             CaseError: the marks are not finite or lie outside the image.
         """
         square = self._square(sample)
-        mask = square.cut(self._grabcut_mask(sample), self.config.size)
+        found = self._grabcut(sample)
+        if found.remark:
+            return None
+        mask = square.cut(torch.from_numpy(found.mask)[None], self.config.size)
         return {"image": self._seen(sample, square), "mask": mask} if bool(mask.any()) else None
 
     def fit(self, lessons: Lessons, context: FitContext) -> None:
@@ -151,7 +155,8 @@ class HNN(nn.Module):
         config = self.config
         if not (config.pretrained or config.vgg_weights):
             return "false"
-        return take_vgg(self.network, Path(config.vgg_weights) if config.vgg_weights else None, self._vgg_digest)
+        file = Path(config.vgg_weights).expanduser() if config.vgg_weights else None
+        return take_vgg(self.network, file, self._vgg_digest)
 
     def _square(self, sample: Sample) -> Square:
         shape = _shape(sample)
@@ -167,13 +172,13 @@ class HNN(nn.Module):
         pictures = torch.cat([picture.detach().cpu() for picture in shown])
         return (square.cut(pictures, self.config.size).clamp(0.0, 1.0) * 255.0).round().to(torch.uint8)
 
-    def _grabcut_mask(self, sample: Sample) -> Tensor:
+    def _grabcut(self, sample: Sample) -> Segmentation:
         config = self.config
         channels = config.input if config.masks == "input" else "enhanced"
         shown = sample if config.masks == "input" else Sample(sample.case, sample.case.image)
         grabcut = GrabCut(GrabCut.Config(input=channels, roi_scale=config.roi_scale, min_box=_MIN_BOX))
         # A lesson knows no seed: the masks are the same for every training.
-        return torch.from_numpy(grabcut.segment(shown, TaskContext("cpu", 0)).mask)[None]
+        return grabcut.segment(shown, TaskContext("cpu", 0))
 
 
 def spec_of_hnn(spec: TaskSpec, config: Config, parts: Mapping[str, object]) -> TaskSpec:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from radbench.contracts.config import Config, local, param
+from radbench.contracts.config import Config, PartName, learns_from, local, param
 
 _SGAN, _HED = "paper section", "code: Xie & Tu 2015, HED"
 VGG_WIDTH = 64
@@ -16,6 +16,13 @@ VGG_WIDTH = 64
 class HNNConfig(Config):
     """What the network sees, how it is built and trained, and what becomes of its answer."""
 
+    trained_on: PartName = learns_from(
+        lambda config: None,
+        description="whose train split it learns from, in place of the data set that is scored: for collections that "
+        "are too small to learn from",
+        needs=("recist",),
+        source="assumed: the paper trains and tests on one collection",
+    )
     input: Literal["enhanced", "stacked"] = param(
         "enhanced",
         "what the three 8-bit channels hold: the enhanced image three times, or [original, denoised, enhanced] where "

@@ -21,9 +21,20 @@ PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 
 _TIMM_NAME = "vgg16.tv_in1k"
 
+_FOLDED = 2.0
+"""Root mean square of the first layer's weights above which they hold a factor of 255 times the deviation (about 57)."""
+
+_GREYS = 255 * 0.226
+"""Caffe's greys in a deviation of ImageNet's images, the mean over the channels: by so much do the activations of
+Oxford's weights exceed those of torchvision's."""
+
 
 def take_vgg(network: HolisticallyNested, file: Path | None, digest: str | None) -> str:
     """Give the body VGG-16's weights; return what to record of them.
+
+    Oxford's weights expect Caffe's greys, and a file that has these folded into its first layer gives activations of
+    hundreds where torchvision's gives ones. The learning rate suits the latter [assumed], so that the first layer and
+    all biases of such a file are divided by what the two differ by; nothing else changes, for ReLU keeps a factor.
 
     Args:
         network: of VGG-16's width.
@@ -48,6 +59,11 @@ def take_vgg(network: HolisticallyNested, file: Path | None, digest: str | None)
             layer.weight.copy_(_tensor(state, f"{place}.weight", layer.weight, whose))
             bias = layer.get_parameter("bias")
             bias.copy_(_tensor(state, f"{place}.bias", bias, whose))
+        first = network.body[0].weight
+        if float(first.square().mean().sqrt()) > _FOLDED:
+            first.div_(_GREYS)
+            for layer in network.body:
+                layer.get_parameter("bias").div_(_GREYS)
     return record
 
 
@@ -63,6 +79,8 @@ def _tensor(state: Mapping[str, Any], name: str, like: Tensor, whose: str) -> Te
     if not isinstance(value, Tensor) or value.shape != like.shape:
         got = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise PretrainedWeightsError(f"{whose}: '{found[0]}' is {got}, VGG-16's is {list(like.shape)}")
+    if not bool(torch.isfinite(value).all()):
+        raise PretrainedWeightsError(f"{whose}: '{found[0]}' has NaN or infinite entries")
     return value
 
 

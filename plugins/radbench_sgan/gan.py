@@ -85,10 +85,12 @@ class Gan:
         )
 
     def turns(self, name: str) -> list[Turn]:
-        """Return the two turns of a step, D's first [assumed, as SRGAN's code]."""
+        """Return the two turns of a step, D's first [assumed, as SRGAN's code]; G's alone where D has no weight."""
         config = self.config
-        judged = DiscriminatorLoss(name, config.watched_steps)
         made = GeneratorLoss(config.adversarial_weight, config.vgg_weight, self.vgg.network if self.vgg else None)
+        if not config.adversarial_weight:
+            return [Turn(made, learns="G")]
+        judged = DiscriminatorLoss(name, config.watched_steps)
         return [Turn(judged, learns="D", learning_rate=config.discriminator_rate), Turn(made, learns="G")]
 
     def seconds(self, nets: dict[str, Any], images: LessonSet, held_out: LessonSet, context: FitContext) -> float:

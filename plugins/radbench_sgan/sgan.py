@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from radbench.contracts.config import Config
 from radbench.contracts.enhancement import Enhancement
 from radbench.contracts.specs import EnhancerSpec
+from radbench.learn.feeding import ListLessons
 from radbench_sgan.config import SganConfig
 from radbench_sgan.gan import Gan, Size, new_generator, vgg_digest, vgg_of
 from radbench_sgan.networks import restored
@@ -21,7 +22,7 @@ from radbench_sgan.shown import Restored, Shown, made_worse, with_noise
 from radbench_sgan.transfer import Judge, chosen_slices
 
 if TYPE_CHECKING:
-    from radbench.contracts.learning import FitContext, Lessons, LessonSet
+    from radbench.contracts.learning import FitContext, Lesson, Lessons, LessonSet
     from radbench.contracts.results import Sample
 
 _TUNING = "tuned_on"
@@ -98,6 +99,7 @@ class Sgan(nn.Module):
     def _tune(self, gan: Gan, nets: dict[str, Any], source: Any, slices: LessonSet, context: FitContext) -> str:
         """Fine-tune in rounds; return how they went, for people."""
         config, told = self.config, []
+        learnt: dict[str, Lesson] = {}
         judge = Judge(config.improved_by, config.least_gain, config.tuning_slices)
         for number in range(1, config.rounds + 1):
             name = f"{gan.name} round {number}"
@@ -105,7 +107,9 @@ class Sgan(nn.Module):
             told.append(f"{len(chosen)} of {len(slices)} slices")
             if not len(chosen):
                 break
-            images = Together(source.train, chosen)
+            # A slice that is chosen again counts as it became last [assumed].
+            learnt |= {case_id: chosen[place] for place, case_id in enumerate(chosen.case_ids)}
+            images = Together(source.train, ListLessons([*learnt.values()], [*learnt]))
             gan.learn(nets, images, source.validation, context, name, config.tuning_epochs)
         return "; ".join(f"{i}: {text}" for i, text in enumerate(told, 1))
 

@@ -156,6 +156,8 @@ def test_a_slice_of_another_size_is_refused(root):
         ({"Measurement_coordinates": "1, 2, 70, 4, 5, 6, 7, 8"}, "leave the 64 x 64 slice"),
         ({"DICOM_windows": "275, -175"}, "low < high"),
         ({"Slice_range": "8, 11"}, "the key slice 7 lies outside Slice_range '8, 11'"),
+        ({"Slice_range": "5, 30000000"}, "Slice_range '5, 30000000' has more than 10000 slices"),
+        ({"Slice_range": "5, 1e300"}, "has more than 10000 slices"),
         ({"Spacing_mm_px_": "0, 1, 1"}, "must be positive"),
         ({"Coarse_lesion_type": "9"}, "Coarse_lesion_type '9' is not -1 or 1 to 8"),
         ({"Image_size": "64.5, 64"}, "must be whole numbers"),

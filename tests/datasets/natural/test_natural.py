@@ -168,6 +168,8 @@ def test_div2ks_folders_are_its_splits_and_its_small_copies_do_not_count(tmp_pat
 def test_of_div2ks_training_folder_alone_shares_are_dealt(tmp_path):
     for i in range(10):
         save(tmp_path / "DIV2K_train_HR" / f"{i:04d}.png")
+        # Smaller copies of what is learnt from must not be tested on.
+        save(tmp_path / "DIV2K_train_LR_bicubic" / "X2" / f"{i:04d}x2.png", 20, 28)
     assert sorted(splits(folder(tmp_path)).values()) == ["test"] + 8 * ["train"] + ["validation"]
 
 

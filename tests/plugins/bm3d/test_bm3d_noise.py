@@ -59,6 +59,14 @@ def test_clipped_background_is_left_out() -> None:
     assert level(image) == pytest.approx(8.0, rel=0.03)
 
 
+@pytest.mark.parametrize("name", ["camera", "coins", "moon", "brick"])
+def test_noise_that_was_clipped_with_its_picture_is_found_as_far_as_it_is_left(name: str) -> None:
+    image = getattr(data, name)()[:256, :256].astype(float)
+    clipped = np.clip(image + white(50.0), 0, 255)
+    left = clipped - image
+    assert 0.92 * left.std() < level(clipped) < 1.1 * 50
+
+
 @pytest.mark.parametrize("value", [0.0, 0.3, 255.0])
 def test_a_constant_image_has_none(value: float) -> None:
     assert level(np.full((32, 32), value)) == 0.0

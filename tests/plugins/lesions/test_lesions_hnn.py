@@ -358,6 +358,12 @@ def test_the_threshold_was_chosen_on_the_validation_lessons(trained):
     assert max(scores, key=scores.get) == float(trained.chosen)
 
 
+def test_what_grabcut_could_not_decide_is_not_learnt():
+    case = ellipse(0)
+    assert task().lesson(shown(case)) is not None
+    assert task().lesson(shown(case, torch.full_like(case.image, 0.5))) is None
+
+
 # What it says of itself
 
 
@@ -404,7 +410,7 @@ def test_pretrained_weights_want_vgg_16s_width(fields):
 
 def test_fields_change_no_more_than_they_say():
     lesson = {name for name in HNNConfig.model_fields if affects(HNNConfig, name) == "lesson"}
-    assert lesson == {"input", "region", "roi_scale", "size", "masks"}
+    assert lesson == {"trained_on", "input", "region", "roi_scale", "size", "masks"}
     assert {name for name in HNNConfig.model_fields if affects(HNNConfig, name) == "use"} == {"threshold", "components"}
     assert local_fields(HNNConfig) == ["vgg_weights"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,29 @@ def test_a_file_of_vgg_16_fills_the_body(tmp_path, name, prefix):
     assert record == f"{name} sha256 {hashlib.sha256(file.read_bytes()).hexdigest()[:16]}"
 
 
+def test_a_file_with_caffes_greys_folded_in_gives_the_same_network(tmp_path):
+    state = vgg_state()
+    # ReLU keeps a factor: with a first layer and biases of so much, every activation is so much.
+    folded = {
+        name: value * 255 * 0.226 if name.endswith("bias") or name == "features.0.weight" else value
+        for name, value in state.items()
+    }
+    plain, other = HolisticallyNested(width=2), HolisticallyNested(width=2)
+    take_vgg(plain, save(state, tmp_path / "plain.pth"), None)
+    take_vgg(other, save(folded, tmp_path / "folded.pth"), None)
+    image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    for one in (plain, other):
+        trained_looking(one)
+    torch.testing.assert_close(other(image), plain(image), rtol=1e-4, atol=1e-5)
+
+
+def test_a_file_with_nan_is_refused_by_name(tmp_path):
+    state = vgg_state()
+    state["features.5.weight"][0, 0, 0, 0] = math.nan
+    with pytest.raises(PretrainedWeightsError, match=r"'features\.5\.weight' has NaN"):
+        take_vgg(HolisticallyNested(width=2), save(state, tmp_path / "nan.pth"), None)
+
+
 def test_a_file_of_the_features_alone_is_taken_too(tmp_path):
     state = {name.removeprefix("features."): value for name, value in vgg_state().items()}
     network = HolisticallyNested(width=2)
@@ -252,7 +276,8 @@ def test_heds_recipe_learns_from_vgg_16s_own_weights():
     # Side outputs of 0 cost log 2 for each pixel: six times, by the share outside times the share inside, twice.
     share = float(mask.float().mean())
     assert losses[0] == pytest.approx(6 * 64 * 64 * 2 * share * (1 - share) * math.log(2), rel=1e-4)
-    assert losses[-1] < 0.7 * losses[0]
+    # The rate is HED's, for tens of thousands of steps.
+    assert all(after < before for before, after in pairwise(losses))
 
 
 def trained_looking(network):

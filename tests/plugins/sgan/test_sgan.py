@@ -84,6 +84,14 @@ def test_the_second_gan_learns_from_degraded_images_or_from_what_the_first_makes
     assert float(deviation.max()) < 1.05 * 40
 
 
+def test_without_its_weight_d_neither_learns_nor_ends_a_training(photographs, context):
+    config = GAN1.with_(adversarial_weight=0.0, watched_steps=1, denoising_epochs=1)
+    found = Sgan(config, SimpleNamespace(gan1=None))
+    assert [turn.learns for turn in Gan("GAN 1", config, found._size, found._shown, None).turns("GAN 1")] == ["G"]
+    found.fit(photographs(found), context)
+    assert "MSE" in found.facts()["validation"]
+
+
 @pytest.mark.parametrize("config", [GAN1, SGAN, SINGLE], ids=["stage 1", "stage 2", "single"])
 def test_curves_of_g_and_d_and_samples_of_every_epoch_lie_beside_the_weights(photographs, context, config):
     found = trained(config, photographs, context)

@@ -102,6 +102,20 @@ def test_rounds_go_on_until_no_slice_improves(photographs, context, monkeypatch)
     assert "GAN-1-round-2.curve.csv" not in names
 
 
+def test_what_earlier_rounds_chose_is_learnt_from_in_later_ones(photographs, context, monkeypatch):
+    gains, learnt = iter([1.0, -1.0, -1.0, -1.0, 1.0, -1.0, *3 * [-1.0]]), []
+    learn = Gan.learn
+
+    def rounds(self, nets, images, *rest):
+        learnt.append([name for name in images.case_ids if name.startswith("s")])
+        return learn(self, nets, images, *rest)
+
+    monkeypatch.setattr(Gan, "learn", rounds)
+    monkeypatch.setattr(Judge, "gain", lambda self, before, after: next(gains))
+    tuned(photographs, context)
+    assert learnt == [[], ["s0"], ["s0", "s1"]]
+
+
 def test_a_kill_in_a_round_changes_nothing(photographs, context, tmp_path, monkeypatch):
     monkeypatch.setattr(Judge, "score", lambda self, image: -float(image.square().mean()))
     monkeypatch.setattr(Judge, "gain", lambda self, before, after: 1.0 + before)
