@@ -26,8 +26,8 @@ def noise_level(image: Tensor, band: int = 1) -> float:
 
     Donoho & Johnstone 1994: the median absolute value of the finest diagonal wavelet coefficients over 0.6745. The
     wavelet is Daubechies' of four taps, which is blind to planes. It is applied at every pixel, without
-    decimation, which makes four times as many coefficients; and coefficients that see an area of pixels at the image's own
-    minimum or maximum (3 x 3 or more) are left out, because clipped background and saturation hold no noise.
+    decimation, which makes four times as many coefficients; and coefficients that see an area of pixels at the image's
+    own minimum or maximum (3 x 3 or more) are left out, because clipped background and saturation hold no noise.
 
     Args:
         image: float ``[H,W]``.

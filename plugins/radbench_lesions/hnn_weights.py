@@ -22,7 +22,7 @@ PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 _TIMM_NAME = "vgg16.tv_in1k"
 
 _FOLDED = 2.0
-"""Root mean square of the first layer's weights above which they hold a factor of 255 times the deviation (about 57)."""
+"""Root mean square of the first layer's weights above which they hold 255 times the deviation, about 57."""
 
 _GREYS = 255 * 0.226
 """Caffe's greys in a deviation of ImageNet's images, the mean over the channels: by so much do the activations of
