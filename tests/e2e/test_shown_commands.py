@@ -37,6 +37,10 @@ ENDS = {
     "bench data check 'lidc-nodules[root=PATH": (2, "holds no"),
     "bench run --enhancer original,clahe --task grabcut --dataset 'lidc-nodules[root=PATH": (2, "holds no"),
     "bench run --enhancer original --task grabcut --dataset 'lidc-nodules[root=PATH": (2, "holds no"),
+    "bench run --enhancer original,clahe --task 'hnn[trained_on=phantom-lesions]' --dataset 'lidc-nodules[root=PATH": (
+        2,
+        "holds no",
+    ),
     "bench publish RUN --replace --supersede": (2, "there is nothing to supersede under data set"),
     "bench enhance lung-unet": (2, "nowhere"),
     "bench leaderboard --task hnn": (2, "unknown task 'hnn': there is grabcut"),
