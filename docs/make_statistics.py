@@ -19,6 +19,7 @@ from radbench.leaderboard.power_tables import power_tables
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "statistics.md"
 BOARD = ROOT / "leaderboards" / "grabcut.csv"
+TASK = "grabcut"
 CALIBRATION = ROOT / "benchmarks" / "results" / "calibration.json"
 
 KINDS = (
@@ -83,12 +84,14 @@ def one_seed() -> str:
 
 def table() -> str:
     """Return the published table of the example."""
-    return _shown(render(read_leaderboard(BOARD), metric="dice", group="all"))
+    rows = read_leaderboard(BOARD)
+    return _shown(render(rows[rows["task"] == TASK], metric="dice", group="all"))
 
 
 def power() -> str:
     """Return what the example can show."""
-    return _shown(plain_text(power_tables(foreseen([BOARD], Question(difference=0.02)))))
+    found = foreseen([BOARD], Question(task=TASK, difference=0.02))
+    return _shown(plain_text(power_tables([rows for rows in found if rows[0].task == TASK])))
 
 
 def _shown(text: str) -> str:

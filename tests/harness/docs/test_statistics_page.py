@@ -31,6 +31,7 @@ def maker():
 def he():
     rows = read_leaderboard(ROOT / "leaderboards" / "grabcut.csv")
     chosen = rows[(rows["metric"] == "dice") & (rows["group"] == "all") & (rows["dataset"] == "phantom-lesions")]
+    chosen = chosen[chosen["task"] == "grabcut"]
     return chosen.set_index("enhancer")
 
 
