@@ -32,7 +32,7 @@ from radbench.engine.plan.request import Request
 from radbench.engine.plan.steps import Live
 from radbench.engine.work.living import Living
 from radbench.imaging import crop, square_region
-from radbench.registry.registry import load_registry
+from radbench.registry.registry import Registry, load_registry
 
 IMAGES = Path(__file__).resolve().parent / "images"
 TITLES = {
@@ -44,7 +44,8 @@ TITLES = {
     "sgan": "SGAN: enhanced",
 }
 TYPES = ("liver", "abdomen", "lung", "bone")
-TASK = "hnn[input=stacked]"
+GRABCUT, HNN = "grabcut[input=stacked]", "hnn[input=stacked]"
+LEARNT_ON = {"original": "HNN, original", "sgan": "HNN, original + denoised + enhanced"}
 DIAMETERS = 3.0
 
 
@@ -61,12 +62,8 @@ class Drawn:
 
     def __init__(self, dataset: str) -> None:
         registry = load_registry()
-        names = ("original", *(name for name in TITLES if name != "original"))
-        self.pairs: dict[str, Pair] = {}
-        for pair in make_plan(registry, Request(names, (TASK,), dataset)).pairs:
-            if pair.reason:
-                raise SystemExit(f"{pair.name}: {pair.reason}")
-            self.pairs[pair.enhancer.label] = pair
+        self.pairs = {pair.enhancer.label: pair for pair in _pairs(registry, [*TITLES], GRABCUT, dataset)}
+        self.networks = {pair.enhancer.label: pair for pair in _pairs(registry, [*LEARNT_ON], HNN, dataset)}
         self.store = Store(cache_folder())
         self.living = Living(registry, self.store, "cpu")
         opened = next(iter(self.pairs.values())).dataset.opened
@@ -87,13 +84,21 @@ class Drawn:
 
     def segmented(self, name: str, sample: Sample) -> Tensor:
         """Return what the network that learnt on an enhancer's images takes for the lesion, bool ``[1,H,W]``."""
-        pair = self.pairs[name]
+        pair = self.networks[name]
         weights = dict(pair.task_weights)
         if pair.training is not None:
             weights[pair.task.identity] = pair.training.key
         task = self.living.learner(Live(pair.task.asked, weights, pair.task_seed), ready=True)
         found: Tensor = task.segment(sample, TaskContext("cpu", 0))
         return found
+
+
+def _pairs(registry: Registry, names: Sequence[str], task: str, dataset: str) -> list[Pair]:
+    pairs = [*make_plan(registry, Request(tuple(names), (task,), dataset)).pairs]
+    for pair in pairs:
+        if pair.reason:
+            raise SystemExit(f"{pair.name}: {pair.reason}")
+    return pairs
 
 
 def show(axis: Axes, case: Case, image: Tensor, masks: Sequence[tuple[Tensor, str]] = ()) -> None:
@@ -144,10 +149,9 @@ def enhancement(drawn: Drawn, to: Path) -> None:
 
 def segmentation(drawn: Drawn, to: Path) -> None:
     """Draw outlines by networks that learnt on the original and on SGAN's images (the paper's Figure 3)."""
-    names = {"original": "HNN, original", "sgan": "HNN, original + denoised + enhanced"}
-    columns = len(drawn.cases)
-    figure, axes = plt.subplots(len(names), columns, figsize=(2.2 * columns, 2.3 * len(names)), squeeze=False)
-    for axes_of, (name, title) in zip(axes, names.items(), strict=True):
+    rows, columns = len(LEARNT_ON), len(drawn.cases)
+    figure, axes = plt.subplots(rows, columns, figsize=(2.2 * columns, 2.3 * rows), squeeze=False)
+    for axes_of, (name, title) in zip(axes, LEARNT_ON.items(), strict=True):
         for axis, case, sample in zip(axes_of, drawn.cases, drawn.samples(name, drawn.cases), strict=True):
             masks = ((case.targets["lesion_mask"], "#2ca02c"), (drawn.segmented(name, sample), "#d62728"))
             show(axis, case, case.image, masks)
@@ -168,7 +172,9 @@ def main() -> None:
     parser.add_argument("--dataset", default="phantom-lesions", help="whose lesions are drawn")
     parser.add_argument("--to", type=Path, default=IMAGES, help="the folder of the pictures")
     given = parser.parse_args()
-    radbench.run(list(TITLES), TASK, dataset=given.dataset)  # trains what is not trained yet
+    # They train what is not trained yet.
+    radbench.run(list(TITLES), GRABCUT, dataset=given.dataset)
+    radbench.run(list(LEARNT_ON), HNN, dataset=given.dataset)
     drawn = Drawn(given.dataset)
     given.to.mkdir(parents=True, exist_ok=True)
     enhancement(drawn, given.to / "lesion-enhancement.jpg")

@@ -71,7 +71,7 @@ def frame(tmp_path_factory):
     (folder / "blob_plugin.py").write_text(PLUGIN)
     return radbench.run(
         "original,dim",
-        f"grabcut,hnn[{SMALL}],hnn[{SMALL},region=image]",
+        f"grabcut,hnn[{SMALL}],hnn[{SMALL},region=image],hnn[{SMALL},trained_on=blobs]",
         "blobs",
         plugins=[folder / "blob_plugin.py"],
         device="cpu",
@@ -89,7 +89,7 @@ def test_all_is_scored_though_only_test_cases_have_masks(frame):
 
 def test_rows_say_what_is_given_and_with_what_the_body_began(frame):
     given = frame.fillna({"given": ""}).groupby("task")["given"].agg(set)
-    (roi,) = [values for task, values in given.items() if task.startswith("hnn") and "region" not in task]
+    (roi, _) = [values for task, values in given.items() if task.startswith("hnn") and "region" not in task]
     (image,) = [values for task, values in given.items() if "region=image" in task]
     assert (given["grabcut"], roi, image) == ({"recist"}, {"region of interest"}, {""})
     learnt = frame[frame["task"].str.startswith("hnn")]
@@ -101,3 +101,12 @@ def test_what_is_given_differs_never_shares_a_ranking(frame):
     compared = tables_of(frame.reset_index(drop=True))
     assert sorted(rows["task"].unique().tolist() for rows in compared) == sorted([task] for task in set(frame["task"]))
     assert all(set(rows["enhancer"]) == {"original", "dim"} for rows in compared)
+
+
+def test_what_it_learns_from_may_be_named(frame):
+    plain, named = (
+        frame[frame["task"].str.startswith("hnn") & ~frame["task"].str.contains("region") & chosen]["value"]
+        for chosen in (~frame["task"].str.contains("trained_on"), frame["task"].str.contains("trained_on"))
+    )
+    assert len(plain) > 0
+    assert plain.tolist() == named.tolist()
