@@ -1,7 +1,7 @@
 """Fidelity to the original in bands of size: fine structure that is kept, and structure that no tone curve explains.
 
-Sizes are stated for a picture whose longer side has 512 pixels, and bands go with the image's own longer side: they mean
-the same anatomy at any size, and no image is resized. Pixels outside the region have no say: every Gaussian is a
+Sizes are stated for a picture whose longer side has 512 pixels, and bands go with the image's own longer side: they
+mean the same anatomy at any size, and no image is resized. Pixels outside the region have no say: every Gaussian is a
 normalised convolution over the region (Knutsson & Westin 1993), so that neither a mask's edge nor what lies beyond it
 enters a band.
 """
@@ -34,38 +34,40 @@ _NOTHING = 1e-9
 """Standard deviation up to which a band is empty but for rounding."""
 
 
-def band_pass(image: ArrayLike, region: ArrayLike, band: tuple[float, float]) -> Array | None:
-    """Return the difference of two Gaussians of an image over the pixels of a region.
+def band_pass(images: ArrayLike, region: ArrayLike, band: tuple[float, float]) -> Array | None:
+    """Return the difference of two Gaussians of each image over the pixels of a region.
 
     Args:
-        image: ``[H,W]``.
+        images: ``[...,H,W]``.
         region: bool ``[H,W]``; other pixels do not enter.
-        band: standard deviations of the narrower and the wider Gaussian, pixels at 512; each is cut off at four of them.
+        band: standard deviations of the narrower and the wider Gaussian, pixels at 512; each ends at four of them.
 
     Returns:
-        float64 ``[N]``, the region's pixels row by row; None where the wider Gaussian's standard deviation is under a
-        pixel of this image (a longer side under 128 pixels for ``FINE``), so that there is no band. Where only the
+        float64 ``[...,N]``, the region's pixels row by row; None where the wider Gaussian's standard deviation is under
+        a pixel of this image (a longer side under 128 pixels for ``FINE``), so that there is no band. Where only the
         narrower one's is under a pixel, the band ends at the pixel: its finest part is in no image of this size.
     """
-    plane, mask = np.asarray(image, dtype=np.float64), np.asarray(region, dtype=bool)
-    narrow, wide = (sigma * max(plane.shape) / REFERENCE_SIDE for sigma in band)
+    planes, mask = np.asarray(images, dtype=np.float64), np.asarray(region, dtype=bool)
+    narrow, wide = (sigma * max(mask.shape) / REFERENCE_SIDE for sigma in band)
     if wide < 1.0:
         return None
+    if not mask.any():
+        return np.zeros((*planes.shape[:-2], 0))
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
-        return np.zeros(0)
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     inside = mask[box]
-    fine, smooth = (_smoothed(plane[box], inside, sigma) for sigma in (narrow, wide))
-    return np.asarray((fine - smooth)[inside])
+    masked = np.where(inside, planes[(..., *box)].reshape(-1, *inside.shape), 0.0)
+    weighed = [_smoothed(np.concatenate([inside[None], masked]), inside, sigma) for sigma in (narrow, wide)]
+    fine, smooth = (values[1:] / values[0] for values in weighed)
+    return np.asarray(fine - smooth).reshape(*planes.shape[:-2], -1)
 
 
 def detail(image: ArrayLike, original: ArrayLike, region: ArrayLike) -> tuple[float, float]:
     """Return how the fine structure of an image follows that of its original: correlation, and share that is kept.
 
-    Over the region's pixels, in the band ``FINE``: Pearson's correlation, which no gain or offset changes, and the slope
-    of the regression on the original's, held to [0,1]: 1 where all of the original's fine contrast is left, whether or
-    not it was raised. An image that shows nothing fine has 0 and 0; one that is inverted has -1 and 0.
+    Over the region's pixels, in the band ``FINE``: Pearson's correlation, which no gain or offset changes, and the
+    slope of the regression on the original's, held to [0,1]: 1 where all of the original's fine contrast is left,
+    whether or not it was raised. An image that shows nothing fine has 0 and 0; one that is inverted has -1 and 0.
 
     Args:
         image: ``[H,W]`` on [0,1]: enhanced, or a layer.
@@ -82,10 +84,10 @@ def detail(image: ArrayLike, original: ArrayLike, region: ArrayLike) -> tuple[fl
     shown, before, mask = _checked(image, original, region, "detail")
     if not _measurable(shown, before, mask):
         return math.nan, math.nan
-    bands = [band_pass(one, mask, FINE) for one in (shown, before)]
-    if bands[0] is None or bands[1] is None:
+    bands = band_pass(np.stack([shown, before]), mask, FINE)
+    if bands is None:
         return math.nan, math.nan
-    a, b = (band - band.mean() for band in bands if band is not None)
+    a, b = (band - band.mean() for band in bands)
     if b.std() <= _NOTHING:
         return math.nan, math.nan
     if a.std() <= _NOTHING:
@@ -149,13 +151,21 @@ def framed(original: ArrayLike) -> Mask:
     return inside
 
 
-def _smoothed(plane: Array, inside: Mask, sigma: float) -> Array:
-    from scipy.ndimage import gaussian_filter
+def _smoothed(planes: Array, where: Mask, sigma: float) -> Array:
+    """Return planes ``[K,H,W]`` after a Gaussian, at some pixels, ``[K,N]``; beyond the edges lies 0."""
+    from scipy import fft
 
-    weights = gaussian_filter(inside.astype(np.float64), sigma, mode="constant")
-    values = gaussian_filter(np.where(inside, plane, 0.0), sigma, mode="constant")
-    smoothed: Array = np.divide(values, weights, out=np.zeros_like(values), where=inside)
-    return smoothed
+    reach = int(4.0 * sigma + 0.5)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    kernel /= kernel.sum()
+    high, wide = where.shape
+    size = tuple(fft.next_fast_len(side + 2 * reach, real=True) for side in (high, wide))
+    down, along = fft.fft(kernel, size[0])[:, None], fft.rfft(kernel, size[1])
+    smoothed = []
+    for plane in planes:
+        whole = fft.irfft2(fft.rfft2(plane, size) * down * along, size)
+        smoothed.append(whole[reach : reach + high, reach : reach + wide][where])
+    return np.asarray(smoothed)
 
 
 def _checked(image: ArrayLike, original: ArrayLike, region: ArrayLike, metric: str) -> tuple[Array, Array, Mask]:
