@@ -1,0 +1,1 @@
+"""Fidelity as a task: whether an enhanced image shows what its original shows, and nothing else."""
