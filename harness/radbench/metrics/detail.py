@@ -123,8 +123,7 @@ def tone_residual(image: ArrayLike, original: ArrayLike, region: ArrayLike, perc
     if COARSE[0] * max(mask.shape) < REFERENCE_SIDE or not _measurable(shown, before, mask):
         return math.nan
     left = np.zeros(mask.shape)
-    # In float32, the images' own precision, a mean of equal values is that value.
-    left[mask] = shown[mask] - monotone_map(before[mask], shown[mask]).astype(np.float32)
+    left[mask] = shown[mask] - monotone_map(before[mask], shown[mask])
     band = band_pass(left, mask, COARSE)
     return math.nan if band is None else float(np.percentile(np.abs(band), percentile))
 
@@ -169,6 +168,7 @@ def _smoothed(planes: Array, where: Mask, sigma: float) -> Array:
 
 
 def _checked(image: ArrayLike, original: ArrayLike, region: ArrayLike, metric: str) -> tuple[Array, Array, Mask]:
+    # Rounded to float32, so that in float64 the mean of equal values is that value, to the last bit.
     shown, before = (np.asarray(np.asarray(one, dtype=np.float32), dtype=np.float64) for one in (image, original))
     mask = np.asarray(region, dtype=bool)
     if shown.ndim != 2 or shown.shape != before.shape or shown.shape != mask.shape:
