@@ -114,7 +114,14 @@ def _scales(freedom: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return nodes and weights of the mean over ``sqrt(chi2 / freedom)``."""
     from scipy.special import chdtri
 
-    nodes, weights = np.polynomial.legendre.leggauss(400)
+    nodes, weights = _legendre()
     # Substituted so that both tails are well covered.
     u, slope = 0.5 + 0.25 * nodes * (3.0 - nodes**2), 0.75 * (1.0 - nodes**2)
     return np.sqrt(chdtri(freedom, 1.0 - u) / freedom), weights * slope
+
+
+@lru_cache(maxsize=1)
+def _legendre() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return nodes and weights of Gauss and Legendre's rule; finding them takes far longer than to use them."""
+    nodes, weights = np.polynomial.legendre.leggauss(400)
+    return nodes, weights
