@@ -5,10 +5,11 @@ python docs/make_lesion_tables.py
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
+from filling import filled
 
 from radbench.leaderboard import read_leaderboard
 
@@ -129,17 +130,8 @@ def table_2() -> str:
     return "\n".join(lines)
 
 
-def filled(page: str) -> str:
-    """Return the page with its tables made anew."""
-    makers: dict[str, Callable[[], str]] = {"table 1": table_1, "differences": differences, "table 2": table_2}
-    for name, make in makers.items():
-        before, begins, rest = page.partition(f"<!-- {name} -->")
-        _, ends, after = rest.partition("<!-- end -->")
-        if not ends:
-            raise ValueError(f"{PAGE.name} has no place for '{name}'")
-        page = f"{before}{begins}\n{make()}\n{ends}{after}"
-    return page
+MAKERS: Mapping[str, Callable[[], str]] = {"table 1": table_1, "differences": differences, "table 2": table_2}
 
 
 if __name__ == "__main__":
-    PAGE.write_text(filled(PAGE.read_text()))
+    PAGE.write_text(filled(PAGE.read_text(), MAKERS))

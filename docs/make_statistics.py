@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from filling import filled
 
 from radbench.leaderboard import read_leaderboard, render
 from radbench.leaderboard.console import plain_text
@@ -95,24 +97,11 @@ def power() -> str:
 
 
 def _shown(text: str) -> str:
-    return f"\n```text\n{text.rstrip()}\n```\n"
+    return f"```text\n{text.rstrip()}\n```"
 
 
-def filled(page: str) -> str:
-    """Return the page with its tables made anew."""
-    makers: dict[str, Callable[[], str]] = {
-        "table": table,
-        "power": power,
-        "calibration": lambda: f"\n{calibration()}\n",
-    }
-    for name, make in makers.items():
-        before, begins, rest = page.partition(f"<!-- {name} -->")
-        _, ends, after = rest.partition("<!-- end -->")
-        if not ends:
-            raise ValueError(f"{PAGE.name} has no place for '{name}'")
-        page = f"{before}{begins}{make()}{ends}{after}"
-    return page
+MAKERS: Mapping[str, Callable[[], str]] = {"table": table, "power": power, "calibration": calibration}
 
 
 if __name__ == "__main__":
-    PAGE.write_text(filled(PAGE.read_text()))
+    PAGE.write_text(filled(PAGE.read_text(), MAKERS))

@@ -1,7 +1,6 @@
 """The authors' reference: made from the code as it is, and naming everything that there is."""
 
 import dataclasses
-import importlib.util
 import inspect
 from pathlib import Path
 
@@ -15,15 +14,8 @@ from radbench.registry import hookspecs
 from radbench.registry.registry import HOOKS
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
+MAKER = "make_reference"
 PAGE = (DOCS / "reference.md").read_text()
-
-
-@pytest.fixture(scope="module")
-def maker():
-    spec = importlib.util.spec_from_file_location("make_reference", DOCS / "make_reference.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_tables_are_those_of_the_code(maker):
