@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from radbench.contracts.enhancement import Enhancement
@@ -13,15 +14,22 @@ from radbench.learn.estimating import estimate
 from radbench.learn.fitting import fit
 from radbench.learn.options import FitOptions
 from radbench.learn.turns import Turn
+from radbench_sgan.degradation import Noisy
 from radbench_sgan.dncnn_config import DnCnnConfig
+from radbench_sgan.dncnn_lessons import PHOTOGRAPH, Shared, cut_off
+from radbench_sgan.looks_linear import look_linear
 from radbench_sgan.losses import squared_error
 from radbench_sgan.networks import DnCnn, restored, seeded
 from radbench_sgan.patches import Cut, Patches, lesson_of, turned
-from radbench_sgan.shown import with_noise
+from radbench_sgan.shown import Shown, with_noise
 
 if TYPE_CHECKING:
     from radbench.contracts.learning import FitContext, Lessons
     from radbench.contracts.results import Sample
+
+
+_KEPT = 0.3
+"""Share of the He-normal weights that a looks-linear start keeps [assumed]."""
 
 
 class DnCnnDenoiser(nn.Module):
@@ -38,20 +46,26 @@ class DnCnnDenoiser(nn.Module):
         self.network = self._network(0)
 
     def lesson(self, sample: Sample) -> dict[str, Tensor]:
-        """Return the whole photograph, uint8."""
-        return lesson_of(sample)
+        """Return the whole image, uint8, and whether it is a photograph."""
+        made = sample.case.groups.get("kind", "photograph") != "photograph"
+        return {**lesson_of(sample), PHOTOGRAPH: torch.tensor([not made])}
 
     def fit(self, lessons: Lessons, context: FitContext) -> None:
         """Learn the noise of patches (§III-B), as much of it as the configuration says."""
         config = self.config
         self.network = self._network(context.seed).to(context.device)
-        train = Patches(lessons.train, config.steps * config.batch_size)
+        places = config.steps * config.batch_size
+        train = (
+            Patches(lessons.train, places)
+            if config.photographs is None
+            else Shared(lessons.train, places, config.photographs)
+        )
         held_out = Patches(lessons.validation, config.validation_patches) if len(lessons.validation) else None
         how: dict[str, Any] = {
             "validation": held_out,
             "crop": Cut(config.side),
             "augment": turned if config.turned else None,
-            "prepare": with_noise(config.noise),
+            "prepare": Shown((Noisy(config.noise), cut_off)) if config.cut_off else with_noise(config.noise),
             "name": "dncnn",
         }
         job = (self.network, [Turn(HalfSquares())], train, self._options())
@@ -64,7 +78,13 @@ class DnCnnDenoiser(nn.Module):
         return Enhancement(denoised, {"denoised": denoised})
 
     def _network(self, seed: int) -> DnCnn:
-        return seeded(seed, lambda: DnCnn(self.config.depth, self.config.filters))
+        return seeded(seed, self._built)
+
+    def _built(self) -> DnCnn:
+        network = DnCnn(self.config.depth, self.config.filters)
+        if self.config.start == "looks-linear":
+            look_linear(network.noise, _KEPT)
+        return network
 
     def _options(self) -> FitOptions:
         config = self.config

@@ -72,6 +72,27 @@ class DnCnnConfig(Config):
         source="assumed; the paper's rate of 0.1 on summed squares needs one, the authors' code clips each entry",
         gt=0.0,
     )
+    start: Literal["he", "looks-linear"] = param(
+        "he",
+        "what is not learnt yet: He-normal weights, or half of the filters the negatives of the others, by which "
+        "what comes in passes at first (Balduzzi et al. 2017)",
+        affects="weights",
+        source=f"{_PAPER} §IV-A: He et al. 2015; looks-linear: assumed",
+    )
+    photographs: float | None = param(
+        None,
+        "share of the patches that is of photographs, where there are made images too; None: all images alike",
+        affects="weights",
+        source="assumed; the paper has photographs alone",
+        ge=0.0,
+        le=1.0,
+    )
+    cut_off: bool = param(
+        False,
+        "keep noisy patches in [0,1], as every image is that an enhancer is given",
+        affects="weights",
+        source=f"{_PAPER} §IV-A; true: assumed",
+    )
     validation_patches: int = param(
         256, "of the validation photographs, always the same", affects="weights", source="assumed", ge=1
     )
@@ -81,12 +102,15 @@ class DnCnnConfig(Config):
             "layers": 12,
             "filters": 32,
             "patch": 40,
-            "batch_size": 16,
+            "batch_size": 8,
             "epochs": 20,
-            "steps_per_epoch": 100,
+            "steps_per_epoch": 400,
             "optimiser": "adam",
             "learning_rate": 2e-3,
             "final_rate": 2e-5,
+            "start": "looks-linear",
+            "photographs": 0.5,
+            "cut_off": True,
             "validation_patches": 64,
         },
         "paper": {},
