@@ -74,7 +74,9 @@ class DnCnnDenoiser(nn.Module):
 
     def enhance(self, images: Tensor) -> Enhancement:
         """Denoise float32 ``[B,1,H,W]`` in [0,1]."""
-        denoised = restored(self.network, images)
+        margin = self.config.depth
+        mirrored = continued(images, margin)
+        denoised = restored(self.network, mirrored)[..., margin:-margin, margin:-margin]
         return Enhancement(denoised, {"denoised": denoised})
 
     def _network(self, seed: int) -> DnCnn:
@@ -100,6 +102,22 @@ class DnCnnDenoiser(nn.Module):
             step_factor=(config.final_rate / config.learning_rate) ** (1 / max(1, config.epochs - 1)),
             clip_norm=config.clip_norm if config.optimiser == "sgd" else None,
         )
+
+
+def continued(images: Tensor, margin: int) -> Tensor:
+    """Continue ``[B,C,H,W]`` beyond its edges by its mirror images, by as many pixels as wanted.
+
+    Noise stays noise there: an edge that is repeated makes stripes of it, which a denoiser takes for what is to stay.
+    """
+    rows, columns = (_mirrored(size, margin) for size in images.shape[2:])
+    return images[..., rows, :][..., columns]
+
+
+def _mirrored(size: int, margin: int) -> Tensor:
+    """Return the places, of so many, that a row of them shows with its mirror images on both sides."""
+    last = size - 1
+    beyond = torch.arange(-margin, size + margin)
+    return last - (beyond % (2 * last) - last).abs() if last else torch.zeros_like(beyond)
 
 
 @dataclass(frozen=True)
