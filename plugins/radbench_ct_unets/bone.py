@@ -12,13 +12,16 @@ from torch import Tensor, nn
 
 from radbench.contracts.enhancement import Enhancement
 from radbench.learn.appearance import AppearanceOptions
-from radbench.learn.batch import resized
+from radbench.learn.batch import Batch, resized
+from radbench.learn.draws import Draws
 from radbench.learn.geometry import GeometryOptions
 from radbench.learn.losses import L1, Loss, Perceptual
 from radbench.learn.vgg import vgg_features
+from radbench_ct_unets.carried import OnSeen, seen_of, with_seen
 from radbench_ct_unets.config import BoneUnetConfig
+from radbench_ct_unets.extracting import View, doubt_of_lessons, extracted, extracted_twice
 from radbench_ct_unets.intensity import fused
-from radbench_ct_unets.training import Job, augmentation, lesson_of, options, unet
+from radbench_ct_unets.training import Job, augmentation, extraction, lesson_of, options
 
 if TYPE_CHECKING:
     from radbench.contracts.learning import FitContext, Lessons
@@ -40,7 +43,8 @@ class BoneUnet(nn.Module):
     def __init__(self, config: BoneUnetConfig) -> None:
         super().__init__()
         self.config = config
-        self.extraction = unet(config, "tanh", seed=0)
+        self.extraction = extraction(config, seed=0, one_gain=False)
+        self.register_buffer("usual_doubt", torch.tensor(1.0))
         self.pretrained = ""
 
     def fingerprint(self) -> str | None:
@@ -54,8 +58,9 @@ class BoneUnet(nn.Module):
         return hashlib.sha256(file.read_bytes()).hexdigest() if wanted else None
 
     def lesson(self, sample: Sample) -> dict[str, Tensor]:
-        """Return radiograph and bone image at the network's size."""
-        return lesson_of(sample, ("bone_image",), self.config.size)
+        """Return radiograph and bone image at the network's size, or at that of the detail."""
+        learnt = self.config.detail == "learnt"
+        return lesson_of(sample, ("bone_image",), self.config.size if learnt else self.config.detail_size)
 
     def fit(self, lessons: Lessons, context: FitContext) -> None:
         """Train the extraction with the perceptual or the L1 loss (§2.3).
@@ -63,17 +68,35 @@ class BoneUnet(nn.Module):
         Raises:
             PretrainedWeightsError: VGG-16's weights are wanted and cannot be had.
         """
-        config = self.config
+        config, learnt = self.config, self.config.detail == "learnt"
+        loss = self._loss(context.device)
         job = Job(
             "bone extraction",
-            self._loss(context.device),
+            loss if learnt else OnSeen(loss, "bone_image", config.coarse_size, config.fine_weight),
             options(config, config.epochs, config.learning_rate),
             augmentation(config.augmentation, _MOVES, _LOOKS),
-            lambda batch, draws: batch.with_(image=_centred(batch["image"])),
+            _centred_images if learnt else self._seen,
         )
-        self.extraction = unet(config, "tanh", seed=context.seed).to(context.device)
+        self.extraction = extraction(config, seed=context.seed, one_gain=False).to(context.device)
         context.expect(job.seconds(self.extraction, lessons, context))
         job.learn(self.extraction, lessons, context)
+        if config.mirrored:
+            measured = lessons.validation if len(lessons.validation) else lessons.train
+            self.usual_doubt = doubt_of_lessons(self.extraction, measured, self._view_of_lesson, config)
+
+    @torch.no_grad()
+    def _seen(self, batch: Batch, draws: Draws) -> Batch:
+        view, config = self._view(batch["image"]), self.config
+        seen = seen_of(view.shown, view.radiographs, view.area, config.coarse_size, config.detail_size)
+        return with_seen(batch, seen)
+
+    def _view(self, radiographs: Tensor) -> View:
+        side = self.config.size if self.config.detail == "learnt" else self.config.coarse_size
+        small = resized(radiographs, (side, side))
+        return View(_centred(small), radiographs, torch.ones_like(small, dtype=torch.bool))
+
+    def _view_of_lesson(self, lesson: dict[str, Tensor]) -> View:
+        return self._view(lesson["image"].to(self.usual_doubt.device))
 
     def facts(self) -> dict[str, str]:
         """Return what the perceptual loss compared with, after :meth:`fit`: VGG-16's weights, or "false"."""
@@ -81,11 +104,13 @@ class BoneUnet(nn.Module):
 
     def enhance(self, images: Tensor) -> Enhancement:
         """Enhance float32 ``[B,1,H,W]`` in [0,1] (§2.4): add the bones, or take them away."""
-        height, width = images.shape[2:]
-        small = resized(images, (self.config.size, self.config.size))
-        bones = resized(self.extraction(_centred(small)).clamp(0.0, 1.0), (height, width))
-        weight = self.config.weight if self.config.mode == "enhance" else -self.config.weight
-        return Enhancement(fused(images, bones, weight), {"bone_image": bones})
+        config, view = self.config, self._view(images)
+        if config.mirrored:
+            bones = extracted_twice(self.extraction, view, config, self.usual_doubt, "bone image")
+        else:
+            bones, _ = extracted(self.extraction, view, config)
+        weight = config.weight if config.mode == "enhance" else -config.weight
+        return Enhancement(fused(images, bones, weight, config.stretched), {"bone_image": bones})
 
     def _loss(self, device: str) -> Loss:
         config = self.config
@@ -94,6 +119,10 @@ class BoneUnet(nn.Module):
         found = vgg_features(pretrained=config.pretrained, weights=config.vgg_weights or None, digest=self._vgg_digest)
         self.pretrained = found.pretrained
         return Perceptual("bone_image", found.network.to(device))
+
+
+def _centred_images(batch: Batch, draws: Draws) -> Batch:
+    return batch.with_(image=_centred(batch["image"]))
 
 
 def _centred(images: Tensor) -> Tensor:

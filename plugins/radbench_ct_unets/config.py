@@ -18,6 +18,9 @@ _QUICK = {
     "first_filters": 8,
     "norm": "group",
     "upsampling": "bilinear",
+    "detail": "carried",
+    "mirrored": True,
+    "stretched": False,
     # Small steps, but many: a hundred radiographs make few of eight.
     "batch_size": 2,
     "schedule": "cosine",
@@ -51,6 +54,37 @@ class UnetConfig(Config):
         "a 2x2 transposed convolution, or interpolation and a 3x3 one",
         affects="weights",
         source="assumed: as Ronneberger et al.",
+    )
+    detail: Literal["learnt", "carried"] = param(
+        "learnt",
+        "what is finer than the network's pixels: learnt, where ``size`` has it; carried: the radiograph's own, as "
+        "much of it as a second output of the network says",
+        source=f"{_LUNG} §2.3; carried: assumed",
+    )
+    detail_size: int = param(
+        256, "carried: side at which it is learnt how much, in pixels", source="assumed", ge=16, le=2048
+    )
+    coarse_size: int = param(
+        64, "carried: side of the extraction's input, in pixels", affects="weights", source="assumed", ge=16, le=512
+    )
+    coarse_filters: int = param(
+        16, "carried: channels of its first convolution", affects="weights", source="assumed", ge=1, le=256
+    )
+    fine_weight: float = param(
+        2.0, "carried: of the loss of what is finer", affects="weights", source="assumed", ge=0.0
+    )
+    mirrored: bool = param(
+        False,
+        "give the mean of what is found in the radiograph and in its mirror image, and none of it where the two differ "
+        "by more than they do in validation",
+        affects="weights",
+        source="assumed",
+    )
+    stretched: bool = param(
+        True,
+        "scale what was extracted to [0,1] before it is added",
+        affects="use",
+        source=f"{_LUNG} Eq. 6; false: assumed, so that little is not made much of",
     )
     batch_size: int = param(8, "radiographs per optimiser step", affects="weights", source=f"{_LUNG} §2.2", ge=1)
     schedule: Literal["constant", "cosine", "step"] = param(
@@ -108,6 +142,13 @@ class LungUnetConfig(UnetConfig):
     weight: float = param(
         1.0, "w of Eq. 6: how much of the lung image is added", source="assumed", affects="use", ge=0.0
     )
+    pieces: int | None = param(
+        None,
+        "how many of the largest pieces of the mask are kept; None: all",
+        affects="weights",
+        source="assumed",
+        ge=1,
+    )
     positive_weight: float = param(
         19.0,
         "of lung pixels in the cross-entropy",
@@ -130,6 +171,7 @@ class LungUnetConfig(UnetConfig):
         "quick": {
             **_QUICK,
             "lung": "field",
+            "pieces": 2,
             "clahe_kernel": 10,
             "segmentation_augmentation": "broad",
             "segmentation_epochs": 90,
@@ -178,6 +220,6 @@ class BoneUnetConfig(UnetConfig):
     learning_rate: float = param(1e-3, "of Adam", affects="weights", source=f"{_BONE} §2.3.2", gt=0.0)
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "quick": {**_QUICK, "pretrained": False, "epochs": 75, "learning_rate": 2e-3},
+        "quick": {**_QUICK, "detail_size": 128, "pretrained": False, "epochs": 75, "learning_rate": 2e-3},
         "paper": {},
     }

@@ -59,14 +59,15 @@ def unit(images: Tensor) -> Tensor:
     return torch.where(spread > 0, (images - low) / spread.clamp_min(1e-12), images).clamp(0.0, 1.0)
 
 
-def fused(images: Tensor, extracted: Tensor, weight: float) -> Tensor:
+def fused(images: Tensor, extracted: Tensor, weight: float, stretched: bool = True) -> Tensor:
     """Add what was extracted to the radiograph, both scaled to [0,1], and scale the sum (lung U-Net Eq. 6).
 
     Args:
         images, extracted: float32 ``[B,1,H,W]``.
         weight: w; below 0 takes away.
+        stretched: scale what was extracted; else it stays as it is, so that little is not made much of.
 
     Returns:
         float32 ``[B,1,H,W]`` in [0,1].
     """
-    return unit(unit(images) + weight * unit(extracted))
+    return unit(unit(images) + weight * (unit(extracted) if stretched else extracted))

@@ -17,10 +17,13 @@ from radbench.learn.augment import Augmentation
 from radbench.learn.batch import Batch, resized
 from radbench.learn.draws import Draws
 from radbench.learn.geometry import GeometryOptions
-from radbench.learn.losses import L1, WeightedBCE
+from radbench.learn.losses import L1, Loss, WeightedBCE
+from radbench_ct_unets.carried import OnSeen, seen_of, with_seen
 from radbench_ct_unets.config import LUNGS, LungUnetConfig
+from radbench_ct_unets.extracting import View, doubt_of_lessons, extracted, extracted_twice
 from radbench_ct_unets.intensity import equalised, fused, normalised
-from radbench_ct_unets.training import Job, augmentation, lesson_of, options, unet
+from radbench_ct_unets.pieces import without_islands
+from radbench_ct_unets.training import Job, augmentation, extraction, lesson_of, options, unet
 
 if TYPE_CHECKING:
     from radbench.contracts.learning import FitContext, Lessons
@@ -44,7 +47,8 @@ class LungUnet(nn.Module):
         super().__init__()
         self.config = config
         self.segmentation = unet(config, "sigmoid", seed=0)
-        self.extraction = unet(config, "tanh", seed=1)
+        self.extraction = extraction(config, seed=1, one_gain=True)
+        self.register_buffer("usual_doubt", torch.tensor(1.0))
 
     @property
     def lung(self) -> str:
@@ -52,19 +56,28 @@ class LungUnet(nn.Module):
         return LUNGS[self.config.lung]
 
     def lesson(self, sample: Sample) -> dict[str, Tensor]:
-        """Return radiograph, lungs, lung image and nodules at the networks' size."""
-        return lesson_of(sample, ("lung_image", self.lung, "nodule_mask"), self.config.size, self._equalised)
+        """Return radiograph, lungs, lung image and nodules at the networks' size, or at that of the detail."""
+        config = self.config
+        if config.detail == "learnt":
+            return lesson_of(sample, ("lung_image", self.lung, "nodule_mask"), config.size, self._equalised)
+        small = lesson_of(sample, (self.lung,), config.size, self._equalised)
+        sharp = lesson_of(sample, ("lung_image", self.lung, "nodule_mask"), config.detail_size, self._equalised)
+        radiograph = resized(sample.image[None], (config.detail_size,) * 2)[0]
+        return {**small, "sharp": sharp.pop("image"), "area": sharp.pop(self.lung), "radiograph": radiograph, **sharp}
 
     def fit(self, lessons: Lessons, context: FitContext) -> None:
         """Train the segmentation (§2.2), then the extraction (§2.3) on lungs normalised by it."""
-        self.segmentation, self.extraction = (
-            unet(self.config, head, seed=2 * context.seed + i).to(context.device)
-            for i, head in enumerate(("sigmoid", "tanh"))
-        )
+        config, seed = self.config, 2 * context.seed
+        self.segmentation = unet(config, "sigmoid", seed=seed).to(context.device)
+        self.extraction = extraction(config, seed=seed + 1, one_gain=True).to(context.device)
         both = ((self.segmentation, self._segmentation_job()), (self.extraction, self._extraction_job()))
         context.expect(sum(job.seconds(network, lessons, context) for network, job in both))
         for network, job in both:
             job.learn(network, lessons, context)
+        if config.mirrored:
+            self.eval()
+            measured = lessons.validation if len(lessons.validation) else lessons.train
+            self.usual_doubt = doubt_of_lessons(self.extraction, measured, self._view_of_lesson, config)
 
     def _segmentation_job(self) -> Job:
         config = self.config
@@ -84,15 +97,19 @@ class LungUnet(nn.Module):
         return Augmentation(appearance=noise)(batch, draws.apart(1))
 
     def _extraction_job(self) -> Job:
-        config = self.config
+        config, learnt = self.config, self.config.detail == "learnt"
         # The target is on [0,1]: the air around the lungs, most of it, lies where the tangent is steep. At its foot,
         # -1, a network that once gave nothing but air would stay there.
+        loss: Loss = L1("lung_image", "nodule_mask", config.nodule_weight)
         return Job(
             "lung extraction",
-            L1("lung_image", "nodule_mask", config.nodule_weight),
+            loss if learnt else OnSeen(loss, "lung_image", config.coarse_size, config.fine_weight),
             options(config, config.extraction_epochs, config.extraction_rate),
-            augmentation(config.extraction_augmentation, _EXTRACTION_MOVES, AppearanceOptions()),
-            self._normalised_lungs,
+            replace(
+                augmentation(config.extraction_augmentation, _EXTRACTION_MOVES, AppearanceOptions()),
+                input="image" if learnt else "sharp",
+            ),
+            self._normalised_lungs if learnt else self._seen,
         )
 
     @torch.no_grad()
@@ -103,27 +120,73 @@ class LungUnet(nn.Module):
         if draws.training:
             area = batch.mask(self.lung) if self.config.segmentation else None
             return batch.with_(image=normalised(images, area, self.config.lung_std))
+        return batch.with_(image=normalised(images, self._found_lungs(images), self.config.lung_std))
+
+    @torch.no_grad()
+    def _seen(self, batch: Batch, draws: Draws) -> Batch:
+        """Prepare for :class:`radbench_ct_unets.carried.Carried`; lungs as in :meth:`_normalised_lungs`."""
+        config = self.config
+        if not draws.training:
+            area = self._found_lungs(batch["image"])
+        else:
+            area = batch.mask("area") if config.segmentation else None
+        view = self._view(batch["sharp"], batch["radiograph"], area)
+        seen = seen_of(view.shown, view.radiographs, view.area, config.coarse_size, config.detail_size)
+        return with_seen(batch, seen)
+
+    def _found_lungs(self, images: Tensor) -> Tensor | None:
+        """Return the lungs in images of the network's size, bool; None where no segmentation is wanted."""
+        if not self.config.segmentation:
+            return None
         self.segmentation.eval()
         # One by one, as they are enhanced: neither the batch nor its order may change a bit.
-        found = torch.cat([self.segmentation(image[None]) for image in images])
-        return batch.with_(image=self._normalised(images, found))
+        return torch.cat([self._probability(image[None]) for image in images]) >= self.config.threshold
+
+    def _probability(self, small: Tensor) -> Tensor:
+        probability = self.segmentation(small)
+        if self.config.mirrored:
+            probability = (probability + self.segmentation(small.flip(-1)).flip(-1)) / 2
+        keep = self.config.pieces
+        return without_islands(probability, self.config.threshold, keep) if keep else probability
+
+    def _view(self, equalised: Tensor, radiographs: Tensor, area: Tensor | None) -> View:
+        config = self.config
+        side = config.size if config.detail == "learnt" else config.coarse_size
+        small = resized(equalised, (side, side))
+        inside = None if area is None else resized(area, (side, side))
+        shown = normalised(small, inside, config.lung_std)
+        return View(shown, radiographs, torch.ones_like(small, dtype=torch.bool) if inside is None else inside)
+
+    def _view_of_lesson(self, lesson: dict[str, Tensor]) -> View:
+        device = self.usual_doubt.device
+        image = lesson["image"].to(device)
+        sharp, radiograph = (lesson.get(name, lesson["image"]).to(device) for name in ("sharp", "radiograph"))
+        return self._view(sharp, radiograph, self._found_lungs(image))
 
     def enhance(self, images: Tensor) -> Enhancement:
         """Enhance float32 ``[B,1,H,W]`` in [0,1] (§2.4)."""
+        config = self.config
         height, width = images.shape[2:]
-        small = self._equalised(resized(images, (self.config.size, self.config.size)))
-        probability = self.segmentation(small)
-        lungs = self.extraction(self._normalised(small, probability)).clamp(0.0, 1.0)
-        lungs, probability = (resized(x, (height, width)) for x in (lungs, probability))
-        layers = {"lung_image": lungs, self.lung: probability.clamp(0.0, 1.0)}
-        return Enhancement(fused(images, lungs, self.config.weight), layers)
+        small = self._equalised(resized(images, (config.size, config.size)))
+        probability = self._probability(small)
+        area = probability >= config.threshold if config.segmentation else None
+        sharp = small
+        if config.detail == "carried":
+            sharp = self._equalised(resized(images, (config.detail_size, config.detail_size)))
+        view = self._view(sharp, images, area)
+        if config.mirrored:
+            lungs = extracted_twice(self.extraction, view, config, self.usual_doubt, "lung image")
+        else:
+            lungs, _ = extracted(self.extraction, view, config)
+        probability = resized(probability, (height, width)).clamp(0.0, 1.0)
+        return Enhancement(
+            fused(images, lungs, config.weight, config.stretched), {"lung_image": lungs, self.lung: probability}
+        )
 
-    def _equalised(self, small: Tensor) -> Tensor:
-        return equalised(small, self.config.clahe_kernel, self.config.clahe_clip) if self.config.equalise else small
-
-    def _normalised(self, small: Tensor, probability: Tensor) -> Tensor:
-        area = probability >= self.config.threshold if self.config.segmentation else None
-        return normalised(small, area, self.config.lung_std)
+    def _equalised(self, images: Tensor) -> Tensor:
+        config = self.config
+        kernel = max(2, config.clahe_kernel * images.shape[-1] // config.size)
+        return equalised(images, kernel, config.clahe_clip) if config.equalise else images
 
 
 def spec_of_lung_unet(spec: EnhancerSpec, config: Config, parts: Mapping[str, Any]) -> EnhancerSpec:

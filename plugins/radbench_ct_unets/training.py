@@ -17,10 +17,11 @@ from radbench.learn.losses import Loss
 from radbench.learn.options import FitOptions
 from radbench.learn.turns import Turn
 from radbench.learn.unet import UNet, UNetConfig
+from radbench_ct_unets.carried import Carried
 from radbench_ct_unets.config import Augmentations, UnetConfig
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from radbench.contracts.learning import FitContext, Lessons
     from radbench.contracts.results import Sample
@@ -41,12 +42,22 @@ BROAD_LOOKS = AppearanceOptions(
 """What radiographs on the wards vary in beyond the papers' augmentation [assumed]."""
 
 
-def unet(config: UnetConfig, head: str, seed: int) -> UNet:
-    """Return a network of the papers' architecture at the configured size, with weights from the seed."""
+def unet(config: UnetConfig, head: str, seed: int, channels: int = 1, filters: int | None = None) -> UNet:
+    """Return a network of the papers' architecture at the configured size, with weights from the seed.
+
+    Args:
+        config: its shape.
+        head: its last activation.
+        seed: of the weights.
+        channels: in and out.
+        filters: of the first convolution; None: the configured ones.
+    """
     levels = range(max(0, config.depth + 1 - config.dilated_levels), config.depth + 1)
     shape = UNetConfig(
+        in_channels=channels,
+        out_channels=channels,
         depth=config.depth,
-        first_filters=config.first_filters,
+        first_filters=filters or config.first_filters,
         dilated_levels=tuple(levels),
         dilation=config.dilation,
         dilate_decoder=True,
@@ -55,6 +66,13 @@ def unet(config: UnetConfig, head: str, seed: int) -> UNet:
         head=head,  # type: ignore[arg-type]
     )
     return UNet(shape, seed=seed)
+
+
+def extraction(config: UnetConfig, seed: int, one_gain: bool) -> UNet | Carried:
+    """Return the network that extracts; ``one_gain`` is :class:`Carried`'s."""
+    if config.detail == "learnt":
+        return unet(config, "tanh", seed)
+    return Carried(unet(config, "linear", seed, channels=2, filters=config.coarse_filters), one_gain)
 
 
 def options(config: UnetConfig, epochs: int, rate: float) -> FitOptions:
@@ -86,7 +104,7 @@ class Job:
     augment: Augmentation
     prepare: Prepare | None = None
 
-    def seconds(self, network: UNet, lessons: Lessons, context: FitContext) -> float:
+    def seconds(self, network: nn.Module, lessons: Lessons, context: FitContext) -> float:
         """Return about how many seconds the training will take."""
         return estimate(
             network,
@@ -99,7 +117,7 @@ class Job:
             augment=self.augment,
         ).seconds
 
-    def learn(self, network: UNet, lessons: Lessons, context: FitContext) -> None:
+    def learn(self, network: nn.Module, lessons: Lessons, context: FitContext) -> None:
         """Train the network in place."""
         fit(
             network,

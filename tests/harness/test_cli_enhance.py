@@ -172,6 +172,28 @@ def test_what_is_odd_is_said_in_the_words_of_the_command(folder):
     assert np.allclose(read_image(folder / "out" / "a.png").image[0].numpy() * 4095, RAMP * 16.0, atol=0.1)
 
 
+def test_what_an_enhancer_remarks_on_an_image_is_said_with_its_name(folder):
+    (folder / "wary.py").write_text(
+        """
+import warnings
+from radbench.contracts.specs import EnhancerSpec
+from radbench.registry.hookspecs import hookimpl
+
+def wary(images):
+    warnings.warn("unlike what was learnt from", stacklevel=1)
+    return images
+
+@hookimpl
+def radbench_enhancers():
+    return [EnhancerSpec(name="wary", factory="wary:wary", summary="Remarks on everything")]
+"""
+    )
+    Image.fromarray(RAMP).save(folder / "a.png")
+    words = ["enhance", "wary", "a.png", "out/", "--device", "cpu", "--plugin", "wary.py"]
+    done = CliRunner().invoke(make_app("enhance"), words)
+    assert (done.exit_code, "noticed: a.png: unlike what was learnt from" in done.output) == (0, True), done.output
+
+
 def test_layers_never_land_on_an_image_or_on_a_file_that_is_there(folder):
     (folder / "in").mkdir()
     for name in ("a", "a.base"):

@@ -311,13 +311,16 @@ def _one(
 ) -> list[str]:
     from radbench.contracts.case import CaseInfo
     from radbench.engine.work.enhance import enhance as enhance_images
+    from radbench.engine.work.remarks import remarks_to
     from radbench.imaging import is_dicom_file, read_image, write_derived_dicom, write_image
     from radbench.imaging.frames import is_nifti_file
 
     read_with = write.read_with | {"slice_number" if is_nifti_file(job.file) else "frame": job.frame}
     read = read_image(job.file, **read_with)
     info = CaseInfo(job.case_id, job.case_id, read.spacing_mm)
-    result = enhance_images(loaded, read.image[None].to(device), [info], seed, job.case_id)
+    remarks: list[str] = []
+    with remarks_to(remarks.append):
+        result = enhance_images(loaded, read.image[None].to(device), [info], seed, job.case_id)
     image = result.image[0].cpu()
     # A float file states no depth; 16 bits keep what 8 would lose.
     bits = 8 if (read.provenance["bits"] or 16) <= 8 else 16
@@ -329,4 +332,4 @@ def _one(
     if write.layers:
         for name, layer in result.layers.items():
             write_image(_layer_file(to, name), layer[0].cpu(), bits=bits)
-    return [read.provenance["noticed"]] if "noticed" in read.provenance else []
+    return [*([read.provenance["noticed"]] if "noticed" in read.provenance else []), *remarks]

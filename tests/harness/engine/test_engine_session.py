@@ -25,6 +25,18 @@ def test_another_folder_recomputes_nothing_either(go):
     assert second.rows == first.rows
 
 
+def test_what_an_enhancer_remarks_on_images_is_told_counted_and_kept_and_is_no_failure(go):
+    run = go("toy-wary", "toy-mean")
+    label = "enhance with toy-wary"
+    assert [note for note in run.notes.notes if "remark" in note] == [
+        f"{label}: a remark on 1 image",
+        f"{label}: 6 such remarks in all; they stand in the journal",
+    ]
+    assert [event["message"] for event in run.folder.events("warning")] == ["a remark on 1 image"] * 6
+    assert not run.incomplete
+    assert len(run.scores["toy-wary toy-mean"]) == 6
+
+
 def test_progress_ends_exactly_at_its_total(go):
     for run in (go(*ALL), go(*ALL), go("toy-raises,toy-picky,toy-learner[fail=true]", ALL[1], out="bad")):
         assert run.notes.done == run.notes.total

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+import warnings
 
 import torch
 
@@ -36,6 +37,7 @@ KINDS = (
     "picky",
     "noisy",
     "leaves",
+    "wary",
     "flaky",
     "layered",
 )
@@ -311,6 +313,12 @@ def picky(images, fails_at: float = 0.15, how: str = "raise"):
 
 def leaves(images):
     raise SystemExit("done here")
+
+
+def wary(images):
+    for _ in images:
+        warnings.warn("a remark on 1 image", stacklevel=1)
+    return images
 
 
 def flaky(images, marker: str = ""):

@@ -31,7 +31,12 @@ LUNG = LungUnetConfig(
     segmentation_rate=1e-2,
     extraction_rate=1e-2,
 )
+CARRIED = {"detail": "carried", "detail_size": 64, "coarse_size": 16, "coarse_filters": 8, "mirrored": True}
+SHARP_LUNG = LUNG.model_copy(update={**CARRIED, "pieces": 2, "stretched": False, "extraction_epochs": 60})
 BONE = BoneUnetConfig(**TINY, augmentation="none", batch_size=4, epochs=20, learning_rate=1e-2, loss="l1")
+
+SHARP_BONE = BONE.model_copy(update={**CARRIED, "stretched": False})
+ALL = [(LungUnet, LUNG), (BoneUnet, BONE), (LungUnet, SHARP_LUNG), (BoneUnet, SHARP_BONE)]
 
 
 @pytest.fixture(autouse=True)
@@ -146,16 +151,18 @@ def test_the_spec_and_what_is_needed_follow_the_lungs(lung, target):
     assert set(needed) == {"lung_image", target, "nodule_mask"}
 
 
-def test_lungs_are_extracted(context):
-    enhancer = LungUnet(LUNG)
+@pytest.mark.parametrize("config", [LUNG, SHARP_LUNG], ids=["learnt", "carried"])
+def test_lungs_are_extracted(context, config):
+    enhancer = LungUnet(config)
     enhancer.fit(lessons_of(enhancer, cases()), context)
     lungs = targets_of(HELD_OUT, "lung_image")
     found = enhanced(enhancer, images_of(HELD_OUT)).layers["lung_image"]
     assert (found - lungs).abs().mean() < 0.5 * lungs.mean()
 
 
-def test_bones_are_extracted(context):
-    enhancer = BoneUnet(BONE)
+@pytest.mark.parametrize("config", [BONE, SHARP_BONE], ids=["learnt", "carried"])
+def test_bones_are_extracted(context, config):
+    enhancer = BoneUnet(config)
     enhancer.fit(lessons_of(enhancer, cases()), context)
     found = enhanced(enhancer, images_of(HELD_OUT)).layers["bone_image"]
     assert (found - targets_of(HELD_OUT, "bone_image")).abs().mean() < 0.2
@@ -181,7 +188,7 @@ def test_a_lesson_of_the_networks_size_is_the_truth_and_the_equalised_radiograph
     assert torch.equal(BoneUnet(BONE).lesson(Sample(case, case.image))["image"], case.image)
 
 
-@pytest.mark.parametrize(("kind", "config"), [(LungUnet, LUNG), (BoneUnet, BONE)])
+@pytest.mark.parametrize(("kind", "config"), ALL)
 def test_a_case_that_lacks_a_target_is_named(kind, config):
     (case,) = cases(1)
     targets = {name: t for name, t in case.targets.items() if name not in ("nodule_mask", "bone_image")}
@@ -215,7 +222,7 @@ def test_the_segmentation_sees_noise_of_its_deviation_in_training_alone():
     assert torch.equal(prepare(flat, Draws(0, -1, flat.places, training=False))["image"], flat["image"])
 
 
-@pytest.mark.parametrize(("kind", "config"), [(LungUnet, LUNG), (BoneUnet, BONE)])
+@pytest.mark.parametrize(("kind", "config"), ALL)
 @pytest.mark.parametrize("size", [(40, 27), (1, 1), (64, 64)])
 def test_any_size_comes_back_in_the_unit_range_with_all_layers(kind, config, size):
     result = enhanced(kind(config), torch.rand(2, 1, *size))
@@ -226,7 +233,7 @@ def test_any_size_comes_back_in_the_unit_range_with_all_layers(kind, config, siz
     assert set(result.layers) == set(layers)
 
 
-@pytest.mark.parametrize(("kind", "config"), [(LungUnet, LUNG), (BoneUnet, BONE)])
+@pytest.mark.parametrize(("kind", "config"), ALL)
 def test_weights_carry_over_to_the_bit(kind, config):
     one, other, image = kind(config), kind(config), torch.rand(1, 1, 40, 40)
     for p in one.parameters():
@@ -298,6 +305,65 @@ def test_a_second_attempt_in_the_same_folder_ends_the_same(context):
     assert sorted(f.name for f in context.beside.iterdir()) == [f"{name}.curve.csv" for name in names]
 
 
+@pytest.mark.parametrize(("kind", "config"), ALL[2:])
+def test_fine_structure_is_carried_over_at_the_radiographs_own_size(kind, config, context):
+    enhancer = kind(config)
+    enhancer.fit(lessons_of(enhancer, cases()), context)
+    image = torch.nn.functional.interpolate(images_of(HELD_OUT)[:1], scale_factor=8, mode="bilinear")
+    # Finer than the networks' pixels, too fine for anything to be learnt of it.
+    lines = torch.zeros_like(image)
+    lines[..., ::4] = 0.02
+    lines[..., 2::4] = -0.02
+    layer = "lung_image" if kind is LungUnet else "bone_image"
+    plain, lined = (enhanced(enhancer, x).layers[layer] for x in (image, image + lines))
+    change = (lined - plain)[0, 0]
+    inside = ((plain > 0.05) & (plain < 0.95))[0, 0]
+    if kind is LungUnet:
+        inside &= (
+            torch.nn.functional.interpolate(targets_of(HELD_OUT, "lung_mask")[:1].float(), scale_factor=8)[0, 0] > 0
+        )
+    kept = float((change * lines[0, 0])[inside].sum() / lines[0, 0][inside].square().sum())
+    assert kept > 0.1
+    assert torch.corrcoef(torch.stack([change[inside], lines[0, 0][inside]]))[0, 1] > 0.5
+
+
+@pytest.mark.parametrize(("kind", "config"), ALL[2:])
+def test_an_image_and_its_mirror_image_give_mirror_images(kind, config):
+    enhancer, image = kind(config), torch.rand(1, 1, 64, 64)
+    enhancer.extraction.network.head.weight.data *= 0.1  # away from the ends of the tangent, which are alike
+    if kind is BoneUnet:  # nothing else is done to the whole image
+        one, other = (enhanced(enhancer, x).layers["bone_image"] for x in (image, image.flip(-1)))
+        torch.testing.assert_close(one, other.flip(-1), atol=1e-5, rtol=0)
+    enhancer.usual_doubt.fill_(1e-9)
+    with pytest.warns(UserWarning, match="unlike what was learnt"):
+        left = enhanced(enhancer, image)
+    low, high = image.min(), image.max()
+    # What is doubted everywhere leaves the radiograph as it was.
+    torch.testing.assert_close(left.image, (image - low) / (high - low), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("kind", "config"), ALL[2:])
+def test_the_usual_doubt_is_that_of_validation_and_kept_with_the_weights(kind, config, context):
+    short = {"segmentation_epochs": 1, "extraction_epochs": 1} if kind is LungUnet else {"epochs": 1}
+    enhancer = kind(config.model_copy(update=short))
+    enhancer.fit(lessons_of(enhancer, cases(4)), context)
+    assert 0 < float(enhancer.usual_doubt) < 1
+    other = kind(enhancer.config)
+    other.load_state_dict({name: value.clone() for name, value in enhancer.state_dict().items()})
+    assert torch.equal(other.usual_doubt, enhancer.usual_doubt)
+
+
+def test_a_lesson_with_carried_detail_has_both_sizes():
+    (case,) = cases(1, size=50)
+    lesson = LungUnet(SHARP_LUNG).lesson(Sample(case, case.image))
+    shapes = {name: tuple(tensor.shape[1:]) for name, tensor in lesson.items()}
+    assert {name for name, shape in shapes.items() if shape == (32, 32)} == {"image", "lung_mask"}
+    assert {name for name, shape in shapes.items() if shape == (64, 64)} == {
+        *("sharp", "radiograph", "area", "lung_image", "nodule_mask")
+    }
+    assert set(BoneUnet(SHARP_BONE).lesson(Sample(case, case.image))) == {"image", "bone_image"}
+
+
 def test_without_validation_the_lowest_training_loss_decides(context):
     enhancer = BoneUnet(BONE.model_copy(update={"epochs": 2}))
     before = {k: v.clone() for k, v in enhancer.state_dict().items()}
@@ -344,10 +410,12 @@ def test_fields_say_what_they_can_change():
     def those(model, what):
         return {name for name in model.model_fields if affects(model, name) == what}
 
-    assert those(LungUnetConfig, "use") == {"weight"}
-    assert those(BoneUnetConfig, "use") == {"weight", "mode"}
-    assert those(LungUnetConfig, "lesson") == {"trained_on", "lung", "size", "equalise", "clahe_kernel", "clahe_clip"}
-    assert those(BoneUnetConfig, "lesson") == {"trained_on", "size"}
+    assert those(LungUnetConfig, "use") == {"weight", "stretched"}
+    assert those(BoneUnetConfig, "use") == {"weight", "mode", "stretched"}
+    assert those(LungUnetConfig, "lesson") == {
+        *("trained_on", "lung", "size", "equalise", "clahe_kernel", "clahe_clip", "detail", "detail_size")
+    }
+    assert those(BoneUnetConfig, "lesson") == {"trained_on", "size", "detail", "detail_size"}
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ class Session:
         self.started: set[str] = set()
         self.noted: Counter[tuple[str, str]] = Counter()
         self.counted: dict[int, set[str]] = {}
+        self.remarks: Counter[str] = Counter()
 
     # before ------------------------------------------------------------------------------------------------
 
@@ -246,6 +247,10 @@ class Session:
                         ended(event.step)
                 else:
                     self._note(event)
+        for label, count in self.remarks.items():
+            if count > 1:
+                self.reporter.note(f"{label}: {count} such remarks in all; they stand in the journal")
+        self.remarks.clear()
         if self.room is not None:
             self.room.settle(files_of(self.steps[n] for n in self.open))
         return self.outcome
@@ -293,6 +298,11 @@ class Session:
         elif event.name == "warning":
             self.folder.record("warning", step=step.label, message=facts["message"])
             self.reporter.note(f"{step.label}: {facts['message']}")
+        elif event.name == "remark":
+            self.folder.record("warning", step=step.label, message=facts["message"])
+            self.remarks[step.label] += 1
+            if self.remarks[step.label] == 1:
+                self.reporter.note(f"{step.label}: {facts['message']}")
         elif event.name == "estimate":
             self.reporter.note(f"{self.trainings[step.key].name}: {expected(facts)}")
 

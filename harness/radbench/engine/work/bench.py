@@ -9,7 +9,7 @@ import time
 import traceback
 from bdb import BdbQuit
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -42,6 +42,7 @@ from radbench.engine.work.imports import Imports
 from radbench.engine.work.lesson import lessons_of
 from radbench.engine.work.living import Living
 from radbench.engine.work.peak_memory import peak_memory_mb, reset_peak_memory
+from radbench.engine.work.remarks import remarks_to
 from radbench.engine.work.samples import sample_of
 from radbench.engine.work.score import score
 from radbench.engine.work.seeding import salt_of
@@ -107,7 +108,8 @@ class Workbench:
             _UNDER_WAY.release()
 
     def _do(self, step: Step) -> None:
-        with self._watched(step.loading.dataset if step.loading else None, step.enhancer, step.learner):
+        told = remarks_to(lambda text: self.tell("remark", message=text)) if step.kind == "enhance" else nullcontext()
+        with self._watched(step.loading.dataset if step.loading else None, step.enhancer, step.learner), told:
             work = {"make": self._make, "enhance": self._enhance, "lesson": self._lesson, "score": self._score}
             (self._fit if step.kind == "fit" else work[step.kind])(step)
         if written := self.store.taken():

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-import sys
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from radbench.contracts.atomic import replace_file
 from radbench.contracts.errors import PluginError
@@ -20,6 +18,7 @@ from radbench.contracts.learning import FitContext, Lessons
 from radbench.engine.keep.store import Store, StoreError
 from radbench.engine.plan.steps import Step
 from radbench.engine.work.fit import fit
+from radbench.engine.work.remarks import remarks_to
 
 Tell = Callable[..., None]
 
@@ -100,30 +99,16 @@ def train(
         shutil.rmtree(workdir, ignore_errors=True)
 
 
-@contextmanager
-def _said_aloud(tell: Tell) -> Iterator[None]:
+def _said_aloud(tell: Tell) -> AbstractContextManager[None]:
     """Tell of a plugin's warnings (of features that are not pretrained, of a damaged checkpoint), each once."""
     told: set[str] = set()
 
-    def show(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
-        # Those of torch are about its insides; the log has them.
-        if issubclass(category, UserWarning) and "torch" not in Path(filename).parts and str(message) not in told:
-            told.add(str(message))
-            tell("warning", message=str(message))
-        else:
-            sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
+    def hear(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            tell("warning", message=text)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = show
-        yield
+    return remarks_to(hear)
 
 
 def _own_facts(learner: Any, name: str) -> Mapping[str, Any]:

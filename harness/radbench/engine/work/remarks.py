@@ -1,0 +1,34 @@
+"""Remarks: what plugins say by ``warnings.warn``, told to people where they look."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+
+@contextmanager
+def remarks_to(hear: Callable[[str], None]) -> Iterator[None]:
+    """Give the text of every UserWarning in the block to ``hear``; other warnings go to standard error."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        # Those of torch are about its insides; the log has them.
+        if issubclass(category, UserWarning) and "torch" not in Path(filename).parts:
+            hear(str(message))
+        else:
+            sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
