@@ -105,6 +105,18 @@ class LidcConfig(Config):
         "touches the hilum or the pleura would be missing in lung_image.",
         source="assumed",
     )
+    readers_lungs: bool = param(
+        True,
+        "Whether there are lung_field_mask and aerated_lung_mask, the lungs as readers outline them. A scan whose "
+        "spine or diaphragm is not found is a fault then.",
+        source="assumed",
+    )
+    spine_bone_hu: float = param(
+        160.0,
+        "Vertebrae begin here, in voxels of 2 mm, where the spine is looked for that ends the lungs as readers see "
+        "them.",
+        source="assumed",
+    )
     lung_fill_hu: float = param(
         -1000.0,
         "What is not lung becomes this in lung_image. Eq. 4 as printed makes it water, 0; the pictures show air.",

@@ -32,7 +32,7 @@ class LidcIdri:
     Raises (by its methods):
         DatasetError: the folder is missing or is a file, or holds no scan that counts.
         CaseError: a case cannot be used: a missing slice with its place, a damaged file, XML that cannot be read,
-            a patient without CT or without reading, no lung.
+            a patient without CT or without reading, no lung, no spine.
 
     Attributes:
         modality: "cxr".
@@ -50,8 +50,11 @@ class LidcIdri:
 
     @property
     def targets(self) -> frozenset[str]:
-        """All of them; without ``nodule_mask`` and ``findings`` where scans that were not read are taken."""
+        """All of them; without ``nodule_mask`` and ``findings`` where scans that were not read are taken, and without
+        ``lung_field_mask`` and ``aerated_lung_mask`` where these are not asked for."""
         left_out = {"nodule_mask", "findings"} if self.config.unread == "keep" else set()
+        if not self.config.readers_lungs:
+            left_out |= {"lung_field_mask", "aerated_lung_mask"}
         return frozenset(TARGETS) - left_out
 
     def manifest(self) -> Sequence[CaseEntry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from radbench.contracts.errors import CaseError
 from radbench.imaging.read import read_bytes
 from radbench_lidc.config import LidcConfig
+from radbench_lidc.hiding import Anatomy, find_anatomy
 from radbench_lidc.nodules import Nodule, consensus, counts, group, outlined
 from radbench_lidc.rays import Rays, detector_of, rays_of
 from radbench_lidc.readings import Mark, parse_reading
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 _GENERATORS = {"drr": "parallel DRR", "ct2xray": "CT2Xray"}
 
+# [assumed] smaller pieces of a lung as readers see it are none.
+_LEAST_PIECE_MM2 = 500.0
+
 _Mask = NDArray[np.bool_]
 
 
@@ -33,7 +38,8 @@ class Prepared:
 
     Attributes:
         images: float32 ``[S,S]`` in [0,1]: "image", "lung_image", "bone_image", "soft_tissue_image".
-        masks: bool ``[S,S]``: "lung_mask", "bone_mask" and, where the scan was read, "nodule_mask".
+        masks: bool ``[S,S]``: "lung_mask", "bone_mask"; where the scan was read, "nodule_mask"; where they are asked
+            for, "lung_field_mask" and "aerated_lung_mask".
         spacing_mm: of the image's pixels (row, column).
         volume_spacing_mm: of the voxels of ``volume_hu`` (dz, dy, dx).
         provenance: how it was made; it can be written as JSON.
@@ -52,7 +58,8 @@ def prepare_scan(scan: Scan, volume: Volume, config: LidcConfig) -> Prepared:
     The image is Eq. 1-3 of the lung U-Net paper, or Eq. 4-6 of XraySyn with ``bone_volume`` for bone; ``lung_image``
     is the same of the lungs alone (lung U-Net, Eq. 4), ``bone_image`` of the bone alone (bone U-Net §2.2),
     ``soft_tissue_image`` with soft tissue in the bones' place. Each is scaled to [0,1] by itself. Masks are what any
-    voxel along the ray is in; ``bone_mask`` is that of ``bone_volume`` at the scan's own voxels, without specks.
+    voxel along the ray is in; ``bone_mask`` is that of ``bone_volume`` at the scan's own voxels, without specks. The
+    lungs as readers outline them are ``lung_mask`` less what hides it.
 
     Args:
         scan: with its reading.
@@ -60,12 +67,13 @@ def prepare_scan(scan: Scan, volume: Volume, config: LidcConfig) -> Prepared:
         config: physics, frame and what counts.
 
     Raises:
-        CaseError: what is wrong with its reading, or that no lung is found.
+        CaseError: what is wrong with its reading, or that no lung, spine or diaphragm is found.
     """
     import torch
 
     from radbench.imaging.lungs import body_mask_3d, lung_mask_3d
 
+    anatomy = None
     try:
         marks = _marks(scan)
         nodules = group([outlined(m, volume.grid) for m in marks if m.kind == "nodule"], volume.spacing_mm)
@@ -79,10 +87,12 @@ def prepare_scan(scan: Scan, volume: Volume, config: LidcConfig) -> Prepared:
             hole_mm2=config.lung_hole_mm2,
             closing_mm=config.lung_closing_mm,
         ).numpy()
+        if config.lung_with_nodules:
+            _add(nodules, lung, volume, config.nodule_agreement)
+        if config.readers_lungs:
+            anatomy = find_anatomy(hu, lung, volume.spacing_mm, config.spine_bone_hu)
     except CaseError as error:
         raise type(error)(f"case '{scan.case_id}': {error}") from error
-    if config.lung_with_nodules:
-        _add(nodules, lung, volume, config.nodule_agreement)
     bone = hu >= config.bone_hu_min
     if config.bone_hu_max is not None:
         bone &= hu <= config.bone_hu_max
@@ -91,6 +101,8 @@ def prepare_scan(scan: Scan, volume: Volume, config: LidcConfig) -> Prepared:
     frame = _Frame(volume, rays, config)
     least = config.bone_piece_ml / _voxel_ml(volume)
     masks = {"lung_mask": frame.mask(lung), "bone_mask": frame.mask(_without_specks(dense, least))}
+    if anatomy is not None:
+        masks |= frame.seen_lungs(masks["lung_mask"], anatomy)
     # Between tube and patient there is air, which a cone of rays crosses more of towards its edge.
     only = masks["lung_mask"] if config.physics == "ct2xray" else None
     images = {
@@ -140,7 +152,7 @@ def _voxel_ml(volume: Volume) -> float:
 
 
 def _without_specks(mask: _Mask, least: float) -> _Mask:
-    """Drop 6-connected pieces below so many voxels: noise in the shadow of the shoulders lies above any bone."""
+    """Drop pieces below so many voxels, joined by faces: noise in the shadow of the shoulders lies above any bone."""
     from scipy import ndimage
 
     labels, _ = ndimage.label(mask)
@@ -181,6 +193,14 @@ def _listed(nodule: Nodule, config: LidcConfig, volume: Volume) -> dict[str, Any
     }
 
 
+def _between(lung: _Mask) -> _Mask:
+    """Return where there is no lung between the first and the last of each row ``[S,S]``."""
+    begun = np.maximum.accumulate(lung, axis=1)
+    to_come = np.maximum.accumulate(lung[:, ::-1], axis=1)[:, ::-1]
+    gap: _Mask = begun & to_come & ~lung
+    return gap
+
+
 class _Frame:
     """The way from the detector ``[1,1,h,w]`` to the image: a square field, the configured size."""
 
@@ -218,6 +238,26 @@ class _Frame:
             if most > 0.0:
                 union |= coverage >= min(0.5, most)
         return union
+
+    def seen_lungs(self, lung: _Mask, anatomy: Anatomy) -> dict[str, _Mask]:
+        """Return the lungs ``[S,S]`` as readers outline them, in pieces of 5 cm² or more."""
+        import torch
+
+        from radbench.imaging.lung_area import DOME_MM, HEART_MM, SPINE_MM, seen_lung
+
+        def length(voxels: _Mask) -> Tensor:
+            return self._framed(self._rays.length(voxels, anatomy.spacing_mm), 0.0)
+
+        pixel_mm = math.sqrt(math.prod(self.spacing_mm))
+        # Strips of lung between the spine and where there is none hide as chinks do: readers draw one line.
+        gap = torch.from_numpy(_between(lung))[None, None]
+        spine = torch.where(gap, torch.inf, length(anatomy.spine))
+        whole = torch.from_numpy(lung)[None, None]
+        field = seen_lung(whole, [(spine, SPINE_MM), (length(anatomy.abdomen), DOME_MM)], pixel_mm)
+        aerated = seen_lung(field, [(length(anatomy.heart), HEART_MM)], pixel_mm)
+        named = {"lung_field_mask": field, "aerated_lung_mask": aerated}
+        least = _LEAST_PIECE_MM2 / pixel_mm**2
+        return {name: _without_specks(seen[0, 0].numpy(), least) for name, seen in named.items()}
 
     def _coverage(self, voxels: _Mask) -> NDArray[np.float32]:
         covered: NDArray[np.float32] = self._framed(self._rays.shadow(voxels), 0.0)[0, 0].numpy()

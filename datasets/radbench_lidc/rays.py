@@ -51,6 +51,15 @@ class Rays(Protocol):
         """Return float32 ``[1,1,h,w]``: where rays meet a mask ``[D,H,W]``, 1, else 0, between them at edges."""
         ...
 
+    def length(self, mask: _Mask, spacing_mm: tuple[float, float, float]) -> Tensor:
+        """Return the mm of each ray in a mask, float32 ``[1,1,h,w]``.
+
+        Args:
+            mask: ``[D,H,W]``, which covers the scan's field in voxels of its own.
+            spacing_mm: of these voxels.
+        """
+        ...
+
 
 def rays_of(volume: Volume, config: LidcConfig) -> Rays:
     """Return the rays of the configured physics."""
@@ -93,6 +102,15 @@ class ParallelRays:
         upright = torch.from_numpy(np.any(mask, axis=1)[::-1].astype(np.float32))[None, None]
         return resize(upright, detector_of(self.volume))[0]
 
+    def length(self, mask: _Mask, spacing_mm: tuple[float, float, float]) -> Tensor:
+        """See :class:`Rays`."""
+        import torch
+
+        from radbench.imaging import resize
+
+        along = mask.sum(axis=1, dtype=np.float32)[::-1] * np.float32(spacing_mm[1])
+        return resize(torch.from_numpy(along)[None, None], detector_of(self.volume))[0]
+
 
 @dataclass(frozen=True)
 class ConeRays:
@@ -126,6 +144,16 @@ class ConeRays:
             depth = self.beam.depth(_tensor(mask), self.volume.spacing_mm)
         most = float(depth.max())
         return (depth >= min(0.5, most)).float() if most > 0 else torch.zeros_like(depth)
+
+    def length(self, mask: _Mask, spacing_mm: tuple[float, float, float]) -> Tensor:
+        """See :class:`Rays`."""
+        import torch
+
+        from radbench.imaging import resize
+
+        with torch.no_grad():
+            length = self.beam.depth(_tensor(mask), spacing_mm) * spacing_mm[1]
+        return resize(length, detector_of(self.volume))[0]
 
 
 def detector_of(volume: Volume) -> tuple[int, int]:

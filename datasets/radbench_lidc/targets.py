@@ -2,6 +2,8 @@
 
 TARGETS = (
     "lung_mask",
+    "lung_field_mask",
+    "aerated_lung_mask",
     "lung_image",
     "bone_mask",
     "bone_image",

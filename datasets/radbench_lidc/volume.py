@@ -87,14 +87,14 @@ def volume_hu(volume: Volume, config: LidcConfig) -> Tensor:
     """Return the target ``volume_hu``: float32 ``[D,H,W]`` HU, in voxels of ``volume_mm`` where that is set."""
     import torch
 
-    return _resampled(torch.from_numpy(volume.hu), volume.spacing_mm, config.volume_mm)
+    return resampled(torch.from_numpy(volume.hu), volume.spacing_mm, config.volume_mm)
 
 
 def bone_volume(volume: Volume, config: LidcConfig) -> Tensor:
     """Return the target ``bone_volume``: bool ``[D,H,W]``, the bone in ``volume_hu``."""
     import torch
 
-    hu = _resampled(torch.from_numpy(volume.hu), volume.spacing_mm, config.volume_mm)
+    hu = resampled(torch.from_numpy(volume.hu), volume.spacing_mm, config.volume_mm)
     depth, row, column = volume_spacing(volume.hu.shape, volume.spacing_mm, config.volume_mm)
     return bone_in(hu, (depth, row, column), config)
 
@@ -127,7 +127,8 @@ def _size(shape: Sequence[int], spacing: tuple[float, float, float], side: float
     return [max(1, round(n * s / side)) for n, s in zip(shape, spacing, strict=True)]
 
 
-def _resampled(hu: Tensor, spacing: tuple[float, float, float], side: float | None) -> Tensor:
+def resampled(hu: Tensor, spacing: tuple[float, float, float], side: float | None) -> Tensor:
+    """Return a volume ``[D,H,W]`` in voxels of about that side, which cover the same field; none keeps its own."""
     from torch.nn.functional import interpolate
 
     if side is None:

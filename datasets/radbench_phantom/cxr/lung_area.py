@@ -6,20 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
+from radbench.imaging.lung_area import DOME_MM, HEART_MM, SPINE_MM, seen_lung
 from radbench_phantom.thorax.labels import Anatomy
 
 if TYPE_CHECKING:
     from radbench_phantom.thorax.volume import Volume
-
-SPINE_MM = 18.0
-DOME_MM = 8.0
-HEART_MM = 12.0
-"""Lengths of a ray in spine, abdomen, heart and great vessels from which on readers see these alone."""
-
-_CHINK_MM = 16.0
 
 _SPINE = (int(Anatomy.VERTEBRA_C5), int(Anatomy.VERTEBRA_C5) + 17)
 _ABDOMEN = (int(Anatomy.DIAPHRAGM), int(Anatomy.ABDOMEN))
@@ -63,19 +56,3 @@ def three_lungs(lung: Tensor, hidden: Hiding, length: Callable[[Tensor], Tensor]
     field = seen_lung(lung, [(length(voxels), least) for voxels, least in hidden.field], pixel_mm)
     aerated = seen_lung(field, [(length(voxels), least) for voxels, least in hidden.aerated], pixel_mm)
     return {"lung_mask": lung, "lung_field_mask": field, "aerated_lung_mask": aerated}
-
-
-def seen_lung(lung: Tensor, lengths: list[tuple[Tensor, float]], pixel_mm: float) -> Tensor:
-    """Return the lungs' shadow less what hides it.
-
-    Args:
-        lung: bool ``[1,1,h,w]``.
-        lengths: mm of each ray in what hides the lungs, float ``[1,1,h,w]``, and from how many on it does.
-        pixel_mm: distance between pixels.
-    """
-    reach = 2 * round(_CHINK_MM / 2 / pixel_mm) + 1
-    for length, least in lengths:
-        # Readers draw one line: chinks between neighbouring structures are closed.
-        over = torch.nn.functional.max_pool2d((length >= least).float(), reach, 1, reach // 2)
-        lung = lung & ~(-torch.nn.functional.max_pool2d(-over, reach, 1, reach // 2) > 0.5)
-    return lung
