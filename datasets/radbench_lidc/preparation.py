@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _GENERATORS = {"drr": "parallel DRR", "ct2xray": "CT2Xray"}
 
-# [assumed] smaller pieces of a lung as readers see it are none.
+# [assumed] how readers draw: over notches beside the spine, and no smaller pieces.
+_NOTCH_MM = 50.0
 _LEAST_PIECE_MM2 = 500.0
 
 _Mask = NDArray[np.bool_]
@@ -201,6 +202,15 @@ def _between(lung: _Mask) -> _Mask:
     return gap
 
 
+def _closed_upright(mask: _Mask, most: int) -> _Mask:
+    """Close what lies between two pixels of a column ``[S,S]`` with so many rows between them, or fewer."""
+    rows = np.arange(len(mask))[:, None]
+    above = np.maximum.accumulate(np.where(mask, rows, -(most + 2)), axis=0)
+    below = np.minimum.accumulate(np.where(mask, rows, len(mask) + most + 2)[::-1], axis=0)[::-1]
+    closed: _Mask = mask | (below - above - 1 <= most)
+    return closed
+
+
 class _Frame:
     """The way from the detector ``[1,1,h,w]`` to the image: a square field, the configured size."""
 
@@ -249,9 +259,11 @@ class _Frame:
             return self._framed(self._rays.length(voxels, anatomy.spacing_mm), 0.0)
 
         pixel_mm = math.sqrt(math.prod(self.spacing_mm))
-        # Strips of lung between the spine and where there is none hide as chinks do: readers draw one line.
-        gap = torch.from_numpy(_between(lung))[None, None]
-        spine = torch.where(gap, torch.inf, length(anatomy.spine))
+        # Along the spine readers draw one line: no strips of lung beside where there is none, and no notches.
+        spine = length(anatomy.spine)
+        hidden = (spine >= SPINE_MM).numpy()[0, 0] | _between(lung)
+        straight = torch.from_numpy(_closed_upright(hidden, round(_NOTCH_MM / self.spacing_mm[0])))
+        spine = torch.where(straight, torch.inf, spine)
         whole = torch.from_numpy(lung)[None, None]
         field = seen_lung(whole, [(spine, SPINE_MM), (length(anatomy.abdomen), DOME_MM)], pixel_mm)
         aerated = seen_lung(field, [(length(anatomy.heart), HEART_MM)], pixel_mm)

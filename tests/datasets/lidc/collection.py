@@ -19,13 +19,14 @@ Z0 = -300.0
 
 
 def thorax():
-    """HU of a body with two lungs, a spine and a nodule in the right lung; slices from inferior to superior."""
+    """HU of a body with two lungs, a spine with its canal and a nodule in the right lung; from inferior to superior."""
     z, y, x = np.ogrid[0:DEPTH, 0:SIDE, 0:SIDE]
     hu = np.full((DEPTH, SIDE, SIDE), -1000.0)
     hu[np.broadcast_to(((y - 32) / 22) ** 2 + ((x - 32) / 30) ** 2 <= 1, hu.shape)] = 40
     for centre, least in ((18, 3), (46, 5)):
         hu[(((y - 30) / 14) ** 2 + ((x - centre) / 11) ** 2 <= 1) & (z >= least) & (z < 22)] = -850
     hu[:, 44:50, 28:36] = 500
+    hu[:, 47:49, 31:33], hu[:, 50:52, 31:33] = 40, 500
     hu[NODULE[0] - 1 : NODULE[0] + 2, NODULE[1] - 2 : NODULE[1] + 3, NODULE[2] - 2 : NODULE[2] + 3] = 60
     return hu
 

@@ -94,6 +94,16 @@ def test_a_layer_that_nobody_knows_is_told_by_the_plan_with_the_nearest():
     assert "is made of 'original', which has no lung_masks (unknown; did you mean 'lung_mask'" in reason
 
 
+def test_lungs_by_another_definition_are_told_of():
+    aerated, other = "lung-segmentation[truth=aerated]", "lung_mask: the lungs by another definition"
+    (reason,) = planned("original", aerated, "phantom-ct").values()
+    assert reason == f"data set 'phantom-ct' has no aerated_lung_mask, but {other}"
+    (reason,) = planned("lung-unet[lung=projected]", aerated, "phantom-cxr").values()
+    assert reason.endswith(f"offers no aerated_lung_mask, but {other}")
+    (reason,) = planned("original", aerated, "phantom-cxr").values()
+    assert reason == "enhancer 'original' offers no aerated_lung_mask"
+
+
 def test_a_target_that_nobody_knows_is_told_by_the_plan_with_the_nearest():
     reason = planned("original", "grabcut", "clumsy-unheard")["original"]
     assert "it says that it has lesion_masks (unknown; did you mean 'lesion_mask'" in reason

@@ -13,6 +13,8 @@ from radbench.engine.plan.learning import Training
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.poses import why_indistinct
 
+_LUNGS = frozenset({"lung_mask", "lung_field_mask", "aerated_lung_mask"})
+
 
 def why_not(e: Part, t: Part, d: Part, split: str, entries: Sequence[CaseEntry], poses: Sequence[Any] | None) -> str:
     """Return why an enhancer, a task and a data set do not go together, or "".
@@ -75,9 +77,14 @@ def learnt_from_scored(dataset: Part, shown: Iterable[CaseEntry], trainings: Ite
 
 
 def _without(needed: Iterable[str], offered: Iterable[str], known: Collection[str]) -> str:
-    """Return what is needed and not offered; of what nobody can offer, the nearest that there is."""
+    """Return what is needed and not offered; of what nobody can offer, the nearest that there is; of lungs, which are
+    there by another definition."""
     lacking = [name for name in needed if name not in offered]
-    return ", ".join(name if name in known else f"{name} {_unknown(name, known)}" for name in lacking)
+    said = ", ".join(name if name in known else f"{name} {_unknown(name, known)}" for name in lacking)
+    others = [name for name in _LUNGS if name in offered]
+    if others and not _LUNGS.isdisjoint(lacking):
+        return f"{said}, but {' and '.join(sorted(others))}: the lungs by another definition"
+    return said
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
