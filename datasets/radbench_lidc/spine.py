@@ -12,7 +12,7 @@ from radbench_lidc.grid import GRID_MM, Grid, Mask, in_voxels
 
 # [assumed] sizes of an adult's canal and vertebral bodies, in mm.
 _WALL_MM = 18.0
-_ASIDE_MM = 40.0
+_ASIDE_MM = 80.0
 _BEHIND_MM = 20.0
 _LEVEL_MM = 24.0
 _AROUND_MM = 10.0
@@ -64,10 +64,10 @@ def find_spine(grid: Grid, bone_hu: float) -> Spine:
     """Find the vertebral column.
 
     The canal is soft tissue with bone within 18 mm to its right, left, front and back, behind the lungs' middle and
-    near the midline; the piece of it that runs through most slices counts, straightened over 30 mm. A vertebral body
-    is as wide as the bone 10 to 26 mm before the canal's middle runs to both sides of it, on that side where it runs
-    less far: beside the other may lie an aorta full of contrast agent. Discs and bodies with little bone take the
-    width of their neighbours.
+    within 80 mm of the midline between their outer borders (far, for one lung may be missing); the piece of it that
+    runs through most slices counts, straightened over 30 mm. A vertebral body is as wide as the bone 10 to 26 mm before
+    the canal's middle runs to both sides of it, on that side where it runs less far: beside the other may lie an aorta
+    full of contrast agent. Discs and bodies with little bone take the width of their neighbours.
 
     Args:
         grid: HU and lungs.

@@ -8,6 +8,7 @@ import torch
 
 from radbench.contracts import CaseError
 from radbench.imaging.lung_area import DOME_MM, HEART_MM, SPINE_MM, seen_lung
+from radbench_lidc.grid import hull
 from radbench_lidc.hiding import find_anatomy
 from radbench_phantom.cxr.dataset import PhantomCxr
 from radbench_phantom.cxr.lung_area import hiding
@@ -28,7 +29,7 @@ def place(axis):
 
 
 def thorax(bone=300.0, aorta=40.0):
-    """HU and lungs: two domes at 100 and 80 mm, a heart of 90 mm across on the left, a spine of 36 mm."""
+    """HU and lungs: two domes at 100 and 80 mm, a heart of 70 mm across on the left, a spine of 36 mm."""
     z, y, x = place(0), place(1), place(2)
     hu = np.full(SHAPE, -1000.0, np.float32)
     hu[np.broadcast_to(((y - 120) / 105) ** 2 + ((x - MIDDLE) / 150) ** 2 <= 1, SHAPE)] = 40
@@ -36,7 +37,7 @@ def thorax(bone=300.0, aorta=40.0):
     lung = np.zeros(SHAPE, bool)
     for part, top in zip(sides, (100, 80), strict=True):
         lung |= (part <= 1) & (z >= top - 70 * part) & (z < 230)
-    heart = ((z - 100) / 60) ** 2 + ((y - 85) / 45) ** 2 + ((x - MIDDLE - 20) / 45) ** 2 <= 1
+    heart = ((z - 100) / 60) ** 2 + ((y - 85) / 45) ** 2 + ((x - MIDDLE - 10) / 35) ** 2 <= 1
     column = (abs(x - MIDDLE) <= 18) & (y >= 145) & (y <= 205)
     canal = (abs(x - MIDDLE) <= 9) & (y >= 178) & (y <= 194)
     vessel = ((y - 155) / 12) ** 2 + ((x - MIDDLE - 30) / 12) ** 2 <= 1
@@ -70,11 +71,12 @@ def test_the_abdomen_ends_at_the_domes_and_the_heart_stands_on_it():
     for side, top in ((-68, 100), (68, 80)):
         at = round((MIDDLE + side) / found.spacing_mm[2])
         assert tops[:, at - 10 : at + 10].max() == pytest.approx(top, abs=4)
-    z, y, x = (np.arange(n) for n in found.heart.shape)
-    seen = np.ix_((z + 0.5) * found.spacing_mm[0] // SPACING[0] < SHAPE[0], y >= 0, x >= 0)
-    own = heart[(z // 2)][:, :, :]
-    assert own[found.heart[seen]].sum() > 0.95 * (own & ~found.abdomen).sum()
+    own = np.repeat(heart, 2, axis=0)  # slices of 4 mm on a grid of 2 mm
+    between = np.array([hull(plane) for plane in np.repeat(lung, 2, axis=0)])
+    assert (found.heart & own).sum() > 0.95 * (own & between & ~found.abdomen).sum()
     assert not (found.heart & found.abdomen).any()
+    # Beneath the heart the diaphragm lies between the domes and their foot.
+    assert 40 < tops[:, round((MIDDLE + 10) / found.spacing_mm[2])].max() < 100
 
 
 def test_a_scan_without_spine_is_told_of_and_can_be_taken(tmp_path):

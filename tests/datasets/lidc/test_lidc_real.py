@@ -91,18 +91,21 @@ def test_the_lung_mask_covers_the_lobes(case, truth):
 def test_readers_lungs_end_at_spine_domes_and_heart(case, truth):
     labels, targets = truth["labels"], case["case"].targets
     field, aerated = (targets[name][0].numpy() for name in ("lung_field_mask", "aerated_lung_mask"))
-    vertebrae, heart = projected((labels >= 27) & (labels <= 40)), projected(labels == 51)
+    vertebrae = (labels >= 27) & (labels <= 40)
+    thick = vertebrae.sum(axis=1, keepdims=True) * 0.703125 >= 18.0
+    vertebrae, heart = projected(vertebrae & thick), projected(labels == 51)
     lungs, liver = projected((labels >= 10) & (labels <= 14)), projected(labels == 5)
     assert [ndimage.label(mask)[1] for mask in (field, aerated)] == [2, 2]
-    # Processes of the vertebrae, the rim of the heart and edges of the liver are thinner than what hides a lung.
-    assert (field & vertebrae).sum() < 0.2 * (lungs & vertebrae).sum()
+    # The rim of the heart and edges of the liver are thinner than what hides a lung.
+    assert (field & vertebrae).sum() < 0.1 * (lungs & vertebrae).sum()
     assert (field & liver).sum() < 0.04 * liver.sum()
     assert (aerated & heart).sum() < 0.05 * heart.sum()
     behind = heart & lungs & ~vertebrae & ~liver
     assert (field & behind).sum() > 0.8 * behind.sum()
     clear = lungs & ~vertebrae & ~projected((labels >= 51) & (labels <= 63)) & ~projected((labels <= 8) & (labels > 0))
-    assert (field & clear).sum() > 0.97 * clear.sum()
-    assert (aerated & clear).sum() > 0.93 * clear.sum()
+    # Fat below the domes has no label.
+    assert (field & clear).sum() > 0.93 * clear.sum()
+    assert (aerated & clear).sum() > 0.9 * clear.sum()
 
 
 def test_the_bone_mask_covers_the_ribs_and_the_spine(case, truth):
