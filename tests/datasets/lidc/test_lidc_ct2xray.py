@@ -61,9 +61,7 @@ def test_lungs_and_bones_are_shown_alone(one):
 def test_soft_tissue_stands_in_the_bones_place(one, tmp_path):
     write_series(tmp_path, hu=np.where(HU == 500, 40, HU))
     (tmp_path / "a.xml").write_text(reading())
-    assert torch.equal(
-        only(one, **CONE).targets["soft_tissue_image"], only(tmp_path, **CONE, readers_lungs=False).image
-    )
+    assert torch.equal(only(one, **CONE).targets["soft_tissue_image"], only(tmp_path, **CONE).image)
 
 
 def test_a_turned_view_moves_the_nodule_by_its_depth(one):
