@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.contracts.errors import CaseError
-from radbench_lidc.grid import GRID_MM, Grid, Mask, hull, largest
+from radbench_lidc.grid import GRID_MM, WITHOUT, Grid, Mask, hull, largest
 
 # [assumed] which columns of lung stand on the diaphragm.
 _SURELY_BASE = 25.0
@@ -33,13 +33,13 @@ def below_domes(grid: Grid) -> Mask:
     Raises:
         CaseError: no column of lung stands on the diaphragm.
     """
-    there = grid.lung.any(axis=0)
+    there: Mask = np.any(grid.lung, axis=0)
     footprint = hull(there)
     slices = np.flatnonzero(grid.lung.any(axis=(1, 2)))
     bottom = np.where(there, grid.lung.argmax(axis=0), slices[-1]).astype(np.float64)
     known = _on_diaphragm(bottom, there, footprint, (int(slices[0]), int(slices[-1])), grid)
     if not known.any():
-        raise CaseError("no dome of the diaphragm found below the lungs")
+        raise CaseError(f"no dome of the diaphragm found below the lungs, which end there for readers; {WITHOUT}")
     surface = _continued(bottom, known, footprint)
     below: Mask = (np.arange(len(grid.lung))[:, None, None] < surface) & footprint & ~grid.lung
     return below

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 GRID_MM = 2.0
 """Side of its voxels, by and large."""
 
+WITHOUT = "readers_lungs=false takes the scan without lung_field_mask and aerated_lung_mask"
+"""What to do where anatomy is not found."""
+
 Mask = NDArray[np.bool_]
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from radbench.contracts.errors import CaseError
 from radbench_lidc.diaphragm import below_domes
-from radbench_lidc.grid import Mask, grid_of, hull, in_voxels, largest, opened
-from radbench_lidc.spine import Spine, find_spine
+from radbench_lidc.grid import WITHOUT, Mask, grid_of, hull, in_voxels, largest, opened
+from radbench_lidc.spine import find_spine
 
 # [assumed]
 _ABOVE_MM = 20.0
@@ -28,14 +28,12 @@ class Anatomy:
         abdomen: what lies below the domes, within the thoracic cage.
         heart: heart, great vessels and whatever else lies between the lungs, before the spine, above the domes.
         spacing_mm: (dz, dy, dx) of these voxels.
-        column: the spine, slice by slice.
     """
 
     spine: Mask
     abdomen: Mask
     heart: Mask
     spacing_mm: tuple[float, float, float]
-    column: Spine
 
 
 def find_anatomy(
@@ -54,7 +52,7 @@ def find_anatomy(
     """
     grid = grid_of(hu, lung, spacing_mm)
     if not grid.lung.any():
-        raise CaseError("no lung found that is larger than a voxel of 2 mm")
+        raise CaseError(f"no lung found that is larger than a voxel of 2 mm; {WITHOUT}")
     column = find_spine(grid, bone_hu)
     spine = column.voxels(grid.lung.shape) & ~grid.lung
     abdomen = below_domes(grid)
@@ -64,8 +62,9 @@ def find_anatomy(
     up = in_voxels(_ABOVE_MM)
     for z, plane in enumerate(grid.lung):
         # The lowest slices hold crescents of lung alone, which do not enclose the abdomen any more.
-        abdomen[z] &= hull(grid.lung[z : z + up + 1].any(axis=0))
+        nearby: Mask = np.any(grid.lung[z : z + up + 1], axis=0)
+        abdomen[z] &= hull(nearby)
         heart[z] = opened(hull(plane) & ~plane & tissue[z] & ~abdomen[z], _SLIVER_MM)
         # Chest wall between the ribs, which lies in the lungs' hull as well, is thin.
         abdomen[z] = opened(abdomen[z], _WALL_MM)
-    return Anatomy(spine, abdomen, largest(heart), grid.spacing_mm, column)
+    return Anatomy(spine, abdomen, largest(heart), grid.spacing_mm)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.contracts.errors import CaseError
-from radbench_lidc.grid import GRID_MM, Grid, Mask, in_voxels
+from radbench_lidc.grid import GRID_MM, WITHOUT, Grid, Mask, in_voxels
 
 # [assumed] sizes of an adult's canal and vertebral bodies, in mm.
 _WALL_MM = 18.0
@@ -114,10 +114,7 @@ def _canal(grid: Grid, bone: Mask) -> tuple[NDArray[np.int64], _Line, _Line]:
     labels, count = ndimage.label(share > _CANAL_SHARE)
     lengths = [box[0].stop - box[0].start for box in ndimage.find_objects(labels)]
     if count == 0 or max(lengths) * GRID_MM < _LEAST_LENGTH_MM:
-        raise CaseError(
-            "no spinal canal found behind the lungs, so that what readers outline of them is not known; "
-            "readers_lungs=false takes the scan without lung_field_mask and aerated_lung_mask"
-        )
+        raise CaseError(f"no spinal canal found behind the lungs, which end there for readers; {WITHOUT}")
     weight = np.where(labels == int(np.argmax(lengths)) + 1, share, 0.0)
     mass = weight.sum(axis=(1, 2))
     at = np.flatnonzero(mass > 0)

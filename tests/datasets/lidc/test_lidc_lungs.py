@@ -9,8 +9,10 @@ import torch
 from radbench.contracts import CaseError
 from radbench.contracts.case import validate_case
 from radbench.imaging.lung_area import DOME_MM, HEART_MM, SPINE_MM, seen_lung
-from radbench_lidc.grid import hull
+from radbench_lidc.diaphragm import below_domes
+from radbench_lidc.grid import Grid, grid_of, hull
 from radbench_lidc.hiding import find_anatomy
+from radbench_lidc.spine import find_spine
 from radbench_phantom.cxr.dataset import PhantomCxr
 from radbench_phantom.cxr.lung_area import hiding
 from radbench_phantom.thorax.render import render
@@ -131,8 +133,24 @@ def test_ct_alone_gives_the_lungs_that_the_phantoms_labels_give():
 def test_a_lung_of_a_few_pixels_is_none():
     lung = np.zeros(SHAPE, bool)
     lung[30, 60, 80] = True
-    with pytest.raises(CaseError, match="larger than a voxel"):
+    with pytest.raises(CaseError, match="larger than a voxel of 2 mm; readers_lungs=false takes"):
         find_anatomy(thorax()[0], lung, (0.5, 0.5, 0.5), 160.0)
+
+
+def test_a_lung_without_height_has_no_dome():
+    hu, lung, _ = thorax()
+    lung[np.arange(len(lung)) != 40] = False
+    with pytest.raises(CaseError, match="no dome of the diaphragm found"):
+        below_domes(Grid(hu, lung, (2.0, 2.0, 2.0)))
+
+
+def test_the_spine_is_found_beside_one_lung_alone():
+    hu, lung, _ = thorax()
+    both = find_spine(grid_of(hu, lung, SPACING), 160.0)
+    lung[:, :, : SHAPE[2] // 2] = False
+    one = find_spine(grid_of(hu, lung, SPACING), 160.0)
+    assert one.columns == pytest.approx(both.columns)
+    assert one.half_width_mm == pytest.approx(both.half_width_mm)
 
 
 def dice(a, b):
