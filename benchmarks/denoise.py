@@ -1,7 +1,7 @@
 """Denoising: our BM3D against the package bm3d, side by side in one process, and images per second of other denoisers.
 
     python benchmarks/denoise.py [--size 512] [--sigma 25] [--threads 2] [--repeats 5] [--skip-table] [--skip-gpu]
-        [--also dncnn,sgan]
+        [--also dncnn sgan]
 
 Both denoise the same photograph (scikit-image's ``camera``) with the same white noise, in turns, and both are told the
 noise level and given the same number of threads. Then the PSNR of both on several photographs and noise levels. The
@@ -121,13 +121,13 @@ def others(names: list[str], options: argparse.Namespace) -> list[dict[str, obje
     from radbench.api import load_enhancer
     from radbench.registry.registry import load_registry
 
-    registry = load_registry(())
+    registry, how = load_registry(()), {"profile": options.profile, "precision": options.precision}
     clean = np.round(resize(photograph("camera"), (options.size, options.size), order=3, preserve_range=True))
     noisy = with_noise(clean, options.sigma).clamp(0, 1)
     rows: list[dict[str, object]] = []
     for device in ("cpu", *(("cuda",) if torch.cuda.is_available() and not options.skip_gpu else ())):
         for name in names:
-            enhancer = load_enhancer(registry, name, profile=options.profile, seed=0, device=device)
+            enhancer = load_enhancer(registry, name, seed=0, device=device, **how)
             torch.set_num_threads(options.threads)
             image = noisy.to(device)
             out = enhancer(image).image
@@ -149,8 +149,8 @@ def held_out(names: list[str], options: argparse.Namespace) -> list[dict[str, ob
     from radbench.api import load_enhancer
     from radbench.registry.registry import load_registry
 
-    registry = load_registry(())
-    asked = {name: load_enhancer(registry, name, profile=options.profile, seed=0, device="cpu") for name in names}
+    registry, how = load_registry(()), {"profile": options.profile, "precision": options.precision}
+    asked = {name: load_enhancer(registry, name, seed=0, device="cpu", **how) for name in names}
     rows: list[dict[str, object]] = []
     for picture in HELD_OUT:
         clean = photograph(picture)
@@ -187,8 +187,9 @@ def main() -> None:
     parser.add_argument("--sigma", type=float, default=25.0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--also", default="", help="other enhancers to time, by name, separated by commas")
+    parser.add_argument("--also", nargs="+", default=[], help="other enhancers to time, by name")
     parser.add_argument("--profile", default="quick", help="of the others")
+    parser.add_argument("--precision", default="float32", help="of the others' trainings")
     parser.add_argument("--skip-table", action="store_true", help="leave the PSNR of further photographs out")
     parser.add_argument("--skip-gpu", action="store_true")
     options = parser.parse_args()
@@ -233,7 +234,7 @@ def main() -> None:
         result["quality"] = quality(denoisers)
     if torch.cuda.is_available() and not options.skip_gpu:
         result["gpu"] = on_gpu(options)
-    if names := [n.strip() for n in options.also.split(",") if n.strip()]:
+    if names := options.also:
         print("\n| enhancer | s per image | throughput | PSNR |\n|---|---|---|---|")
         result["others"] = others(names, options)
         print("\n| photograph | sigma | noisy | bm3d, sigma given | bm3d | " + " | ".join(names) + " |")

@@ -189,6 +189,7 @@ def enhance(
     profile: str = "quick",
     seed: int = 0,
     device: str = "cpu",
+    precision: str = "float32",
     plugins: Sequence[str | Path] = (),
 ) -> Enhancement:
     """Apply one enhancer; one that learns is trained first, where it is not yet (see :func:`train`).
@@ -200,6 +201,7 @@ def enhance(
         profile: "quick" or "paper".
         seed: for enhancers that draw random numbers, and to find trained weights.
         device: "auto", "cpu", "cuda" or "cuda:N".
+        precision: of the training whose weights are used, "float32" or "mixed".
         plugins: plugin files beyond the installed ones.
 
     Returns:
@@ -223,7 +225,15 @@ def enhance(
         raise UsageError(f"{len(images)} images but {len(infos)} cases")
     device = pick_devices(device)[0]
     files = plugin_paths(plugins)
-    enhancer = load_enhancer(load_registry(files), name, profile=profile, seed=seed, device=device, plugin_files=files)
+    enhancer = load_enhancer(
+        load_registry(files),
+        name,
+        profile=profile,
+        seed=seed,
+        device=device,
+        precision=precision,
+        plugin_files=files,
+    )
     results = []
     # One at a time, as a run does: neither the batch nor its order may change a bit.
     for image, info in zip(images, infos, strict=True):
@@ -239,6 +249,7 @@ def load_enhancer(
     profile: str,
     seed: int,
     device: str,
+    precision: str = "float32",
     plugin_files: Sequence[str] = (),
     options: Options | None = None,
     reporter: Reporter | None = None,
@@ -254,7 +265,9 @@ def load_enhancer(
         UsageError: the name or a field is wrong.
         RadbenchError: a training failed; the message says how, and where the traceback is.
     """
-    request = Request((name,), (), profile=profile, seeds=(seed,), plugin_files=tuple(plugin_files))
+    request = Request(
+        (name,), (), profile=profile, seeds=(seed,), precision=precision, plugin_files=tuple(plugin_files)
+    )
     part = plan_enhancer(registry, request)
     store = Store(cache_folder())
     _learn_first(part, request, store, options or Options(device), reporter or Silent())

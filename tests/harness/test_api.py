@@ -216,6 +216,21 @@ def test_enhance_uses_the_weights_that_a_run_trained(finished, toy_plugin, monke
     assert 0.17 < float(added.mean()) < 0.18  # the mean of the training cases is 0.175
 
 
+def test_enhance_uses_the_weights_of_the_precision_that_is_asked_for(tmp_path, toy_plugin, monkeypatch):
+    monkeypatch.setenv("RADBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("RADBENCH_RUNS", str(tmp_path / "runs"))
+    files = [toy_plugin]
+    radbench.train("toy-learner", precision="mixed", device="cpu", plugins=files, out=tmp_path / "run")
+
+    def trained():
+        return len(list((tmp_path / "cache" / "weights").iterdir()))
+
+    assert trained() == 1
+    for precision, count in (("mixed", 1), ("float32", 2)):
+        radbench.enhance("toy-learner", torch.rand(1, 1, 4, 4), precision=precision, plugins=files)
+        assert trained() == count
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from radbench.cli.options import Device, Plugins, Profile, names_of, open_registry
+from radbench.cli.options import Device, Plugins, Precision, Profile, names_of, open_registry
 from radbench.cli.say import say
 from radbench.contracts.errors import UsageError
 from radbench.engine.keep.texts import counted
@@ -51,6 +51,7 @@ def enhance(
     profile: Profile = "quick",
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
     device: Device = "auto",
+    precision: Precision = "float32",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
     deidentify: Annotated[
         bool,
@@ -88,6 +89,7 @@ def enhance(
             profile=profile,
             seed=seed,
             device=where,
+            precision=precision,
             plugin_files=files,
             options=Options(device),
             reporter=progress,
