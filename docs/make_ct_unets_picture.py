@@ -2,7 +2,8 @@
 
 ``python docs/make_ct_unets_picture.py`` draws patients of the phantom's test split. Networks that are not trained yet
 are trained first, by the profile ``quick``: some fifteen minutes on two cores.
-``python docs/make_ct_unets_picture.py --of FOLDER --to FILE.png`` draws a folder's radiographs, for judging by eye.
+``python docs/make_ct_unets_picture.py --of FILE… --to docs/images/ct-unets-real.jpg`` draws radiographs from files and
+folders.
 """
 
 from __future__ import annotations
@@ -29,7 +30,12 @@ Colour = NDArray[np.uint8]
 def tile(image: torch.Tensor) -> Colour:
     """Map ``[1,H,W]`` in [0,1] to a tile (BGR)."""
     grey = (image[0].numpy() * 255 + 0.5).astype(np.uint8)
-    small = cv2.resize(grey, (TILE, TILE), interpolation=cv2.INTER_AREA)
+    scale = TILE / max(grey.shape)
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    below, right = TILE - small.shape[0], TILE - small.shape[1]
+    small = cv2.copyMakeBorder(
+        small, below // 2, below - below // 2, right // 2, right - right // 2, cv2.BORDER_CONSTANT
+    )
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
 
 
@@ -38,7 +44,7 @@ def outlined(image: torch.Tensor, found: torch.Tensor, truth: torch.Tensor | Non
     out = tile(image)
     for mask, colour in ((truth, (90, 220, 90)), (found >= 0.95, (255, 200, 60))):
         if mask is not None:
-            small = cv2.resize(mask[0].numpy().astype(np.uint8), (TILE, TILE), interpolation=cv2.INTER_NEAREST)
+            small = (tile(mask.float())[..., 0] > 127).astype(np.uint8)
             lines, _ = cv2.findContours(small, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
             cv2.drawContours(out, lines, -1, colour, 1)
     return out
@@ -58,11 +64,12 @@ def row(image: torch.Tensor, truth: dict[str, torch.Tensor]) -> Colour:
 def main() -> None:
     """Draw the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--of", type=Path, help="a folder of radiographs, instead of the phantom's")
+    parser.add_argument("--of", type=Path, nargs="+", help="radiographs or folders, instead of the phantom's")
     parser.add_argument("--to", type=Path, default=OUT, help="the picture to write")
     given = parser.parse_args()
     if given.of:
-        rows = [row(read_image(file).image, {}) for file in sorted(given.of.iterdir()) if file.suffix == ".png"]
+        files = [file for one in given.of for file in (sorted(one.iterdir()) if one.is_dir() else [one])]
+        rows = [row(read_image(file).image, {}) for file in files if file.suffix in (".png", ".jpg", ".jpeg")]
     else:
         data = PhantomCxr(PhantomCxr.Config(look="mixed"))
         test = [entry.case_id for entry in data.manifest() if entry.split == "test"][:PATIENTS]
