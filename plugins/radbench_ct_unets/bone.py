@@ -21,7 +21,7 @@ from radbench_ct_unets.carried import OnSeen, seen_of, with_seen
 from radbench_ct_unets.config import BoneUnetConfig
 from radbench_ct_unets.extracting import View, doubt_of_lessons, extracted, extracted_twice
 from radbench_ct_unets.intensity import fused
-from radbench_ct_unets.training import Job, augmentation, extraction, lesson_of, options
+from radbench_ct_unets.training import UNCOVERED_LOOKS, Job, augmentation, extraction, lesson_of, options
 
 if TYPE_CHECKING:
     from radbench.contracts.learning import FitContext, Lessons
@@ -74,7 +74,7 @@ class BoneUnet(nn.Module):
             "bone extraction",
             loss if learnt else OnSeen(loss, "bone_image", config.coarse_size, config.fine_weight),
             options(config, config.epochs, config.learning_rate),
-            augmentation(config.augmentation, _MOVES, _LOOKS),
+            augmentation(config.augmentation, _MOVES, _LOOKS, UNCOVERED_LOOKS),
             _centred_images if learnt else self._seen,
         )
         self.extraction = extraction(config, seed=context.seed, one_gain=False).to(context.device)

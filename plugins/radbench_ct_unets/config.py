@@ -121,7 +121,7 @@ class LungUnetConfig(UnetConfig):
         source=f"{_LUNG} §2.2; broad: assumed",
     )
     extraction_augmentation: Augmentations = param(
-        "paper", "the same, of the extraction", affects="weights", source=f"{_LUNG} §2.3"
+        "paper", "the same, of the extraction; broad without occlusion", affects="weights", source=f"{_LUNG} §2.3"
     )
     segmentation: bool = param(
         True,
@@ -174,8 +174,9 @@ class LungUnetConfig(UnetConfig):
             "pieces": 2,
             "clahe_kernel": 10,
             "segmentation_augmentation": "broad",
+            "extraction_augmentation": "broad",
             "segmentation_epochs": 90,
-            "extraction_epochs": 150,
+            "extraction_epochs": 100,
             "segmentation_rate": 2e-3,
             "extraction_rate": 2e-3,
         },
@@ -194,7 +195,7 @@ class BoneUnetConfig(UnetConfig):
     )
     augmentation: Augmentations = param(
         "paper",
-        "broad adds cropping, turns, gamma, blur, occlusion and collimation",
+        "broad adds cropping, turns, gamma, blur and collimation",
         affects="weights",
         source=f"{_BONE} §2.3.2",
     )

@@ -23,7 +23,7 @@ from radbench_ct_unets.config import LUNGS, LungUnetConfig
 from radbench_ct_unets.extracting import View, doubt_of_lessons, extracted, extracted_twice
 from radbench_ct_unets.intensity import equalised, fused, normalised
 from radbench_ct_unets.pieces import without_islands
-from radbench_ct_unets.training import Job, augmentation, extraction, lesson_of, options, unet
+from radbench_ct_unets.training import UNCOVERED_LOOKS, Job, augmentation, extraction, lesson_of, options, unet
 
 if TYPE_CHECKING:
     from radbench.contracts.learning import FitContext, Lessons
@@ -106,7 +106,7 @@ class LungUnet(nn.Module):
             loss if learnt else OnSeen(loss, "lung_image", config.coarse_size, config.fine_weight),
             options(config, config.extraction_epochs, config.extraction_rate),
             replace(
-                augmentation(config.extraction_augmentation, _EXTRACTION_MOVES, AppearanceOptions()),
+                augmentation(config.extraction_augmentation, _EXTRACTION_MOVES, AppearanceOptions(), UNCOVERED_LOOKS),
                 input="image" if learnt else "sharp",
             ),
             self._normalised_lungs if learnt else self._seen,

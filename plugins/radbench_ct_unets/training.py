@@ -41,6 +41,9 @@ BROAD_LOOKS = AppearanceOptions(
 )
 """What radiographs on the wards vary in beyond the papers' augmentation [assumed]."""
 
+UNCOVERED_LOOKS = replace(BROAD_LOOKS, occlusion=0.0)
+"""The same for what extracts: where something hides the lungs it is not to learn what might lie there."""
+
 
 def unet(config: UnetConfig, head: str, seed: int, channels: int = 1, filters: int | None = None) -> UNet:
     """Return a network of the papers' architecture at the configured size, with weights from the seed.
@@ -153,7 +156,9 @@ def lesson_of(
     return {"image": prepared(resized(sample.image[None], (size, size)))[0], **found}
 
 
-def augmentation(kind: Augmentations, paper: GeometryOptions, looks: AppearanceOptions) -> Augmentation:
+def augmentation(
+    kind: Augmentations, paper: GeometryOptions, looks: AppearanceOptions, broad: AppearanceOptions = BROAD_LOOKS
+) -> Augmentation:
     """Return the paper's augmentation, none, or a broader one."""
     if kind == "none":
         return Augmentation()
@@ -167,4 +172,4 @@ def augmentation(kind: Augmentations, paper: GeometryOptions, looks: AppearanceO
         crop=0.15,
         elastic=0.01,
     )
-    return Augmentation(wide, BROAD_LOOKS)
+    return Augmentation(wide, broad)
