@@ -44,7 +44,7 @@ class BoneUnet(nn.Module):
         super().__init__()
         self.config = config
         self.extraction = extraction(config, seed=0, one_gain=False)
-        self.register_buffer("usual_doubt", torch.tensor(1.0))
+        self.register_buffer("usual_doubt", torch.tensor(1.0), persistent=config.mirrored)
         self.pretrained = ""
 
     def fingerprint(self) -> str | None:

@@ -48,7 +48,7 @@ class LungUnet(nn.Module):
         self.config = config
         self.segmentation = unet(config, "sigmoid", seed=0)
         self.extraction = extraction(config, seed=1, one_gain=True)
-        self.register_buffer("usual_doubt", torch.tensor(1.0))
+        self.register_buffer("usual_doubt", torch.tensor(1.0), persistent=config.mirrored)
 
     @property
     def lung(self) -> str:
