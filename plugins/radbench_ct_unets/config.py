@@ -73,6 +73,13 @@ class UnetConfig(Config):
     fine_weight: float = param(
         2.0, "carried: of the loss of what is finer", affects="weights", source="assumed", ge=0.0
     )
+    detail_gain: float = param(
+        1.0,
+        "carried: times the gain that was learnt; L1 learns less than there is, since edges of ribs count as noise",
+        affects="use",
+        source="assumed",
+        ge=0.0,
+    )
     mirrored: bool = param(
         False,
         "give the mean of what is found in the radiograph and in its mirror image, and none of it where the two differ "
@@ -172,6 +179,8 @@ class LungUnetConfig(UnetConfig):
             **_QUICK,
             "lung": "field",
             "pieces": 2,
+            "detail_gain": 2.0,
+            "weight": 0.25,
             "clahe_kernel": 10,
             "segmentation_augmentation": "broad",
             "extraction_augmentation": "broad",

@@ -42,7 +42,7 @@ def extracted(network: nn.Module, view: View, config: UnetConfig) -> tuple[Tenso
     if isinstance(network, Carried):
         seen = seen_of(view.shown, view.radiographs, view.area, config.coarse_size, config.detail_size)
         base, gain = network.coarse(seen)
-        return composed(base, gain, seen.fine).clamp(0.0, 1.0), base
+        return composed(base, config.detail_gain * gain, seen.fine).clamp(0.0, 1.0), base
     found = network(view.shown).clamp(0.0, 1.0)
     height, width = view.radiographs.shape[2:]
     return resized(found, (height, width)), found

@@ -112,12 +112,25 @@ def test_enlarging_keeps_a_plane():
 
 @pytest.mark.parametrize("size", [(1, 1), (90, 40)])
 def test_what_is_extracted_has_the_radiographs_size_and_range(size):
-    config = SimpleNamespace(coarse_size=16, detail_size=64)
+    config = SimpleNamespace(coarse_size=16, detail_size=64, detail_gain=1.0)
     images = torch.rand(2, 1, *size)
     view = View(torch.rand(2, 1, 16, 16), images, everywhere(16).expand(2, -1, -1, -1))
     found, part = extracted(Carried(Constant(0.9, 3.0), True), view, config)
     assert (found.shape, part.shape) == (images.shape, (2, 1, 16, 16))
     assert 0 <= float(found.min()) <= float(found.max()) <= 1
+
+
+def test_the_gain_may_be_raised_and_the_coarse_part_stays():
+    image = waves(128, 4)
+    view = View(image[..., ::8, ::8], image, everywhere(16))
+    found, parts = [], []
+    for factor in (0.0, 1.0, 2.0):
+        config = SimpleNamespace(coarse_size=16, detail_size=64, detail_gain=factor)
+        picture, part = extracted(Carried(Constant(0.5, 0.4), True), view, config)
+        found.append(picture)
+        parts.append(part)
+    torch.testing.assert_close(found[2] - found[0], 2 * (found[1] - found[0]), atol=1e-5, rtol=0)
+    assert torch.equal(parts[0], parts[2])
 
 
 def test_doubt_is_the_mean_difference_by_cell():
