@@ -143,9 +143,12 @@ class LungUnet(nn.Module):
         return torch.cat([self._probability(image[None]) for image in images]) >= self.config.threshold
 
     def _probability(self, small: Tensor) -> Tensor:
-        probability = self.segmentation(small)
+        network = self.segmentation
+        logits = network.logits(small)
         if self.config.mirrored:
-            probability = (probability + self.segmentation(small.flip(-1)).flip(-1)) / 2
+            # The mean of logits: what one finds surely and the other just so reaches a threshold of 0.95.
+            logits = (logits + network.logits(small.flip(-1)).flip(-1)) / 2
+        probability = network.activate(logits)
         keep = self.config.pieces
         return without_islands(probability, self.config.threshold, keep) if keep else probability
 

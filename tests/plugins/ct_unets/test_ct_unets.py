@@ -449,3 +449,14 @@ def test_the_paper_profile_has_the_papers_network(kind, config, name):
     network = kind(config).extraction
     assert network.config == PAPER_UNETS[name]
     assert parameter_count(network) == 7_759_521
+
+
+def test_a_mask_of_the_radiograph_and_its_mirror_image_is_the_mean_of_their_logits():
+    enhancer = LungUnet(SHARP_LUNG.model_copy(update={"pieces": None})).eval()
+    image = torch.rand(1, 1, 32, 32)
+    with torch.no_grad():
+        one, other = (enhancer.segmentation.logits(x) for x in (image, image.flip(-1)))
+        found = enhancer._probability(image)
+        mirrored = enhancer._probability(image.flip(-1)).flip(-1)
+    torch.testing.assert_close(found, ((one + other.flip(-1)) / 2).sigmoid())
+    torch.testing.assert_close(found, mirrored, atol=1e-5, rtol=0)
