@@ -17,7 +17,7 @@ from radbench.learn.draws import Draws
 from radbench.learn.geometry import GeometryOptions
 from radbench.learn.losses import L1, Loss, Perceptual
 from radbench.learn.vgg import vgg_features
-from radbench_ct_unets.carried import OnSeen, seen_of, with_seen
+from radbench_ct_unets.carried import OnSeen, with_seen
 from radbench_ct_unets.config import BoneUnetConfig
 from radbench_ct_unets.extracting import View, doubt_of_lessons, extracted, extracted_twice
 from radbench_ct_unets.intensity import fused
@@ -81,14 +81,11 @@ class BoneUnet(nn.Module):
         context.expect(job.seconds(self.extraction, lessons, context))
         job.learn(self.extraction, lessons, context)
         if config.mirrored:
-            measured = lessons.validation if len(lessons.validation) else lessons.train
-            self.usual_doubt = doubt_of_lessons(self.extraction, measured, self._view_of_lesson, config)
+            self.usual_doubt = doubt_of_lessons(self.extraction, lessons, self._view_of_lesson, config, context)
 
     @torch.no_grad()
     def _seen(self, batch: Batch, draws: Draws) -> Batch:
-        view, config = self._view(batch["image"]), self.config
-        seen = seen_of(view.shown, view.radiographs, view.area, config.coarse_size, config.detail_size)
-        return with_seen(batch, seen)
+        return with_seen(batch, self._view(batch["image"]).seen(self.config))
 
     def _view(self, radiographs: Tensor) -> View:
         side = self.config.size if self.config.detail == "learnt" else self.config.coarse_size
@@ -96,7 +93,7 @@ class BoneUnet(nn.Module):
         return View(_centred(small), radiographs, torch.ones_like(small, dtype=torch.bool))
 
     def _view_of_lesson(self, lesson: dict[str, Tensor]) -> View:
-        return self._view(lesson["image"].to(self.usual_doubt.device))
+        return self._view(lesson["image"])
 
     def facts(self) -> dict[str, str]:
         """Return what the perceptual loss compared with, after :meth:`fit`: VGG-16's weights, or "false"."""
@@ -104,13 +101,17 @@ class BoneUnet(nn.Module):
 
     def enhance(self, images: Tensor) -> Enhancement:
         """Enhance float32 ``[B,1,H,W]`` in [0,1] (§2.4): add the bones, or take them away."""
-        config, view = self.config, self._view(images)
-        if config.mirrored:
-            bones = extracted_twice(self.extraction, view, config, self.usual_doubt, "bone image")
-        else:
-            bones, _ = extracted(self.extraction, view, config)
+        config = self.config
+        # One by one: a convolution may round otherwise where another image stands beside it.
+        bones = torch.cat([self._bones(image[None]) for image in images])
         weight = config.weight if config.mode == "enhance" else -config.weight
         return Enhancement(fused(images, bones, weight, config.stretched), {"bone_image": bones})
+
+    def _bones(self, image: Tensor) -> Tensor:
+        view = self._view(image)
+        if self.config.mirrored:
+            return extracted_twice(self.extraction, view, self.config, self.usual_doubt, "bone image")
+        return extracted(self.extraction, view, self.config)[0]
 
     def _loss(self, device: str) -> Loss:
         config = self.config

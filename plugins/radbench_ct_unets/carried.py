@@ -12,6 +12,8 @@ from radbench.learn.batch import Batch, resized
 from radbench.learn.losses import Loss, l1
 from radbench.learn.unet import UNet
 
+_FINE_STD = 0.5
+"""Fine structure is scaled as a small radiograph is whose area has this standard deviation [assumed: the lungs']."""
 _LEAST_STD = 0.02
 """A flatter lung is taken to vary by so much, so that its noise does not count as structure."""
 
@@ -23,8 +25,8 @@ class Seen:
     Attributes:
         pictures: float32 ``[B,2,S,S]``, small: the radiograph as it is shown to a network, and how much fine structure
             there is where.
-        fine: float32 ``[B,1,H,W]``: the radiograph without what a small one shows, in half standard deviations of
-            the small one inside the area.
+        fine: float32 ``[B,1,H,W]``: the radiograph without what a small one shows, scaled so that the small one's
+            standard deviation inside the area is 0.5.
         area: float32 ``[B,1,S,S]`` in [0,1]: where the fine structure belongs to.
     """
 
@@ -48,6 +50,7 @@ class Carried(nn.Module):
         super().__init__()
         self.network = network
         self.one_gain = one_gain
+        self.config = (network.config, one_gain)  # what tells one training's checkpoint from another's
 
     def coarse(self, seen: Seen) -> tuple[Tensor, Tensor]:
         """Return base and gain, ``[B,1,S,S]``."""
@@ -77,12 +80,12 @@ def seen_of(shown: Tensor, radiographs: Tensor, area: Tensor, size: int, detail_
         radiographs: float32 ``[B,1,H,W]``, whose fine structure is carried over at their own size.
         area: bool or fractions ``[B,1,H,W]``, of any size.
         size: S, side of what the network sees.
-        detail_size: side at which it is told how much fine structure there is.
+        detail_size: side at which it is told how much fine structure there is, a multiple of S.
     """
     area = resized(area.float(), (size, size))
-    fine = _fine(radiographs, area, size)
-    there = fine if max(fine.shape[2:]) == detail_size else _fine(resized(radiographs, (detail_size,) * 2), area, size)
-    much = functional.adaptive_avg_pool2d(there.abs(), size)
+    fine, sides = _fine(radiographs, area, size), (detail_size, detail_size)
+    there = fine if tuple(fine.shape[2:]) == sides else _fine(resized(radiographs, sides), area, size)
+    much = functional.avg_pool2d(there.abs(), detail_size // size)
     return Seen(torch.cat([resized(shown, (size, size)), 5 * much - 1], dim=1), fine, area)
 
 
@@ -93,13 +96,20 @@ def _fine(radiographs: Tensor, area: Tensor, size: int) -> Tensor:
     mean = (small * inside).sum((1, 2, 3), keepdim=True) / count
     std = (((small - mean).square() * inside).sum((1, 2, 3), keepdim=True) / count).sqrt().clamp_min(_LEAST_STD)
     height, width = radiographs.shape[2:]
-    return (radiographs - enlarged(small, (height, width))) * (0.5 / std)
+    return (radiographs - enlarged(small, (height, width))) * (_FINE_STD / std)
 
 
 def enlarged(small: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize ``[B,C,S,S]`` without corners in it."""
+    """Resize ``[B,C,S,S]`` without corners in it (bicubic); the gradients are the same every time on a card, too."""
+    rows, columns = (_bicubic(small.shape[2], n, small.device) for n in size)
+    return rows @ small @ columns.T
+
+
+def _bicubic(before: int, after: int, device: torch.device) -> Tensor:
+    """Return the weights of so many pixels in so many others, ``[after,before]``."""
     # The kernel of antialiasing, unlike the other, gives a plane back as it was.
-    return functional.interpolate(small, size=size, mode="bicubic", antialias=True)
+    one = torch.eye(before)[None, None]
+    return functional.interpolate(one, size=(after, before), mode="bicubic", antialias=True)[0, 0].to(device)
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,7 @@ class OnSeen:
     Attributes:
         loss: of the whole picture.
         target: the target's name in the batch.
-        size: side of what the network sees.
+        size: side of what the network sees; it divides the pictures' side.
         fine_weight: of the second.
     """
 
@@ -122,7 +132,7 @@ class OnSeen:
         """Return the loss of each lesson, ``[B]``; the batch holds what :func:`with_seen` puts there."""
         found = network(Seen(batch["pictures"], batch["fine"], batch["inside"]))
         wrong = found.float() - batch.truth(self.target)
-        coarse = enlarged(functional.adaptive_avg_pool2d(wrong, self.size), (wrong.shape[2], wrong.shape[3]))
+        coarse = enlarged(functional.avg_pool2d(wrong, wrong.shape[2] // self.size), (wrong.shape[2], wrong.shape[3]))
         return self.loss(lambda _: found, batch) + self.fine_weight * l1(wrong, coarse)
 
 

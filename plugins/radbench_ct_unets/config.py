@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from pydantic import model_validator
+
 from radbench.contracts.config import Config, PartName, learns_from, local, param
 
 _LUNG, _BONE = "paper lung U-Net", "paper bone U-Net"
@@ -30,9 +32,20 @@ _QUICK = {
 class UnetConfig(Config):
     """What both share: the network's size and how it is trained."""
 
-    size: int = param(512, "side of the networks' input, in pixels", source=f"{_LUNG} §2.2: 512x512", ge=16, le=2048)
+    size: int = param(
+        512,
+        "side of the networks' input, in pixels; carried: of the segmentation's alone",
+        source=f"{_LUNG} §2.2: 512x512",
+        ge=16,
+        le=2048,
+    )
     first_filters: int = param(
-        32, "channels of the first convolution", affects="weights", source=f"{_LUNG} §2.2", ge=1, le=256
+        32,
+        "channels of the first convolution; carried: of the segmentation alone",
+        affects="weights",
+        source=f"{_LUNG} §2.2",
+        ge=1,
+        le=256,
     )
     depth: int = param(
         4, "how often the resolution is halved", affects="weights", source="assumed: as Ronneberger et al.", ge=1, le=6
@@ -82,8 +95,8 @@ class UnetConfig(Config):
     )
     mirrored: bool = param(
         False,
-        "give the mean of what is found in the radiograph and in its mirror image, and none of it where the two differ "
-        "by more than they do in validation",
+        "give the mean of what is found in the radiograph and in its mirror image, faded where the two differ by more "
+        "than in 99.5 % of validation (without one, of training), to nothing at twice that",
         affects="weights",
         source="assumed",
     )
@@ -93,6 +106,16 @@ class UnetConfig(Config):
         affects="use",
         source=f"{_LUNG} Eq. 6; false: assumed, so that little is not made much of",
     )
+
+    @model_validator(mode="after")
+    def _detail_is_finer(self) -> UnetConfig:
+        if self.detail == "carried" and (self.detail_size % self.coarse_size or self.detail_size == self.coarse_size):
+            raise ValueError(
+                f"detail_size must be a multiple of coarse_size, twice it or more, got {self.detail_size} and "
+                f"{self.coarse_size}"
+            )
+        return self
+
     batch_size: int = param(8, "radiographs per optimiser step", affects="weights", source=f"{_LUNG} §2.2", ge=1)
     schedule: Literal["constant", "cosine", "step"] = param(
         "constant", "of the learning rate", affects="weights", source="assumed: the papers give an initial rate only"
@@ -128,7 +151,10 @@ class LungUnetConfig(UnetConfig):
         source=f"{_LUNG} §2.2; broad: assumed",
     )
     extraction_augmentation: Augmentations = param(
-        "paper", "the same, of the extraction; broad without occlusion", affects="weights", source=f"{_LUNG} §2.3"
+        "paper",
+        "the same, of the extraction; broad without occlusion and collimation",
+        affects="weights",
+        source=f"{_LUNG} §2.3",
     )
     segmentation: bool = param(
         True,
@@ -204,7 +230,7 @@ class BoneUnetConfig(UnetConfig):
     )
     augmentation: Augmentations = param(
         "paper",
-        "broad adds cropping, turns, gamma, blur and collimation",
+        "broad adds cropping, turns, gamma and blur",
         affects="weights",
         source=f"{_BONE} §2.3.2",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -18,13 +19,14 @@ _TOLD = 0.1
 
 
 def doubt_of(found: Tensor, mirrored: Tensor) -> Tensor:
-    """Return the mean absolute difference by cell, float32 ``[B,1,32,32]``, of two pictures ``[B,1,H,W]``."""
+    """Return the mean absolute difference by cell, ``[B,1,32,32]``, of two pictures ``[B,1,H,W]`` in [0,1]."""
     return functional.adaptive_avg_pool2d((found - mirrored).abs(), CELLS)
 
 
 def usual_doubt(doubts: Iterable[Tensor]) -> Tensor:
-    """Return what :data:`_USUAL` of all cells stay below, a float32 scalar above 0."""
-    return torch.cat([doubt.flatten() for doubt in doubts]).quantile(_USUAL).clamp_min(1e-3)
+    """Return what :data:`_USUAL` of all cells stay below, a float32 scalar above 0; doubts lie on the processor."""
+    every = np.concatenate([doubt.numpy().ravel() for doubt in doubts])
+    return torch.tensor(max(float(np.quantile(every, _USUAL)), 1e-3))
 
 
 def trust(doubt: Tensor, usual: Tensor) -> Tensor:

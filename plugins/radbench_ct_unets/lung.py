@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from radbench.learn.batch import Batch, resized
 from radbench.learn.draws import Draws
 from radbench.learn.geometry import GeometryOptions
 from radbench.learn.losses import L1, Loss, WeightedBCE
-from radbench_ct_unets.carried import OnSeen, seen_of, with_seen
+from radbench_ct_unets.carried import OnSeen, with_seen
 from radbench_ct_unets.config import LUNGS, LungUnetConfig
 from radbench_ct_unets.extracting import View, doubt_of_lessons, extracted, extracted_twice
 from radbench_ct_unets.intensity import equalised, fused, normalised
@@ -75,9 +76,7 @@ class LungUnet(nn.Module):
         for network, job in both:
             job.learn(network, lessons, context)
         if config.mirrored:
-            self.eval()
-            measured = lessons.validation if len(lessons.validation) else lessons.train
-            self.usual_doubt = doubt_of_lessons(self.extraction, measured, self._view_of_lesson, config)
+            self.usual_doubt = doubt_of_lessons(self.extraction, lessons, self._view_of_lesson, config, context)
 
     def _segmentation_job(self) -> Job:
         config = self.config
@@ -85,7 +84,12 @@ class LungUnet(nn.Module):
             "lung segmentation",
             WeightedBCE(self.lung, config.positive_weight, config.dice_weight),
             options(config, config.segmentation_epochs, config.segmentation_rate),
-            augmentation(config.segmentation_augmentation, _SEGMENTATION_MOVES, AppearanceOptions()),
+            # Whoever is asked about mirror images learns from them, too.
+            augmentation(
+                config.segmentation_augmentation,
+                replace(_SEGMENTATION_MOVES, flip=0.5 if config.mirrored else 0.0),
+                AppearanceOptions(),
+            ),
             self._noisy if config.segmentation_noise else None,
         )
 
@@ -130,9 +134,7 @@ class LungUnet(nn.Module):
             area = self._found_lungs(batch["image"])
         else:
             area = batch.mask("area") if config.segmentation else None
-        view = self._view(batch["sharp"], batch["radiograph"], area)
-        seen = seen_of(view.shown, view.radiographs, view.area, config.coarse_size, config.detail_size)
-        return with_seen(batch, seen)
+        return with_seen(batch, self._view(batch["sharp"], batch["radiograph"], area).seen(config))
 
     def _found_lungs(self, images: Tensor) -> Tensor | None:
         """Return the lungs in images of the network's size, bool; None where no segmentation is wanted."""
@@ -161,30 +163,41 @@ class LungUnet(nn.Module):
         return View(shown, radiographs, torch.ones_like(small, dtype=torch.bool) if inside is None else inside)
 
     def _view_of_lesson(self, lesson: dict[str, Tensor]) -> View:
-        device = self.usual_doubt.device
-        image = lesson["image"].to(device)
-        sharp, radiograph = (lesson.get(name, lesson["image"]).to(device) for name in ("sharp", "radiograph"))
-        return self._view(sharp, radiograph, self._found_lungs(image))
+        image = lesson["image"]
+        return self._view(lesson.get("sharp", image), lesson.get("radiograph", image), self._found_lungs(image))
 
     def enhance(self, images: Tensor) -> Enhancement:
-        """Enhance float32 ``[B,1,H,W]`` in [0,1] (§2.4)."""
+        """Enhance float32 ``[B,1,H,W]`` in [0,1] (§2.4); warns of images in which no lungs are found."""
+        # One by one: a convolution may round otherwise where another image stands beside it.
+        each = [self._enhance_one(image[None]) for image in images]
+        layers = {name: torch.cat([one.layers[name] for one in each]) for name in each[0].layers}
+        return Enhancement(torch.cat([one.image for one in each]), layers)
+
+    def _enhance_one(self, image: Tensor) -> Enhancement:
         config = self.config
-        height, width = images.shape[2:]
-        small = self._equalised(resized(images, (config.size, config.size)))
+        height, width = image.shape[2:]
+        small = self._equalised(resized(image, (config.size, config.size)))
         probability = self._probability(small)
         area = probability >= config.threshold if config.segmentation else None
         sharp = small
         if config.detail == "carried":
-            sharp = self._equalised(resized(images, (config.detail_size, config.detail_size)))
-        view = self._view(sharp, images, area)
+            sharp = self._equalised(resized(image, (config.detail_size, config.detail_size)))
+        view = self._view(sharp, image, area)
         if config.mirrored:
             lungs = extracted_twice(self.extraction, view, config, self.usual_doubt, "lung image")
         else:
             lungs, _ = extracted(self.extraction, view, config)
+        if area is not None and not bool(area.any()):
+            lungs = self._without_lungs(lungs)
         probability = resized(probability, (height, width)).clamp(0.0, 1.0)
         return Enhancement(
-            fused(images, lungs, config.weight, config.stretched), {"lung_image": lungs, self.lung: probability}
+            fused(image, lungs, config.weight, config.stretched), {"lung_image": lungs, self.lung: probability}
         )
+
+    def _without_lungs(self, lungs: Tensor) -> Tensor:
+        left = "no lung image" if self.config.mirrored else "a lung image of the whole"
+        warnings.warn(f"no lungs were found: there is {left}", stacklevel=2)
+        return torch.zeros_like(lungs) if self.config.mirrored else lungs
 
     def _equalised(self, images: Tensor) -> Tensor:
         config = self.config

@@ -41,7 +41,7 @@ BROAD_LOOKS = AppearanceOptions(
 )
 """What radiographs on the wards vary in beyond the papers' augmentation [assumed]."""
 
-UNCOVERED_LOOKS = replace(BROAD_LOOKS, occlusion=0.0)
+UNCOVERED_LOOKS = replace(BROAD_LOOKS, occlusion=0.0, collimation=0.0)
 """The same for what extracts: where something hides the lungs it is not to learn what might lie there."""
 
 

@@ -19,6 +19,8 @@ from radbench_ct_unets.pieces import without_islands
 class Constant(nn.Module):
     """A network that gives the same two values everywhere."""
 
+    config = None
+
     def __init__(self, base, gain):
         super().__init__()
         # The inverses of tanh and of softplus(x - 1).
@@ -73,8 +75,18 @@ def test_outside_the_area_nothing_is_carried_over():
     assert float(found[..., 10:50].std()) > 0.05
 
 
+def test_how_much_is_fine_is_measured_alike_on_images_of_any_shape():
+    torch.manual_seed(0)
+    one = torch.nn.functional.interpolate(torch.rand(1, 1, 64, 25), size=(256, 100), mode="bicubic").clamp(0, 1)
+    other = torch.nn.functional.interpolate(one, size=(258, 101), mode="bicubic").clamp(0, 1)
+    seen = [seen_of(i, i, everywhere(32), 32, 256).pictures[:, 1] for i in (one, other)]
+    assert (seen[0] - seen[1]).abs().mean() < 0.05 * (seen[0] + 1).mean()
+
+
 def test_one_gain_is_the_mean_over_the_area():
     class Left(nn.Module):
+        config = None
+
         def forward(self, pictures):
             gains = torch.where(torch.arange(8) < 4, 2.0, 1.0).expand(len(pictures), 1, 8, 8)
             return torch.cat([torch.zeros_like(gains), 1 + gains.expm1().log()], 1)

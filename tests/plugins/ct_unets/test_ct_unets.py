@@ -330,11 +330,15 @@ def test_fine_structure_is_carried_over_at_the_radiographs_own_size(kind, config
 @pytest.mark.parametrize(("kind", "config"), ALL[2:])
 def test_an_image_and_its_mirror_image_give_mirror_images(kind, config):
     enhancer, image = kind(config), torch.rand(1, 1, 64, 64)
-    enhancer.extraction.network.head.weight.data *= 0.1  # away from the ends of the tangent, which are alike
+    # Away from the ends of the tangent, which are alike, and above 0.
+    enhancer.extraction.network.head.weight.data *= 1e-3
+    enhancer.extraction.network.head.bias.data += 0.5
     if kind is BoneUnet:  # nothing else is done to the whole image
         one, other = (enhanced(enhancer, x).layers["bone_image"] for x in (image, image.flip(-1)))
         torch.testing.assert_close(one, other.flip(-1), atol=1e-5, rtol=0)
     enhancer.usual_doubt.fill_(1e-9)
+    if kind is LungUnet:  # all of the image is lung
+        enhancer.segmentation.head.bias.data += 100.0
     with pytest.warns(UserWarning, match="unlike what was learnt"):
         left = enhanced(enhancer, image)
     low, high = image.min(), image.max()
@@ -449,6 +453,34 @@ def test_the_paper_profile_has_the_papers_network(kind, config, name):
     network = kind(config).extraction
     assert network.config == PAPER_UNETS[name]
     assert parameter_count(network) == 7_759_521
+
+
+def test_where_no_lungs_are_found_there_is_no_lung_image_and_that_is_told():
+    image = torch.rand(1, 1, 40, 40)
+    low, high = image.min(), image.max()
+    for config, there in ((SHARP_LUNG, False), (LUNG, True)):
+        enhancer = LungUnet(config)
+        enhancer.segmentation.head.bias.data -= 100.0
+        with pytest.warns(UserWarning, match="no lungs were found"):
+            result = enhanced(enhancer, image)
+        assert bool(result.layers["lung_image"].any()) is there
+    unseen = LungUnet(SHARP_LUNG)
+    unseen.segmentation.head.bias.data -= 100.0
+    with pytest.warns(UserWarning, match="no lung image"):
+        torch.testing.assert_close(enhanced(unseen, image).image, (image - low) / (high - low))
+
+
+def test_whoever_is_asked_about_mirror_images_learns_from_them():
+    assert LungUnet(SHARP_LUNG)._segmentation_job().augment == LungUnet(LUNG)._segmentation_job().augment
+    paper = {"segmentation_augmentation": "paper"}
+    sharp, plain = (LungUnet(c.model_copy(update=paper))._segmentation_job() for c in (SHARP_LUNG, LUNG))
+    assert (sharp.augment.geometry.flip, plain.augment.geometry.flip) == (0.5, 0.0)
+
+
+@pytest.mark.parametrize("sizes", [{"detail_size": 100}, {"detail_size": 64, "coarse_size": 64}])
+def test_sizes_that_do_not_divide_are_refused(sizes):
+    with pytest.raises(ValueError, match="detail_size must be a multiple of coarse_size"):
+        LungUnetConfig(detail="carried", **sizes)
 
 
 def test_a_mask_of_the_radiograph_and_its_mirror_image_is_the_mean_of_their_logits():
