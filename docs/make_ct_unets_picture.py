@@ -69,7 +69,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.of:
         files = [file for one in given.of for file in (sorted(one.iterdir()) if one.is_dir() else [one])]
-        rows = [row(read_image(file).image, {}) for file in files if file.suffix in (".png", ".jpg", ".jpeg")]
+        rows = [row(read_image(file).image, {}) for file in files]
     else:
         data = PhantomCxr(PhantomCxr.Config(look="mixed"))
         test = [entry.case_id for entry in data.manifest() if entry.split == "test"][:PATIENTS]

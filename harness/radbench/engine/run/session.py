@@ -86,7 +86,7 @@ class Session:
         self.started: set[str] = set()
         self.noted: Counter[tuple[str, str]] = Counter()
         self.counted: dict[int, set[str]] = {}
-        self.remarks: Counter[str] = Counter()
+        self.remarked: dict[str, set[str]] = {}
 
     # before ------------------------------------------------------------------------------------------------
 
@@ -247,10 +247,10 @@ class Session:
                         ended(event.step)
                 else:
                     self._note(event)
-        for label, count in self.remarks.items():
-            if count > 1:
-                self.reporter.note(f"{label}: {count} such remarks in all; they stand in the journal")
-        self.remarks.clear()
+        for label, entries in self.remarked.items():
+            if len(entries) > 1:
+                self.reporter.note(f"{label}: remarks on {len(entries)} images in all; they stand in the journal")
+        self.remarked.clear()
         if self.room is not None:
             self.room.settle(files_of(self.steps[n] for n in self.open))
         return self.outcome
@@ -299,10 +299,11 @@ class Session:
             self.folder.record("warning", step=step.label, message=facts["message"])
             self.reporter.note(f"{step.label}: {facts['message']}")
         elif event.name == "remark":
-            self.folder.record("warning", step=step.label, message=facts["message"])
-            self.remarks[step.label] += 1
-            if self.remarks[step.label] == 1:
-                self.reporter.note(f"{step.label}: {facts['message']}")
+            self.folder.record("warning", step=step.label, message=facts["message"], case=facts["case"])
+            entries = self.remarked.setdefault(step.label, set())
+            if not entries:
+                self.reporter.note(f"{step.label}: case '{facts['case']}': {facts['message']}")
+            entries.add(facts["entry"])
         elif event.name == "estimate":
             self.reporter.note(f"{self.trainings[step.key].name}: {expected(facts)}")
 

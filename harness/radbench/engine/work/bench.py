@@ -9,7 +9,7 @@ import time
 import traceback
 from bdb import BdbQuit
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -108,8 +108,7 @@ class Workbench:
             _UNDER_WAY.release()
 
     def _do(self, step: Step) -> None:
-        told = remarks_to(lambda text: self.tell("remark", message=text)) if step.kind == "enhance" else nullcontext()
-        with self._watched(step.loading.dataset if step.loading else None, step.enhancer, step.learner), told:
+        with self._watched(step.loading.dataset if step.loading else None, step.enhancer, step.learner):
             work = {"make": self._make, "enhance": self._enhance, "lesson": self._lesson, "score": self._score}
             (self._fit if step.kind == "fit" else work[step.kind])(step)
         if written := self.store.taken():
@@ -193,7 +192,9 @@ class Workbench:
         images = torch.stack([case.image for _, case in batch]).to(self.device)
         started = time.perf_counter()
         infos = [case.info for _, case in batch]
-        result = enhance(enhancer, images, infos, step.enhancer.seed, salt_of(batch[0][0]), poses)
+        about = {"case": batch[0][0].case_id, "entry": entry_key(batch[0][0])}
+        with remarks_to(lambda text: self.tell("remark", message=text, **about)):
+            result = enhance(enhancer, images, infos, step.enhancer.seed, salt_of(batch[0][0]), poses)
         kept = self._kept_layers(step, poses)
         if missing := [name for name in kept if name not in result.layers]:
             raise InvalidOutputError(

@@ -23,7 +23,9 @@ def remarks_to(hear: Callable[[str], None]) -> Iterator[None]:
         line: str | None = None,
     ) -> None:
         # Those of torch are about its insides; the log has them.
-        if issubclass(category, UserWarning) and "torch" not in Path(filename).parts:
+        torch = getattr(sys.modules.get("torch"), "__file__", None)
+        inside = torch is not None and Path(filename).is_relative_to(Path(torch).parent)
+        if issubclass(category, UserWarning) and not inside:
             hear(str(message))
         else:
             sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
