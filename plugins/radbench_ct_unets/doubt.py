@@ -14,6 +14,8 @@ CELLS = 32
 """Cells of an image in each direction, over which differences are averaged."""
 _USUAL = 0.995
 """Share of the cells of the validation's radiographs with less than the usual doubt [assumed]."""
+_AROUND = 5
+"""Cells in each direction over which trust is averaged, so that no hole is cut into what is trusted [assumed]."""
 _TOLD = 0.1
 """Told of where more than this share of what was found is left out [assumed]."""
 
@@ -35,7 +37,7 @@ def trust(doubt: Tensor, usual: Tensor) -> Tensor:
 
 
 def faded(found: Tensor, doubt: Tensor, usual: Tensor, what: str) -> Tensor:
-    """Take what is doubted out of pictures ``[B,1,H,W]`` in [0,1].
+    """Take what is doubted out of pictures ``[B,1,H,W]`` in [0,1], by as much as there is doubt in and around a place.
 
     Warns where much is taken out of one: such an image is unlike what was learnt from.
 
@@ -45,7 +47,8 @@ def faded(found: Tensor, doubt: Tensor, usual: Tensor, what: str) -> Tensor:
         usual: see :func:`usual_doubt`.
         what: the pictures' name, for people.
     """
-    left = found * functional.interpolate(trust(doubt, usual), size=found.shape[2:], mode="bilinear")
+    smooth = functional.avg_pool2d(trust(doubt, usual), _AROUND, 1, _AROUND // 2, count_include_pad=False)
+    left = found * functional.interpolate(smooth, size=found.shape[2:], mode="bilinear")
     for before, after in zip(found, left, strict=True):
         out = 1 - float(after.sum()) / max(float(before.sum()), 1e-6)
         if out > _TOLD and float(before.mean()) > 1e-3:
