@@ -22,7 +22,10 @@ from machine import describe_machine
 from scipy.ndimage import binary_erosion
 from torch import Tensor
 
-import radbench
+from radbench.api import load_enhancer
+from radbench.contracts.case import CaseInfo
+from radbench.engine.work.enhance import enhance
+from radbench.registry.registry import load_registry
 from radbench_phantom.cxr.dataset import PhantomCxr
 
 RESULT = Path(__file__).with_name("results") / "resolution.json"
@@ -70,17 +73,20 @@ def measured(look: str, options: argparse.Namespace) -> dict[str, dict[str, floa
     """Return the mean modulation over cases, by picture and by what was laid in."""
     dataset = PhantomCxr(PhantomCxr.Config(look=look, size=options.size))
     cases = [dataset.load(e.case_id) for e in dataset.manifest() if e.split == "test"][: options.cases]
+    registry = load_registry()
+    ready = {name: load_enhancer(registry, name, profile="quick", seed=0, device="cpu") for name in options.enhancers}
     found: dict[str, dict[str, list[float]]] = {}
     for case in cases:
         image, spacing = case.image[None], float(case.spacing_mm[1])
         away = max(1, round(4 / spacing))
         lungs = torch.from_numpy(binary_erosion(case.targets["lung_field_mask"][0].numpy(), iterations=away))
-        for name in options.enhancers:
-            before = radbench.enhance(name, image)
+        info = [CaseInfo(case.case_id, case.patient_id, case.spacing_mm)]
+        for name, enhancer in ready.items():
+            before = enhance(enhancer, image, info, 0, case.case_id)
             for width in options.widths:
                 for what, laid in (("bars", bars), ("vessels", vessels)):
                     pattern = laid((image.shape[2], image.shape[3]), spacing, width) * options.contrast
-                    after = radbench.enhance(name, (image + pattern * lungs).clamp(0, 1))
+                    after = enhance(enhancer, (image + pattern * lungs).clamp(0, 1), info, 0, case.case_id)
                     pictures = {"image": (before.image, after.image)}
                     if "lung_image" in before.layers:
                         pictures["lung_image"] = (before.layers["lung_image"], after.layers["lung_image"])
