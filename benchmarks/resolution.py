@@ -71,7 +71,8 @@ def main() -> None:
 
 def measured(look: str, options: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Return the mean modulation over cases, by picture and by what was laid in."""
-    dataset = PhantomCxr(PhantomCxr.Config(look=look, size=options.size))
+    quick = PhantomCxr.Config.profiles["quick"]
+    dataset = PhantomCxr(PhantomCxr.Config(**{**quick, "look": look, "size": options.size}))
     cases = [dataset.load(e.case_id) for e in dataset.manifest() if e.split == "test"][: options.cases]
     registry = load_registry()
     ready = {name: load_enhancer(registry, name, profile="quick", seed=0, device="cpu") for name in options.enhancers}
