@@ -13,6 +13,7 @@ from radbench.learn import estimate as timed
 from radbench_ct_unets import training
 from radbench_ct_unets.bone import BoneUnet
 from radbench_ct_unets.config import LUNGS, BoneUnetConfig, LungUnetConfig
+from radbench_ct_unets.extracting import extracted
 from radbench_ct_unets.intensity import equalised, normalised
 from radbench_ct_unets.lung import LungUnet, spec_of_lung_unet
 from radbench_ct_unets.plugin import radbench_enhancers
@@ -346,15 +347,65 @@ def test_an_image_and_its_mirror_image_give_mirror_images(kind, config):
     torch.testing.assert_close(left.image, (image - low) / (high - low), atol=1e-4, rtol=0)
 
 
+def usual_doubt_of(enhancer, cases):
+    """The same by hand: of each radiograph the coarse part and that of its mirror image, in 32 x 32 cells."""
+    every = []
+    for case in cases:
+        lesson = enhancer.lesson(Sample(case, case.image))
+        view = enhancer._view_of_lesson({name: tensor[None] for name, tensor in lesson.items()})
+        one, other = (extracted(enhancer.extraction, v, enhancer.config)[1] for v in (view, view.mirrored()))
+        apart = (one - other.flip(-1)).abs()
+        every.append(torch.nn.functional.interpolate(apart, size=(32, 32), mode="nearest").flatten())
+    return float(torch.cat(every).quantile(0.995))
+
+
 @pytest.mark.parametrize(("kind", "config"), ALL[2:])
+@torch.no_grad()
 def test_the_usual_doubt_is_that_of_validation_and_kept_with_the_weights(kind, config, context):
     short = {"segmentation_epochs": 1, "extraction_epochs": 1} if kind is LungUnet else {"epochs": 1}
-    enhancer = kind(config.model_copy(update=short))
-    enhancer.fit(lessons_of(enhancer, cases(4)), context)
-    assert 0 < float(enhancer.usual_doubt) < 1
+    enhancer, learnt = kind(config.model_copy(update=short)), cases(4)
+    with torch.enable_grad():
+        enhancer.fit(lessons_of(enhancer, learnt), context)
+    found = float(enhancer.eval().usual_doubt)
+    assert found == pytest.approx(usual_doubt_of(enhancer, HELD_OUT), rel=1e-3)
+    assert found != pytest.approx(usual_doubt_of(enhancer, learnt), rel=1e-3)
     other = kind(enhancer.config)
     other.load_state_dict({name: value.clone() for name, value in enhancer.state_dict().items()})
     assert torch.equal(other.usual_doubt, enhancer.usual_doubt)
+
+
+def test_the_lung_image_of_a_mirror_image_is_the_mirror_image():
+    enhancer = LungUnet(SHARP_LUNG.model_copy(update={"equalise": False, "pieces": None}))
+    enhancer.segmentation.head.bias.data += 100.0  # all of the image is lung
+    image = torch.rand(1, 1, 64, 64)
+    one, other = (enhanced(enhancer, x).layers["lung_image"] for x in (image, image.flip(-1)))
+    assert float(one.std()) > 1e-3
+    torch.testing.assert_close(one, other.flip(-1), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        (LungUnet, LUNG.model_copy(update={"mirrored": True})),
+        (BoneUnet, BONE.model_copy(update={"mirrored": True})),
+        (LungUnet, SHARP_LUNG.model_copy(update={"mirrored": False})),
+        (LungUnet, SHARP_LUNG.model_copy(update={"segmentation": False})),
+    ],
+    ids=["lungs learnt, mirrored", "bones learnt, mirrored", "carried alone", "carried without lungs"],
+)
+def test_each_setting_goes_without_the_others_and_a_second_training_ends_the_same(kind, config, context, tmp_path):
+    short = {"segmentation_epochs": 1, "extraction_epochs": 1} if kind is LungUnet else {"epochs": 1}
+    states = []
+    for attempt in "ab":
+        enhancer = kind(config.model_copy(update=short))
+        enhancer.fit(lessons_of(enhancer, cases(4)), replace(context, workdir=tmp_path / attempt))
+        states.append({name: value.clone() for name, value in enhancer.state_dict().items()})
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert ("usual_doubt" in states[0]) is config.mirrored
+    images = images_of(HELD_OUT)
+    together = enhanced(enhancer, images)
+    alone = [enhanced(enhancer, image[None]).image for image in images]
+    assert torch.equal(together.image, torch.cat(alone))
 
 
 def test_a_lesson_with_carried_detail_has_both_sizes():
