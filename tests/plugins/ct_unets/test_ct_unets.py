@@ -1,118 +1,35 @@
 """lung-unet and bone-unet: that they learn, give their layers at any size, and follow their configurations."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 import torch
 
-from radbench.contracts import Case, CaseError, FitContext, Sample
+from radbench.contracts import CaseError, Sample
 from radbench.contracts.config import affects, local_paths, part_of
-from radbench.learn import PAPER_UNETS, Batch, Draws, Estimate, ListLessons, PretrainedWeightsError, parameter_count
+from radbench.learn import PAPER_UNETS, Batch, Draws, Estimate, PretrainedWeightsError, parameter_count
 from radbench.learn import estimate as timed
 from radbench_ct_unets import training
 from radbench_ct_unets.bone import BoneUnet
 from radbench_ct_unets.config import LUNGS, BoneUnetConfig, LungUnetConfig
-from radbench_ct_unets.extracting import extracted
 from radbench_ct_unets.intensity import equalised, normalised
 from radbench_ct_unets.lung import LungUnet, spec_of_lung_unet
 from radbench_ct_unets.plugin import radbench_enhancers
 
-TINY = {"size": 32, "first_filters": 8, "depth": 2, "schedule": "cosine"}
-LUNG = LungUnetConfig(
-    **TINY,
-    segmentation_augmentation="none",
-    extraction_augmentation="none",
-    batch_size=4,
-    clahe_kernel=8,
-    positive_weight=3.0,
-    dice_weight=1.0,
-    segmentation_epochs=20,
-    extraction_epochs=20,
-    segmentation_rate=1e-2,
-    extraction_rate=1e-2,
+from .chests import (
+    ALL,
+    BONE,
+    HELD_OUT,
+    LUNG,
+    SHARP_BONE,
+    SHARP_LUNG,
+    cases,
+    enhanced,
+    images_of,
+    lessons_of,
+    targets_of,
 )
-CARRIED = {"detail": "carried", "detail_size": 64, "coarse_size": 16, "coarse_filters": 8, "mirrored": True}
-SHARP_LUNG = LUNG.model_copy(update={**CARRIED, "pieces": 2, "stretched": False, "extraction_epochs": 60})
-BONE = BoneUnetConfig(**TINY, augmentation="none", batch_size=4, epochs=20, learning_rate=1e-2, loss="l1")
-
-SHARP_BONE = BONE.model_copy(update={**CARRIED, "stretched": False})
-ALL = [(LungUnet, LUNG), (BoneUnet, BONE), (LungUnet, SHARP_LUNG), (BoneUnet, SHARP_BONE)]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def context(tmp_path):
-    return FitContext("cpu", 0, tmp_path / "work", tmp_path / "beside", lambda done, total, text: None)
-
-
-@dataclass(frozen=True)
-class Given:
-    """Lessons of one source."""
-
-    train: ListLessons
-    validation: ListLessons
-
-
-def lessons_of(learner, train, validation=None):
-    validation = HELD_OUT if validation is None else validation
-    sets = ([learner.lesson(Sample(case, case.image)) for case in some] for some in (train, validation))
-    return Given(*map(ListLessons, sets))
-
-
-def enhanced(enhancer, images):
-    """Enhance as the harness does: in evaluation mode, without gradients."""
-    with torch.no_grad():
-        return enhancer.eval().enhance(images)
-
-
-def cases(n=8, size=32, seed=0):
-    """Two dark lungs in a bright body, stripes of bone across, a nodule in one lung."""
-    generator = torch.Generator().manual_seed(seed)
-    y, x = torch.meshgrid(*(torch.linspace(-1, 1, size),) * 2, indexing="ij")
-    found = []
-    for i in range(n):
-        dx, dy, r = (torch.rand(3, generator=generator) * 0.2 - 0.1).tolist()
-        lungs = (((x.abs() - 0.45 - dx / 2) / (0.3 + r)) ** 2 + ((y - dy) / 0.7) ** 2) < 1
-        nodule = (x - 0.45) ** 2 + (y - dy) ** 2 < 0.02
-        bones = ((y * 12 + dy * 10).sin() > 0.5).float()
-        vessels = torch.rand(size, size, generator=generator) * 0.2
-        lung_image = (lungs * (0.4 + vessels) + 0.4 * nodule).clamp(0, 1)
-        image = (0.75 - 0.5 * lungs.float() + 0.5 * lungs * vessels + 0.2 * nodule + 0.15 * bones).clamp(0, 1)
-        found.append(
-            Case(
-                f"c{seed}-{i}",
-                f"p{seed}-{i}",
-                image[None],
-                targets={
-                    "lung_mask": lungs[None],
-                    "lung_field_mask": (lungs & (y < dy + 0.3))[None],
-                    "aerated_lung_mask": (lungs & (y < dy + 0.3) & (x.abs() > 0.4))[None],
-                    "nodule_mask": nodule[None],
-                    "lung_image": lung_image[None],
-                    "bone_image": bones[None],
-                },
-            )
-        )
-    return found
-
-
-HELD_OUT = cases(2, seed=9)
-
-
-def images_of(cases):
-    return torch.stack([case.image for case in cases])
-
-
-def targets_of(cases, name):
-    return torch.stack([case.targets[name] for case in cases])
 
 
 def spec_of(name):
@@ -306,119 +223,6 @@ def test_a_second_attempt_in_the_same_folder_ends_the_same(context):
     assert sorted(f.name for f in context.beside.iterdir()) == [f"{name}.curve.csv" for name in names]
 
 
-@pytest.mark.parametrize(("kind", "config"), ALL[2:])
-def test_fine_structure_is_carried_over_at_the_radiographs_own_size(kind, config, context):
-    enhancer = kind(config)
-    enhancer.fit(lessons_of(enhancer, cases()), context)
-    image = torch.nn.functional.interpolate(images_of(HELD_OUT)[:1], scale_factor=8, mode="bilinear")
-    # Finer than the networks' pixels, too fine for anything to be learnt of it.
-    lines = torch.zeros_like(image)
-    lines[..., ::4] = 0.02
-    lines[..., 2::4] = -0.02
-    layer = "lung_image" if kind is LungUnet else "bone_image"
-    plain, lined = (enhanced(enhancer, x).layers[layer] for x in (image, image + lines))
-    change = (lined - plain)[0, 0]
-    inside = ((plain > 0.05) & (plain < 0.95))[0, 0]
-    if kind is LungUnet:
-        inside &= (
-            torch.nn.functional.interpolate(targets_of(HELD_OUT, "lung_mask")[:1].float(), scale_factor=8)[0, 0] > 0
-        )
-    kept = float((change * lines[0, 0])[inside].sum() / lines[0, 0][inside].square().sum())
-    assert kept > 0.1
-    assert torch.corrcoef(torch.stack([change[inside], lines[0, 0][inside]]))[0, 1] > 0.5
-
-
-@pytest.mark.parametrize(("kind", "config"), ALL[2:])
-def test_an_image_and_its_mirror_image_give_mirror_images(kind, config):
-    enhancer, image = kind(config), torch.rand(1, 1, 64, 64)
-    # Away from the ends of the tangent, which are alike, and above 0.
-    enhancer.extraction.network.head.weight.data *= 1e-3
-    enhancer.extraction.network.head.bias.data += 0.5
-    if kind is BoneUnet:  # nothing else is done to the whole image
-        one, other = (enhanced(enhancer, x).layers["bone_image"] for x in (image, image.flip(-1)))
-        torch.testing.assert_close(one, other.flip(-1), atol=1e-5, rtol=0)
-    enhancer.usual_doubt.fill_(1e-9)
-    if kind is LungUnet:  # all of the image is lung
-        enhancer.segmentation.head.bias.data += 100.0
-    with pytest.warns(UserWarning, match="unlike what was learnt"):
-        left = enhanced(enhancer, image)
-    low, high = image.min(), image.max()
-    # What is doubted everywhere leaves the radiograph as it was.
-    torch.testing.assert_close(left.image, (image - low) / (high - low), atol=1e-4, rtol=0)
-
-
-def usual_doubt_of(enhancer, cases):
-    """The same by hand: of each radiograph the coarse part and that of its mirror image, in 32 x 32 cells."""
-    every = []
-    for case in cases:
-        lesson = enhancer.lesson(Sample(case, case.image))
-        view = enhancer._view_of_lesson({name: tensor[None] for name, tensor in lesson.items()})
-        one, other = (extracted(enhancer.extraction, v, enhancer.config)[1] for v in (view, view.mirrored()))
-        apart = (one - other.flip(-1)).abs()
-        every.append(torch.nn.functional.interpolate(apart, size=(32, 32), mode="nearest").flatten())
-    return float(torch.cat(every).quantile(0.995))
-
-
-@pytest.mark.parametrize(("kind", "config"), ALL[2:])
-@torch.no_grad()
-def test_the_usual_doubt_is_that_of_validation_and_kept_with_the_weights(kind, config, context):
-    short = {"segmentation_epochs": 1, "extraction_epochs": 1} if kind is LungUnet else {"epochs": 1}
-    enhancer, learnt = kind(config.model_copy(update=short)), cases(4)
-    with torch.enable_grad():
-        enhancer.fit(lessons_of(enhancer, learnt), context)
-    found = float(enhancer.eval().usual_doubt)
-    assert found == pytest.approx(usual_doubt_of(enhancer, HELD_OUT), rel=1e-3)
-    assert found != pytest.approx(usual_doubt_of(enhancer, learnt), rel=1e-3)
-    other = kind(enhancer.config)
-    other.load_state_dict({name: value.clone() for name, value in enhancer.state_dict().items()})
-    assert torch.equal(other.usual_doubt, enhancer.usual_doubt)
-
-
-def test_the_lung_image_of_a_mirror_image_is_the_mirror_image():
-    enhancer = LungUnet(SHARP_LUNG.model_copy(update={"equalise": False, "pieces": None}))
-    enhancer.segmentation.head.bias.data += 100.0  # all of the image is lung
-    image = torch.rand(1, 1, 64, 64)
-    one, other = (enhanced(enhancer, x).layers["lung_image"] for x in (image, image.flip(-1)))
-    assert float(one.std()) > 1e-3
-    torch.testing.assert_close(one, other.flip(-1), atol=1e-4, rtol=0)
-
-
-@pytest.mark.parametrize(
-    ("kind", "config"),
-    [
-        (LungUnet, LUNG.model_copy(update={"mirrored": True})),
-        (BoneUnet, BONE.model_copy(update={"mirrored": True})),
-        (LungUnet, SHARP_LUNG.model_copy(update={"mirrored": False})),
-        (LungUnet, SHARP_LUNG.model_copy(update={"segmentation": False})),
-    ],
-    ids=["lungs learnt, mirrored", "bones learnt, mirrored", "carried alone", "carried without lungs"],
-)
-def test_each_setting_goes_without_the_others_and_a_second_training_ends_the_same(kind, config, context, tmp_path):
-    short = {"segmentation_epochs": 1, "extraction_epochs": 1} if kind is LungUnet else {"epochs": 1}
-    states = []
-    for attempt in "ab":
-        enhancer = kind(config.model_copy(update=short))
-        enhancer.fit(lessons_of(enhancer, cases(4)), replace(context, workdir=tmp_path / attempt))
-        states.append({name: value.clone() for name, value in enhancer.state_dict().items()})
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
-    assert ("usual_doubt" in states[0]) is config.mirrored
-    images = images_of(HELD_OUT)
-    together = enhanced(enhancer, images)
-    alone = [enhanced(enhancer, image[None]).image for image in images]
-    assert torch.equal(together.image, torch.cat(alone))
-
-
-def test_a_lesson_with_carried_detail_has_both_sizes():
-    (case,) = cases(1, size=50)
-    lesson = LungUnet(SHARP_LUNG).lesson(Sample(case, case.image))
-    shapes = {name: tuple(tensor.shape[1:]) for name, tensor in lesson.items()}
-    assert {name for name, shape in shapes.items() if shape == (32, 32)} == {"image", "lung_mask"}
-    assert {name for name, shape in shapes.items() if shape == (64, 64)} == {
-        *("sharp", "radiograph", "area", "lung_image", "nodule_mask")
-    }
-    assert set(BoneUnet(SHARP_BONE).lesson(Sample(case, case.image))) == {"image", "bone_image"}
-
-
 def test_without_validation_the_lowest_training_loss_decides(context):
     enhancer = BoneUnet(BONE.model_copy(update={"epochs": 2}))
     before = {k: v.clone() for k, v in enhancer.state_dict().items()}
@@ -504,42 +308,3 @@ def test_the_paper_profile_has_the_papers_network(kind, config, name):
     network = kind(config).extraction
     assert network.config == PAPER_UNETS[name]
     assert parameter_count(network) == 7_759_521
-
-
-def test_where_no_lungs_are_found_there_is_no_lung_image_and_that_is_told():
-    image = torch.rand(1, 1, 40, 40)
-    low, high = image.min(), image.max()
-    for config, there in ((SHARP_LUNG, False), (LUNG, True)):
-        enhancer = LungUnet(config)
-        enhancer.segmentation.head.bias.data -= 100.0
-        with pytest.warns(UserWarning, match="no lungs were found"):
-            result = enhanced(enhancer, image)
-        assert bool(result.layers["lung_image"].any()) is there
-    unseen = LungUnet(SHARP_LUNG)
-    unseen.segmentation.head.bias.data -= 100.0
-    with pytest.warns(UserWarning, match="no lung image"):
-        torch.testing.assert_close(enhanced(unseen, image).image, (image - low) / (high - low))
-
-
-def test_whoever_is_asked_about_mirror_images_learns_from_them():
-    assert LungUnet(SHARP_LUNG)._segmentation_job().augment == LungUnet(LUNG)._segmentation_job().augment
-    paper = {"segmentation_augmentation": "paper"}
-    sharp, plain = (LungUnet(c.model_copy(update=paper))._segmentation_job() for c in (SHARP_LUNG, LUNG))
-    assert (sharp.augment.geometry.flip, plain.augment.geometry.flip) == (0.5, 0.0)
-
-
-@pytest.mark.parametrize("sizes", [{"detail_size": 100}, {"detail_size": 64, "coarse_size": 64}])
-def test_sizes_that_do_not_divide_are_refused(sizes):
-    with pytest.raises(ValueError, match="detail_size must be a multiple of coarse_size"):
-        LungUnetConfig(detail="carried", **sizes)
-
-
-def test_a_mask_of_the_radiograph_and_its_mirror_image_is_the_mean_of_their_logits():
-    enhancer = LungUnet(SHARP_LUNG.model_copy(update={"pieces": None})).eval()
-    image = torch.rand(1, 1, 32, 32)
-    with torch.no_grad():
-        one, other = (enhancer.segmentation.logits(x) for x in (image, image.flip(-1)))
-        found = enhancer._probability(image)
-        mirrored = enhancer._probability(image.flip(-1)).flip(-1)
-    torch.testing.assert_close(found, ((one + other.flip(-1)) / 2).sigmoid())
-    torch.testing.assert_close(found, mirrored, atol=1e-5, rtol=0)

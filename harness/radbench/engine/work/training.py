@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import shutil
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -104,9 +105,11 @@ def _said_aloud(tell: Tell) -> AbstractContextManager[None]:
     told: set[str] = set()
 
     def hear(text: str) -> None:
-        if text not in told:
-            told.add(text)
-            tell("warning", message=text)
+        if text in told:
+            sys.stderr.write(f"{text}\n")  # the log has them all
+            return
+        told.add(text)
+        tell("warning", message=text)
 
     return remarks_to(hear)
 
