@@ -43,4 +43,15 @@ def radbench_datasets() -> list[DatasetSpec]:
             summary="Radiographs of made-up thoraces, with lungs, bones, nodules and findings",
             reference="radbench; physics after Gozes and Greenspan, and Peng et al., XraySyn, AAAI 2021",
         ),
+        DatasetSpec(
+            name="phantom-findings",
+            factory="radbench_phantom.findings:PhantomFindings",
+            modality="cxr",
+            targets=CXR_TARGETS,
+            slow=True,
+            licence="Apache-2.0",
+            citation="radbench",
+            summary="Many small radiographs of made-up patients with findings, for computer-aided detection",
+            reference="radbench; physics after Peng et al., XraySyn, AAAI 2021",
+        ),
     ]

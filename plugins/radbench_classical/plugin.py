@@ -48,6 +48,12 @@ def radbench_enhancers() -> Sequence[EnhancerSpec]:
             batch_size=8,
         ),
         EnhancerSpec(
+            name="blur",
+            factory="radbench_classical.blur:blur",
+            summary="Gaussian blur: no enhancer but a control, which a task should find harmful",
+            batch_size=8,
+        ),
+        EnhancerSpec(
             name="wls",
             factory="radbench_classical.decomposition:wls",
             summary="Edge-preserving WLS decomposition with detail boost (the papers' 'Fattal')",

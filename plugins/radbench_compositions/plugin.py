@@ -1,4 +1,4 @@
-"""What the plugin offers: the enhancer ``chain``."""
+"""What the plugin offers: ``chain``, and the control ``oracle``."""
 
 from __future__ import annotations
 
@@ -17,5 +17,11 @@ def radbench_enhancers() -> Sequence[EnhancerSpec]:
             factory="radbench_compositions.chain:chain",
             summary="Enhancers one after the other, each on the image of the one before: chain[of=[wls,clahe]]",
             spec_for="radbench_compositions.chain:spec_of_chain",
-        )
+        ),
+        EnhancerSpec(
+            name="oracle",
+            factory="radbench_compositions.oracle:Oracle",
+            summary="No enhancer but a control: a truth of the case added to its image, oracle[of=DATASET]",
+            spec_for="radbench_compositions.oracle:spec_of_oracle",
+        ),
     ]

@@ -15,6 +15,7 @@ from radbench.engine.run.reporting import Reporter
 from radbench.engine.run.running import Options, run_pairs
 from radbench.engine.work.failures import RunAbortedError
 from radbench.leaderboard.commits import commit_of
+from radbench.leaderboard.predictions import write_predictions
 from radbench.leaderboard.view import journal_run, write_leaderboard, write_what_there_is
 from radbench.registry.discovery import one_line
 from radbench.registry.registry import Registry
@@ -64,6 +65,7 @@ def run_plan(registry: Registry, plan: Plan, options: Options, reporter: Reporte
             write_what_there_is(folder)
         raise
     try:
+        write_predictions(ran.folder)
         return Finished(write_leaderboard(ran.folder), ran.folder, ran.outcome, ran.seconds)
     except StoreError as e:
         raise RunAbortedError(e) from e

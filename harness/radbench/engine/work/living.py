@@ -18,6 +18,7 @@ from radbench.engine.plan.resolver import SourceChangedError, rebuilt
 from radbench.engine.plan.steps import Live
 from radbench.engine.work.building import build, keywords_of, prepare
 from radbench.engine.work.enhance import LiveEnhancer
+from radbench.engine.work.kept_cases import KeptCases
 from radbench.registry.registry import Registry
 
 if TYPE_CHECKING:
@@ -179,7 +180,8 @@ class Living:
             if part.kind != "dataset":
                 # Nobody holds its cases against a manifest one by one, as those of the data set that is scored.
                 self._check_content(one, one.asked, built)
-            return built
+            slow = one.spec.slow and not any(enhancer.learns for enhancer in one.all_enhancers())
+            return KeptCases(built, one, self.store) if slow else built
 
         def made(name: str, found: Any) -> Any:
             level = affects(type(part.config), name)

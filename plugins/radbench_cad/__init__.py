@@ -1,0 +1,1 @@
+"""Computer-aided detection: a classifier learns findings on enhanced radiographs, and is held to the test split."""

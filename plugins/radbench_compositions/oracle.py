@@ -1,0 +1,86 @@
+"""oracle: a truth that no enhancer knows, added to the image: a control of what a task can notice at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from radbench.contracts.case import IMAGE_TARGETS, MASK_TARGETS
+from radbench.contracts.config import Config as BaseConfig
+from radbench.contracts.config import PartName, param, part
+from radbench.contracts.errors import CaseError, ConfigurationError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from radbench.contracts.case import CaseInfo
+    from radbench.contracts.specs import DatasetSpec, EnhancerSpec
+
+
+class Oracle:
+    """Adds to every image what is true of it, or shows that alone.
+
+    It is no enhancer, for it looks up the case by its id in the data set: what a task gives for it is a bound on what
+    this truth could be worth, and a task that does not notice it notices nothing.
+    """
+
+    class Config(BaseConfig):
+        """Which truth, and how much of it."""
+
+        of: PartName = part(
+            "dataset",
+            needs=lambda config: (config.truth,),
+            description="the data set that is scored: cases are matched by their id and size",
+        )
+        truth: str = param("lung_image", "the target that is shown: an image or a mask", source="assumed")
+        weight: float = param(
+            1.0,
+            "how often it is added to the image before the sum is scaled to [0,1]; 0: it is shown alone",
+            source="assumed: as lung-unet and bone-unet add their layers",
+            ge=0.0,
+            le=100.0,
+        )
+
+    def __init__(self, config: Config, parts: Any) -> None:
+        if config.truth not in IMAGE_TARGETS | MASK_TARGETS:
+            known = ", ".join(sorted(IMAGE_TARGETS | MASK_TARGETS))
+            raise ConfigurationError(f"oracle: truth '{config.truth}' must be one of {known}")
+        self.config, self.dataset = config, parts.of
+
+    def enhance(self, images: Tensor, cases: Sequence[CaseInfo]) -> Tensor:
+        """Return the images with their truth.
+
+        Args:
+            images: float32 ``[B,1,H,W]`` in [0,1].
+            cases: their identities.
+
+        Returns:
+            float32 ``[B,1,H,W]`` in [0,1].
+
+        Raises:
+            CaseError: the data set has no such case, or it has another size.
+        """
+        import torch
+
+        return torch.stack([self._one(image, case) for image, case in zip(images, cases, strict=True)])
+
+    def _one(self, image: Tensor, case: CaseInfo) -> Tensor:
+        truth = self.dataset.load(case.case_id).targets[self.config.truth]
+        if truth.shape != image.shape:
+            raise CaseError(
+                f"case '{case.case_id}' is {list(image.shape)}, and {list(truth.shape)} in the data set that oracle "
+                "looks into: name the data set that is scored"
+            )
+        truth = truth.to(image)
+        if not self.config.weight:
+            return truth
+        both = image + self.config.weight * truth
+        low, high = both.min(), both.max()
+        return (both - low) / (high - low) if float(high) > float(low) else image
+
+
+def spec_of_oracle(spec: EnhancerSpec, config: BaseConfig, parts: Mapping[str, Any]) -> EnhancerSpec:
+    """Return the spec: the modality of the data set."""
+    below: DatasetSpec = parts["of"]
+    return replace(spec, modality=below.modality if below.modality in ("ct", "cxr", "natural") else "any")
