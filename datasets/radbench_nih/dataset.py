@@ -135,14 +135,14 @@ class NihChestXray14:
         entries: dict[str, list[Entry]] = {}
         for entry in self._table:
             entries.setdefault(entry.name, []).append(entry)
+        views = ("PA", "AP") if config.views == "both" else (config.views,)
         films = []
         for of, lines in self._lists.items():
             for line in lines:
-                films += [self._film(entry, of) for entry in entries.get(line.cells[0], [_unknown(line, of)])]
-        views = ("PA", "AP") if config.views == "both" else (config.views,)
-        chosen = [film for film in films if film.fault or film.facts["view"] in views]
+                told = entries.get(line.cells[0]) or [_unknown(line, of)]
+                films += [self._film(entry, of) for entry in told if entry.fault or entry.view in views]
         reading = Reading(config.size, config.side, None if config.pixels is None else (config.pixels, config.pixels))
-        return RadiographSet(self._root, distinct(chosen), reading, self.targets, config.absent, _GET)
+        return RadiographSet(self._root, distinct(films), reading, self.targets, config.absent, _GET)
 
     def _film(self, entry: Entry, of: str) -> Film:
         held = of == TRAIN and held_out(entry.patient, self.config.validation, self.config.split_seed)

@@ -70,12 +70,18 @@ def find_files(
     seen: set[Path] = set()
     for folder in folders:
         for path in list_images(folder):
-            if path.suffix.lower() not in suffixes or path in seen or path.is_dir():
+            name = path.name
+            dot = name.rfind(".")
+            if dot < 0 or name[dot:].lower() not in suffixes:
+                if path.is_dir():
+                    raise DatasetError(f"folder '{path}' cannot be listed: change its permissions")
+                continue
+            if path in seen:
                 continue
             if without and {part.lower() for part in path.relative_to(folder).parts[:-1]} & set(without):
                 continue
             seen.add(path)
-            key = {"name": path.name, "stem": path.stem}.get(by) or name_of(path.relative_to(folder))
+            key = name if by == "name" else name[:dot] if by == "stem" else name_of(path.relative_to(folder))
             if key in paths:
                 copies[key] = (*copies.get(key, ()), path)
             else:
