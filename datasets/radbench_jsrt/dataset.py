@@ -142,7 +142,7 @@ class Jsrt:
         ill = name.startswith("JPCL")
         record = self._records.get(name)
         fault = "" if record is None else record.fault
-        if record is None and ill and self._tables:
+        if record is None and ill and self._tables and name in self._files.paths:
             fault = f"'{self._tables[0].name}' has no line for '{name}'"
         nodule = None if record is None else record.nodule
         lungs, heart = self._outlines.of(name, LUNGS), self._outlines.of(name, HEART)

@@ -92,7 +92,9 @@ def nih_path(root, name):
 # CheXpert --------------------------------------------------------------------------------------------------------
 
 
-def chexpert_line(path, labels=None, view="Frontal", projection="AP", sex="Male", age=60, prefix="CheXpert-v1.0-small/"):
+def chexpert_line(
+    path, labels=None, view="Frontal", projection="AP", sex="Male", age=60, prefix="CheXpert-v1.0-small/"
+):
     named = dict.fromkeys(CHEXPERT_LABELS.split(","), "") | (labels or {})
     return [prefix + path, sex, age, view, projection, *named.values()]
 
@@ -109,7 +111,9 @@ def chexpert(root, *, small=True, below=False, bom=""):
         train.append(chexpert_line(f"{base}/view2_lateral.jpg", labels, "Lateral", "", prefix=prefix))
     full = dict.fromkeys(CHEXPERT_LABELS.split(","), "0.0")
     valid = [
-        chexpert_line(f"valid/patient{n}/study1/view1_frontal.jpg", full | {"Edema": "1.0"}, projection="PA", prefix=prefix)
+        chexpert_line(
+            f"valid/patient{n}/study1/view1_frontal.jpg", full | {"Edema": "1.0"}, projection="PA", prefix=prefix
+        )
         for n in (64541, 64542)
     ]
     chexpert_table(root / "train.csv", train, bom=bom)

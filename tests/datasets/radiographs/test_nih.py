@@ -77,7 +77,9 @@ def test_both_views_are_strata(root):
 
 def many(tmp_path, patients=400):
     lines = [
-        f"{p:08d}_{k:03d}.png,No Finding,{k},{p},50,M,PA,10,10,0.1,0.1" for p in range(1, patients + 1) for k in range(2)
+        f"{p:08d}_{k:03d}.png,No Finding,{k},{p},50,M,PA,10,10,0.1,0.1"
+        for p in range(1, patients + 1)
+        for k in range(2)
     ]
     root = tmp_path / "many"
     (root / "images").mkdir(parents=True)
@@ -323,7 +325,9 @@ def test_a_damaged_quote_is_named_with_its_line(root):
 
 def test_two_lines_that_differ_are_a_fault_and_the_same_line_twice_is_noticed(root):
     path = root / "Data_Entry_2017.csv"
-    path.write_text(path.read_text() + made.NIH_LINES[0] + "\n" + made.NIH_LINES[2].replace("No Finding", "Mass") + "\n")
+    path.write_text(
+        path.read_text() + made.NIH_LINES[0] + "\n" + made.NIH_LINES[2].replace("No Finding", "Mass") + "\n"
+    )
     data = opened(root)
     check_manifest("nih-cxr14", data.manifest())
     validate_case(data.load("00000001_000"))
