@@ -15,6 +15,7 @@ from radbench.imaging.collection import (
     Line,
     check_disjoint,
     collection_root,
+    counted,
     find_files,
     held_out,
     repeated,
@@ -83,13 +84,15 @@ class NihChestXray14:
         listed = [(line.cells[0], line) for lines in self._lists.values() for line in lines]
         told += [f"'{name}' is listed twice" for name, _, _ in repeated(listed)]
         if unlisted := sorted({entry.name for entry in self._table} - {name for name, _ in listed}):
-            told.append(f"{len(unlisted):,} images of the table are in neither list, so no cases: {shown(unlisted)}")
+            told.append(
+                f"{counted(len(unlisted), 'image')} of the table in neither list, so no cases: {shown(unlisted)}"
+            )
         if BOXES not in self._names:
             return [*told, f"there is no {BOXES} in '{self._root}', so no boxes"]
         boxes, faults = self._boxes
         names = {name for name, _ in listed}
         if strange := sorted((set(boxes) | set(faults)) - names):
-            told.append(f"{BOXES} has boxes of {len(strange):,} images that are in neither list: {shown(strange)}")
+            told.append(f"{BOXES} has boxes of {counted(len(strange), 'image')} in neither list: {shown(strange)}")
         return told
 
     @cached_property

@@ -10,7 +10,17 @@ from pathlib import Path
 from radbench.contracts.case import Case
 from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.errors import DatasetError
-from radbench.imaging.collection import Found, Line, collection_root, find_files, held_out, read_list, repeated, shown
+from radbench.imaging.collection import (
+    Found,
+    Line,
+    collection_root,
+    counted,
+    find_files,
+    held_out,
+    read_list,
+    repeated,
+    shown,
+)
 from radbench.imaging.radiograph_set import Film, RadiographSet, distinct
 from radbench.imaging.radiographs import Reading
 from radbench_tbx11k.annotations import Annotation, read_json, read_xml
@@ -77,10 +87,10 @@ class Tbx11k:
             return told
         stems = {Path(line.cells[0]).stem for of in self._lists.values() for line in of}
         if strange := sorted(set(self._annotations) - stems):
-            told.append(f"the annotations have {len(strange):,} images that are in neither list: {shown(strange)}")
+            told.append(f"the annotations have {counted(len(strange), 'image')} in neither list: {shown(strange)}")
         bare = sorted(f.name for f in self._set.listed if f.findings.get("tb") and not f.fault and not f.boxes)
         if bare:
-            told.append(f"{len(bare):,} images of tuberculosis have no box: {shown(bare)}")
+            told.append(f"{counted(len(bare), 'image')} of tuberculosis without a box: {shown(bare)}")
         return told
 
     @cached_property

@@ -240,6 +240,11 @@ def shown(names: Sequence[str]) -> str:
     return ", ".join(f"'{printable(name)}'" for name in names[:_SHOWN]) + more
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number with its noun: ``1 image``, ``2,000 images``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def repeated(lines: Iterable[tuple[str, Line]]) -> Iterator[tuple[str, Line, Line]]:
     """Yield what is named by several lines, with the first of them and each later one."""
     first: dict[str, Line] = {}

@@ -15,7 +15,7 @@ from radbench.contracts.case import Case
 from radbench.contracts.config import param
 from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.errors import CaseError, DatasetError, did_you_mean
-from radbench.imaging.collection import shown
+from radbench.imaging.collection import counted, shown
 from radbench.imaging.digests import file_digests
 from radbench.imaging.radiographs import Box, Reading, disc_mask, read_masks, read_radiograph, scaled_boxes
 from radbench.imaging.stored import MAPPING_VERSION
@@ -178,18 +178,15 @@ class RadiographSet:
         """
         gone = [film.name for film in self.listed if film.path is None]
         if gone:
-            kept = (
-                "which are left out" if self.absent == "leave-out" else "which are faults (absent=leave-out: no cases)"
-            )
-            yield (
-                f"{len(gone):,} of {len(self.listed):,} listed images are not there, {kept}: {shown(gone)}; {self.get}"
-            )
+            kept = "left out" if self.absent == "leave-out" else "faults (absent=leave-out: no cases)"
+            of = counted(len(self.listed), "listed image")
+            yield f"{len(gone):,} of {of} not there, {kept}: {shown(gone)}; {self.get}"
         listed = {film.name for film in self.listed} | set(known)
         if extra := sorted(set(files) - listed):
-            yield f"{len(extra):,} images are in no line of the tables: {shown(extra)}"
+            yield f"{counted(len(extra), 'image')} in no line of the tables: {shown(extra)}"
         twice = [film.name for film in self.listed if film.copies]
         if twice:
-            yield f"{len(twice):,} images lie in several folders: {shown(twice)}"
+            yield f"{counted(len(twice), 'image')} in several folders: {shown(twice)}"
 
     def _load(self, film: Film) -> Case:
         if film.fault:

@@ -183,8 +183,8 @@ def test_missing_and_extra_images_are_named(root):
     with pytest.raises(CaseError, match=r"train/patient00001/study1/view1_frontal\.jpg' is listed and not there"):
         data.load(FIRST)
     told = data.noticed()
-    assert any("1 of 8 listed images are not there" in text for text in told)
-    assert any("1 images are in no line" in text and "patient00099" in text for text in told)
+    assert any("1 of 8 listed images not there" in text for text in told)
+    assert any("1 image in no line" in text and "patient00099" in text for text in told)
 
 
 @pytest.mark.parametrize(

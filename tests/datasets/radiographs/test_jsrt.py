@@ -144,7 +144,7 @@ def test_a_missing_radiograph_is_its_own_cases_fault(root):
     data = converted(root)
     with pytest.raises(CaseError, match=r"'JPCLN003' is listed and not there"):
         data.load("JPCLN003")
-    assert any("243 of 247 listed images are not there" in text for text in data.noticed())
+    assert any("243 of 247 listed images not there" in text for text in data.noticed())
     assert len(entries_of(root, files="converted", absent="leave-out")) == 4
 
 
@@ -258,4 +258,4 @@ def test_which_files_are_read_is_asked_for(root, tmp_path):
 
 def test_an_extra_file_is_noticed(root):
     made.save(root / "images" / "JPCLN200.png", made.pixels("x", 64))
-    assert any("1 images are in no line of the tables: 'JPCLN200'" in text for text in converted(root).noticed())
+    assert any("1 image in no line of the tables: 'JPCLN200'" in text for text in converted(root).noticed())

@@ -60,7 +60,7 @@ def test_boxes_are_by_kind_in_the_images_pixels(root):
 def test_tuberculosis_without_a_box_states_none(root):
     data = opened(root)
     assert data.load("tb0002").targets["boxes"] == {}
-    assert any("1 images of tuberculosis have no box: 'tb/tb0002.png'" in text for text in data.noticed())
+    assert any("1 image of tuberculosis without a box: 'tb/tb0002.png'" in text for text in data.noticed())
 
 
 def test_boxes_go_with_a_reduced_image(root):
@@ -109,7 +109,7 @@ def test_a_missing_image_is_its_own_cases_fault_and_an_extra_one_is_noticed(root
     with pytest.raises(CaseError, match=r"'tb/tb0001\.png' is listed and not there"):
         data.load("tb0001")
     told = data.noticed()
-    assert any("1 images are in no line of the tables: 'sick/s0999.png'" in text for text in told)
+    assert any("1 image in no line of the tables: 'sick/s0999.png'" in text for text in told)
     assert not any("test0001" in text or "MCUCXR" in text for text in told)
     assert len(entries_of(root, absent="leave-out")) == 7
 
@@ -150,7 +150,7 @@ def test_boxes_of_an_image_that_is_not_listed(root):
     with pytest.raises(DatasetError, match="has boxes of image 77, which it does not list"):
         opened(root).manifest()
     made.tbx_json(root / "annotations" / "json" / "TBX11K_train.json", (*made.TBX_TRAIN, "tb/tb0777.png"), 64)
-    assert any("1 images that are in neither list: 'tb0777'" in text for text in opened(root).noticed())
+    assert any("1 image in neither list: 'tb0777'" in text for text in opened(root).noticed())
 
 
 def test_a_damaged_voc_file_is_its_cases_fault(root):
