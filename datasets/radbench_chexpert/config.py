@@ -27,7 +27,7 @@ class CheXpertConfig(Config):
     uncertain: Literal["ignore", "zeros", "ones"] = param(
         "ignore",
         "What a label of -1 is. ignore: not stated (NaN); zeros: absent; ones: present.",
-        source="paper: Irvin et al. 2019 §3.1, U-Ignore, U-Zeros, U-Ones; assumed (which of them)",
+        source="paper: Irvin et al. 2019, U-Ignore, U-Zeros, U-Ones; assumed (which of them)",
     )
     blank: Literal["negative", "not-stated"] = param(
         "negative",

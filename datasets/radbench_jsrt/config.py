@@ -49,9 +49,9 @@ class JsrtConfig(Config):
     )
     split: Literal["scr", "patients"] = param(
         "scr",
-        "scr: SCR's two folds, one of them the test split, validation drawn from the other; patients: test and "
-        "validation drawn from all.",
-        source="paper: van Ginneken et al. 2006 §2.1, odd and even numbers",
+        "scr: SCR's two folds, one of them the test split, validation drawn from the other; where its masks are not "
+        "there, odd numbers are fold 1 and even ones fold 2. patients: test and validation drawn from all.",
+        source="paper: van Ginneken et al. 2006, two folds; assumed: odd and even numbers",
     )
     test_fold: Literal[1, 2] = param(
         2, "split=scr: the fold that is the test split.", source="paper: van Ginneken et al. 2006; assumed (which)"

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from radbench.contracts.errors import DatasetError
+from radbench.contracts.errors import DatasetError, ImageReadError
 from radbench.imaging.collection import Columns, read_table
 from radbench.imaging.jsrt import SIDE, SPACING_MM
+from radbench.imaging.read import read_bytes
 
 NODULES, OTHERS = 154, 93
 CASES = (*(f"JPCLN{n + 1:03d}" for n in range(NODULES)), *(f"JPCNN{n + 1:03d}" for n in range(OTHERS)))
@@ -97,16 +98,16 @@ def read_records(tables: list[Path]) -> dict[str, Record]:
 def _of_text(path: Path) -> Iterator[tuple[str, int, dict[str, str]]]:
     try:
         # Only ASCII matters: a diagnosis that has a strange letter is still one.
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise DatasetError(f"table '{path}' cannot be read ({error.strerror}): get it again") from error
+        text = read_bytes(path).decode("utf-8-sig", errors="replace")
+    except ImageReadError as error:
+        raise DatasetError(f"table: {error}") from error
     # Some copies have lost line ends, so that a record begins where a name does.
     starts = [*_RECORD.finditer(text)]
     if not starts:
         raise DatasetError(f"table '{path}' names no radiograph such as JPCLN001.IMG: get it again")
     ends = [*(match.start() for match in starts[1:]), len(text)]
     for match, end in zip(starts, ends, strict=True):
-        number = text.count("\n", 0, match.start()) + 1
+        number = len(re.findall(r"\r\n|\r|\n", text[: match.start()])) + 1
         rest = text[match.end() : end].strip()
         cells = [cell.strip() for cell in re.split(r"\t+|\s{2,}", rest)] if rest else []
         names = _WITH if match[1].upper().startswith("JPCL") else _WITHOUT

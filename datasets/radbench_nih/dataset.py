@@ -57,7 +57,7 @@ class NihChestXray14:
     @property
     def targets(self) -> frozenset[str]:
         """``findings``; ``boxes`` where their list is there."""
-        return frozenset({"findings", "boxes"} if (self._root / BOXES).exists() else {"findings"})
+        return frozenset({"findings", "boxes"} if BOXES in self._names else {"findings"})
 
     def manifest(self) -> Sequence[CaseEntry]:
         """List the cases in the lists' order, train and validation before test."""

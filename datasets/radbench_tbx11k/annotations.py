@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from radbench.contracts.errors import DatasetError
+from radbench.contracts.errors import DatasetError, ImageReadError
 from radbench.imaging.limits import check_limit
 from radbench.imaging.radiographs import Box, box_fault
+from radbench.imaging.read import read_bytes
 from radbench_tbx11k.findings import BOXES
 
 SETS = (
@@ -61,20 +62,17 @@ def _coco(path: Path) -> dict[str, Annotation]:
             marks.setdefault(mark["image_id"], []).append(mark)
         frames = {key: (int(image["height"]), int(image["width"])) for key, image in images.items()}
         stems = {key: Path(str(image["file_name"])).stem for key, image in images.items()}
+        drawn = {
+            key: [(categories.get(mark.get("category_id"), ""), _corners(mark.get("bbox"))) for mark in of]
+            for key, of in marks.items()
+        }
     except OSError as error:
         raise DatasetError(f"'{path}' cannot be read ({error.strerror}): get it again") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise DatasetError(f"'{path}' is no COCO file with images, categories and annotations ({error!r})") from error
     if lost := [key for key in marks if key not in images]:
         raise DatasetError(f"'{path}' has boxes of image {lost[0]!r}, which it does not list: get it again")
-    return {
-        stems[key]: _annotation(
-            path.name,
-            [(categories.get(mark.get("category_id"), ""), _corners(mark.get("bbox"))) for mark in marks.get(key, [])],
-            frames[key],
-        )
-        for key in images
-    }
+    return {stems[key]: _annotation(path.name, drawn.get(key, []), frames[key]) for key in images}
 
 
 def _corners(bbox: Any) -> Box | None:
@@ -95,20 +93,22 @@ def read_xml(folder: Path) -> dict[str, Annotation]:
 
 def _voc(path: Path) -> Annotation:
     try:
-        tree = ElementTree.parse(path).getroot()
+        tree = ElementTree.fromstring(read_bytes(path))
         frame = int(tree.findtext("size/height", "")), int(tree.findtext("size/width", ""))
         marks: list[tuple[str, Box | None]] = []
         for mark in tree.iter("object"):
             ends = (mark.findtext(f"bndbox/{name}", "") for name in ("xmin", "ymin", "xmax", "ymax"))
             left, top, right, bottom = (float(text) - 1 for text in ends)
             marks.append((mark.findtext("name", "").strip(), (left, top, right, bottom)))
-    except (OSError, ElementTree.ParseError, ValueError) as error:
+    except (ImageReadError, ElementTree.ParseError, ValueError) as error:
         return Annotation(fault=f"'{path.name}' cannot be read ({error}): get it again")
     return _annotation(path.name, marks, frame)
 
 
 def _annotation(name: str, marks: list[tuple[str, Box | None]], frame: tuple[int, int]) -> Annotation:
     boxes: dict[str, tuple[Box, ...]] = dict.fromkeys(BOXES.values(), ())
+    if min(frame) < 1:
+        return Annotation(fault=f"'{name}' states a size of {frame[1]} x {frame[0]} pixels")
     for category, box in marks:
         if category not in BOXES:
             return Annotation(fault=f"'{name}' names a box '{category}', which is none of {', '.join(BOXES)}")

@@ -128,6 +128,7 @@ def spoilt(root, **changes):
         ({"bbox": [8, 16, 0, 5]}, "empty or turned round"),
         ({"bbox": [8, 16, 100, 5]}, "leaves the 64 x 64"),
         ({"bbox": None}, "not of four numbers"),
+        ({"bbox": [8, float("nan"), 5, 5]}, "no number"),
         ({"category_id": 9}, "names a box ''"),
     ],
 )
@@ -137,6 +138,32 @@ def test_a_box_that_cannot_be_is_its_cases_fault(root, changes, what):
     with pytest.raises(CaseError, match=r"TBX11K_train\.json'.*" + what):
         data.load("tb0001")
     validate_case(data.load("tb0100"))
+
+
+@pytest.mark.parametrize(("height", "what"), [(0, "states a size of 64 x 0"), (-3, "states a size of 64 x -3")])
+def test_a_size_that_cannot_be_is_its_cases_fault(root, height, what):
+    path = root / "annotations" / "json" / "TBX11K_train.json"
+    found = json.loads(path.read_text())
+    found["images"][0]["height"] = height
+    path.write_text(json.dumps(found))
+    with pytest.raises(CaseError, match=what):
+        opened(root).load("h0001")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"image_id": [1]}, {"category_id": {}}, {"image_id": None}, {"image_id": "0"}, {"category_id": [1]}]
+)
+def test_a_coco_file_of_another_make_stops(root, changes):
+    spoilt(root, **changes)
+    with pytest.raises(DatasetError, match=r"TBX11K_train\.json'"):
+        opened(root).manifest()
+
+
+def test_a_coco_file_with_an_endless_size_stops(root):
+    path = root / "annotations" / "json" / "TBX11K_train.json"
+    path.write_text(path.read_text().replace('"width": 64', '"width": Infinity'))
+    with pytest.raises(DatasetError, match="is no COCO file"):
+        opened(root).manifest()
 
 
 def test_a_box_on_an_image_without_tuberculosis_is_a_fault(root):
