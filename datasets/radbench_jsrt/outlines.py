@@ -62,7 +62,7 @@ def find_outlines(folder: Path) -> Outlines:
 def fold_of(name: str, outlines: Outlines) -> int:
     """Return a radiograph's fold: that of its masks' folder, else 1 for odd numbers and 2 for even ones.
 
-    Source: van Ginneken et al. 2006 have two folds; that the first one holds the odd numbers is assumed, and matters only
-    without SCR.
+    Source: van Ginneken et al. 2006 have two folds; that the first one holds the odd numbers is assumed, and matters
+    only without SCR.
     """
     return outlines.folds.get(name, 1 if int(name[-3:]) % 2 else 2)
