@@ -41,6 +41,21 @@ ENDS = {
         2,
         "holds no",
     ),
+    # The missing one is the third case.
+    "bench data check 'nih-cxr14[root=part-of-nih": (0, "1 of 4 listed images not there"),
+    "bench data check 'nih-cxr14[root=PATH": (2, "Data_Entry_2017.csv' does not exist"),
+    "bench data check nih-cxr14": (2, "Data_Entry_2017.csv' does not exist"),
+    "bench run --enhancer original,clahe --task image-quality --dataset 'nih-cxr14[root=PATH": (
+        2,
+        "Data_Entry_2017.csv' does not exist",
+    ),
+    "bench data check 'chexpert[root=PATH": (2, "train.csv' does not exist"),
+    "bench data check 'jsrt[root=PATH": (2, "holds no images"),
+    "bench run --enhancer original,lung-unet --task 'lung-segmentation[truth=aerated]' --dataset 'jsrt[root=PATH": (
+        2,
+        "holds no images",
+    ),
+    "bench data check 'tbx11k[root=PATH": (2, "TBX11K_train.txt' does not exist"),
     "bench publish RUN --replace --supersede": (2, "there is nothing to supersede under data set"),
     "bench enhance lung-unet": (2, "nowhere"),
     "bench leaderboard --task hnn": (2, "unknown task 'hnn': there is grabcut"),
@@ -75,7 +90,22 @@ def desk(tmp_path_factory):
         write_image(folder / name, image)
     write_image(folder / "DIV2K" / "1.png", image.repeat(1, 2, 3))
     (folder / "PATH").mkdir()
+    part_of_nih(folder / "part-of-nih")
     return folder
+
+
+def part_of_nih(root):
+    """Write what docs/radiographs.md shows the check of: an image that is missing, one that is in no line."""
+    lines = ["Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position"]
+    for number, labels in enumerate(("No Finding", "Effusion|Mass", "Nodule", "No Finding"), 1):
+        lines.append(f"{number:08d}_000.png,{labels},0,{number},60,F,PA")
+    root.mkdir()
+    (root / "Data_Entry_2017.csv").write_text("\n".join(lines))
+    (root / "train_val_list.txt").write_text("".join(f"{n:08d}_000.png\n" for n in (1, 2, 3)))
+    (root / "test_list.txt").write_text("00000004_000.png\n")
+    grey = torch.from_numpy(np.random.default_rng(1).random((1, 64, 64), dtype=np.float32))
+    for number in (1, 2, 4, 9):
+        write_image(root / "images_001" / "images" / f"{number:08d}_000.png", grey)
 
 
 @pytest.fixture
