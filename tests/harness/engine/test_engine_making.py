@@ -12,10 +12,12 @@ import pytest
 from radbench import api
 from radbench.contracts.folders import cache_folder
 from radbench.engine.keep.journal import RunFolder
+from radbench.engine.keep.store import Store
 from radbench.engine.plan.pairs import make_plan, open_dataset
 from radbench.engine.plan.request import Request
 from radbench.engine.run.making import Cases, make_cases
 from radbench.engine.run.reporting import Silent
+from radbench.engine.work.kept_cases import KeptCases
 from radbench.registry.registry import load_registry
 
 PLUGIN = Path(__file__).with_name("slow_plugin.py")
@@ -83,6 +85,27 @@ def test_a_kept_case_is_the_case_and_what_is_looked_up_on_demand_is_looked_up():
     assert dict(again.targets["findings"]) == {"odd": 0.0}
     assert float(again.targets["volume_hu"].max()) == 2.0
     assert len(made()) == 2  # the volume was worked out anew
+
+
+def test_a_data_set_that_is_a_part_gives_what_was_made_already():
+    part = open_dataset(load_registry([PLUGIN]), "slow", "quick")
+    store = Store(cache_folder())
+    kept_cases = KeptCases(part.opened.dataset, part, store)
+    whole = loaded("c2")
+    assert kept_cases.load("c2").image.equal(whole.image)
+    assert dict(kept_cases.load("c2").targets["findings"]) == dict(whole.targets["findings"])
+    assert len(made()) == 1
+    assert float(kept_cases.load("c3").image.max()) == pytest.approx(0.2)
+    assert [case for case, _, _ in made()] == ["c2", "c3"]
+    assert kept_cases.targets == part.opened.dataset.targets
+
+
+def test_a_part_makes_again_what_was_kept_and_is_damaged():
+    whole = loaded("c1").image
+    (file,) = kept()
+    file.write_bytes(file.read_bytes()[:-7])
+    part = open_dataset(load_registry([PLUGIN]), "slow", "quick")
+    assert KeptCases(part.opened.dataset, part, Store(cache_folder())).load("c1").image.equal(whole)
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-7], lambda b: b[:40] + bytes([b[40] ^ 1]) + b[41:], lambda b: b""])

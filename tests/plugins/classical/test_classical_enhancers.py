@@ -1,4 +1,4 @@
-"""original, he, gamma, clahe, unsharp and wls: their definitions, and what images without contrast come to."""
+"""original, he, gamma, clahe, unsharp, blur and wls: their definitions, and what images without contrast come to."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from radbench.contracts.enhancement import LAYERS, Enhancement
 from radbench.imaging.wls import smooth
 from radbench.xray import Pose
 from radbench_classical.adaptive import clahe
+from radbench_classical.blur import blur
 from radbench_classical.decomposition import boost, wls
 from radbench_classical.mappings import Original, gamma, he
 from radbench_classical.plugin import radbench_enhancers
@@ -31,7 +32,7 @@ def original(images: torch.Tensor) -> torch.Tensor:
     return Original(Original.Config()).enhance(images)
 
 
-FUNCTIONS = [original, he, gamma, clahe, unsharp, wls]
+FUNCTIONS = [original, he, gamma, clahe, unsharp, blur, wls]
 by_name = pytest.mark.parametrize("enhancer", FUNCTIONS, ids=lambda f: f.__name__)
 
 
@@ -246,3 +247,10 @@ def test_no_image_gives_nan_or_leaves_the_range(
 def test_mappings_keep_the_order_of_grey_values(image: np.ndarray, mapping: Callable[..., torch.Tensor]) -> None:
     order = np.argsort(image.ravel(), kind="stable")
     assert (np.diff(mapping(torch.from_numpy(image)[None, None]).numpy().ravel()[order]) >= 0).all()
+
+
+def test_blur_is_a_gaussian_of_a_share_of_the_shorter_side():
+    image = torch.rand(1, 1, 40, 50, generator=torch.Generator().manual_seed(4))
+    found = blur(image, radius=0.05)[0, 0].numpy()
+    np.testing.assert_allclose(found, gaussian(image[0, 0].numpy(), 2.0, mode="reflect", truncate=4.0), atol=1e-6)
+    assert found.var() < 0.1 * float(image.var())
