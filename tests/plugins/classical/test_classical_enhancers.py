@@ -52,8 +52,17 @@ def chest(height: int = 96, width: int = 80, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(np.round(image.clip(0, 1) * 255) / 255).float()[None, None]
 
 
-def test_the_plugin_offers_the_seven_enhancers() -> None:
-    assert {s.name for s in radbench_enhancers()} == {"original", "he", "gamma", "unsharp", "clahe", "wls", "images"}
+def test_the_plugin_offers_its_enhancers() -> None:
+    assert {s.name for s in radbench_enhancers()} == {
+        "original",
+        "he",
+        "gamma",
+        "unsharp",
+        "clahe",
+        "blur",
+        "wls",
+        "images",
+    }
 
 
 def test_every_factory_can_be_imported_and_has_a_ledger() -> None:

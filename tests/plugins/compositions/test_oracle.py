@@ -1,4 +1,4 @@
-"""oracle: the truth of the case that is scored, added to its image or shown alone, and refused where it does not fit."""
+"""oracle: the truth of the case, added to its image or shown alone, and refused where it does not fit."""
 
 from __future__ import annotations
 
