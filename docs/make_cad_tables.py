@@ -70,7 +70,11 @@ def differences() -> str:
     for name in enhancers(frame):
         row = one(frame, name, "ap")
         others = [f"{one(frame, name, metric)['value']:.3f}" for metric in ("auroc", "sensitivity", "ece", "brier")]
-        moved = "" if pd.isna(row["delta"]) else f"{row['delta']:+.3f} [{row['delta_ci_low']:+.3f}, {row['delta_ci_high']:+.3f}]"
+        moved = (
+            ""
+            if pd.isna(row["delta"])
+            else f"{row['delta']:+.3f} [{row['delta_ci_low']:+.3f}, {row['delta_ci_high']:+.3f}]"
+        )
         p = "" if pd.isna(row["p_adjusted"]) else f"{row['p_adjusted']:.2g}"
         lines.append(f"| {_shown(name)} | {row['value']:.3f} | {moved} | {p} | {' | '.join(others)} |")
     return "\n".join(lines)

@@ -56,7 +56,13 @@ class CADConfig(Config):
         "enhancement has a layer 'denoised' and [original, enhanced, enhanced] where it has none",
         source=f"{_LUNG} (enhanced); SGAN §2.2 (stacked), assumed for radiographs",
     )
-    size: int = param(512, "side in pixels that the whole image is scaled to", source=_LUNG, ge=64, le=2048)
+    size: int = param(
+        512,
+        "side in pixels of the square that the whole image is scaled to, whatever its shape",
+        source=_LUNG,
+        ge=64,
+        le=2048,
+    )
     tone: Literal["as-is", "equalised"] = param(
         "as-is",
         "greys of what it is shown. equalised: each pixel is its rank in the image, so that no tone curve is worth "

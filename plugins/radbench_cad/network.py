@@ -70,7 +70,13 @@ def _made(backbone: str, findings: int, channels: int, pool: str, seed: int) -> 
     torch.manual_seed(seed)
     try:
         chosen = {} if pool == "avg" else {"global_pool": pool}
-        return timm.create_model(backbone, pretrained=False, in_chans=channels, num_classes=findings, **chosen)
+        return timm.create_model(  # type: ignore[no-any-return]
+            backbone,
+            pretrained=False,
+            in_chans=channels,
+            num_classes=findings,
+            **chosen,  # type: ignore[arg-type]
+        )
     except Exception as e:
         raise ConfigurationError(
             f"backbone '{backbone}' cannot be built with {channels} channels, {findings} findings and pool={pool}: {e}"

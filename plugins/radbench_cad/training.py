@@ -37,8 +37,13 @@ def share_of_positives(lessons: LessonSet, findings: Sequence[str], *, every: bo
         every: whether all lessons are to be counted; else counting ends once each finding has been seen both ways.
 
     Raises:
-        DatasetError: a finding is the same wherever it is stated, or stated nowhere.
+        DatasetError: there are no lessons, or a finding is the same wherever it is stated, or stated nowhere.
     """
+    if not len(lessons):
+        raise DatasetError(
+            f"no case of the train split states any of {', '.join(findings)}: name other findings by "
+            "--set task.findings=[…], or another data set by --set task.trained_on=DATASET"
+        )
     counts = torch.zeros(2, len(lessons[0]["findings"]))
     for place in range(len(lessons)):
         labels = lessons[place]["findings"]
@@ -112,7 +117,7 @@ def train(network: Classifier, lessons: Lessons, config: CADConfig, shares: Tens
     for drop in range(config.drops + 1):
         stage = replace(options, epochs=left, learning_rate=config.learning_rate * 0.1**drop, patience=config.patience)
         before = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        found = fit(network, turns, lessons.train, stage, context, name=f"classifier, rate {drop + 1}", **how)
+        found = fit(network, turns, lessons.train, stage, context, name=f"classifier rate {drop + 1}", **how)
         if found.best < best:
             best = found.best
         else:

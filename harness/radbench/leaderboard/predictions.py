@@ -86,7 +86,8 @@ def _predictions(pair: PairResult) -> Iterator[list[Any]]:
 
 
 def _reliability(pair: PairResult) -> Iterator[list[Any]]:
-    bins, by_finding = _observations(pair), {}
+    bins = _observations(pair)
+    by_finding: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for _, name, facet, one in _each(pair):
         by_finding.setdefault((name, facet), []).extend(_places(one))
     for (name, facet), given in by_finding.items():

@@ -67,6 +67,11 @@ def test_a_finding_that_does_not_differ_is_named(labels, text):
         share_of_positives(given, ("mass", "nodule"), every=False)
 
 
+def test_a_train_split_that_states_nothing_is_named():
+    with pytest.raises(DatasetError, match="states any of mass, nodule"):
+        share_of_positives(ListLessons([]), ("mass", "nodule"), every=False)
+
+
 def trained(tmp_path, **settings):
     """Train on greys that tell the finding, and return the network, the curves' files and their rates."""
     config = CADConfig(findings=("mass",), others=(), size=64, backbone="test_resnet", pretrained=False, **settings)
@@ -83,7 +88,7 @@ def test_a_plateau_drops_the_rate_and_keeps_the_best_weights(tmp_path):
     network, files = trained(
         tmp_path, schedule="plateau", patience=1, drops=2, epochs=12, batch_size=4, learning_rate=0.05
     )
-    assert files[0] == "classifier,-rate-1.curve.csv"
+    assert files[0] == "classifier-rate-1.curve.csv"
     assert 1 < len(files) <= 3
     curves = [(tmp_path / "beside" / file).read_text().splitlines() for file in files]
     header = curves[0][0].split(",")
