@@ -51,7 +51,7 @@ def enhancers(frame: pd.DataFrame) -> list[str]:
 
 
 def table_2() -> str:
-    """Return average precision by finding, in per cent, with the deviation of the replicates, and the printed figure."""
+    """Return average precision by finding, in per cent, with its interval, and what is printed."""
     frame = board()
     lines = ["| | mass | nodule | mass, printed | nodule, printed |", "|---|---|---|---|---|"]
     for name in enhancers(frame):
