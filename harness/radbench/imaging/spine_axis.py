@@ -18,21 +18,20 @@ WORKING_SIDE = 128
 
 # [assumed] All lengths are shares of the shorter side; about 380 mm in an adult's radiograph. Found on phantoms and on
 # radiographs of covid-cxr-lungs.
-_BODY = 0.032
-_BODY_ALONG = 0.06
+_BODY = 0.05
+_BODY_ALONG = 0.1
 _MEDIASTINUM = 0.085
 _MEDIASTINUM_ALONG = 0.08
 _MIRRORED = 0.32
 _MIRRORED_ALONG = 0.08
 _WEIGHTS = (1.0, 1.0, 1.0)
 _CENTRE = 0.6
-_BEND = 0.5
-_SMOOTH = 0.05
+_BEND = 1.0
+_SMOOTH = 0.08
 _CHEST = (0.2, 0.8)
 _FLANK = (0.14, 0.26)
 _BAND = 0.05
-_LEAST_CONTRAST = 0.1
-_LEAST_ROWS = 0.6
+_LEAST_CONFIDENCE = -0.2
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,13 @@ class SpineAxis:
 
     Attributes:
         columns: float64 ``[H]``, of the axis in each row, in pixels of the image; whole numbers are pixels' middles.
-        contrast: by how much the band along it is brighter than what lies beside it, in shares of the image's grey
-            ranks: 0 is none, 1 the most that there can be.
+        confidence: by how much the band along it is brighter than the brighter of its sides, less the mean difference
+            between left and right of it, both in ranks of grey from 0 to 1, less how far it lies from the middle, in
+            widths of the image.
     """
 
     columns: _Plane
-    contrast: float
+    confidence: float
 
     def middle(self, top: int, bottom: int) -> float:
         """Return the axis's mean column over rows ``top`` to ``bottom`` - 1."""
@@ -56,8 +56,7 @@ class SpineAxis:
 def find_spine_axis(image: Tensor, what: str = "the image") -> SpineAxis:
     """Find the spine in a frontal chest radiograph.
 
-    The image is made 128 pixels small along its shorter side, and its greys ranks, so that neither tone nor polarity's
-    steepness matters. Each place of each row is judged by three things: a band as wide as a vertebral body is brighter
+    The image is made 128 pixels small along its shorter side, and its greys ranks, so that no tone curve matters. Each place of each row is judged by three things: a band as wide as a vertebral body is brighter
     than its sides, so is a band as wide as the mediastinum, and left and right of it mirror each other. Their sum, less
     what lies far from the middle, is gathered along the best path from the first row to the last, bends costing
     (dynamic programming), and the path is smoothed.
@@ -67,8 +66,9 @@ def find_spine_axis(image: Tensor, what: str = "the image") -> SpineAxis:
         what: is looked at, for errors ("case 'a'").
 
     Raises:
-        CaseError: the image is no picture of 32 pixels or more, is not finite, or shows no bright band between darker
-            sides along the path, as a lateral view or an inverted one does not.
+        CaseError: the image is no picture of 32 pixels or more, is not finite, or its likeliest path is not believable:
+            its confidence is below -0.2 (radiographs on their side, what is no chest), or not above that of the
+            inverted image.
     """
     import torch
 
@@ -83,16 +83,21 @@ def find_spine_axis(image: Tensor, what: str = "the image") -> SpineAxis:
     share = WORKING_SIDE / min(height, width)
     small = resized(plane[None, None], (round(share * height), round(share * width)))[0, 0]
     ranks = _ranks(small.cpu().numpy().astype(np.float64))
-    columns = _path(_evidence(ranks))
-    contrast, rows = _contrast(ranks, columns)
-    if contrast < _LEAST_CONTRAST or rows < _LEAST_ROWS:
+    likeliest = _likeliest(ranks)
+    if likeliest.confidence < _LEAST_CONFIDENCE:
         raise CaseError(
-            f"{what}: no spine found: no band between darker sides runs from top to bottom (contrast {contrast:.2f}, in "
-            f"{100 * rows:.0f} % of the rows); it must be a frontal chest radiograph whose dense parts are bright"
+            f"{what}: no spine found: the likeliest band is {likeliest.contrast:.2f} brighter than its sides, which "
+            f"differ by {likeliest.asymmetry:.2f}, and lies {likeliest.aside:.2f} of the width from the middle; it must "
+            "be an upright frontal chest radiograph"
         )
+    if likeliest.confidence <= _likeliest(1 - ranks).confidence:
+        raise CaseError(
+            f"{what}: no spine found: inverted it would look more like a chest; its dense parts must be bright"
+        )
+    columns = likeliest.columns
     middles = (np.arange(height) + 0.5) / height * len(columns) - 0.5
     found = np.interp(middles, np.arange(len(columns)), columns)
-    return SpineAxis((found + 0.5) / ranks.shape[1] * width - 0.5, contrast)
+    return SpineAxis((found + 0.5) / ranks.shape[1] * width - 0.5, likeliest.confidence)
 
 
 def _ranks(plane: _Plane) -> _Plane:
@@ -103,10 +108,10 @@ def _ranks(plane: _Plane) -> _Plane:
     return ranks
 
 
-def _evidence(ranks: _Plane) -> _Plane:
+def _evidence(ranks: _Plane, mirrored: _Plane) -> _Plane:
     """Return, for each place, how much speaks for the spine there."""
     body, mediastinum = _ridge(ranks, _BODY, _BODY_ALONG), _ridge(ranks, _MEDIASTINUM, _MEDIASTINUM_ALONG)
-    parts = (body, mediastinum, _mirrored(ranks))
+    parts = (body, mediastinum, mirrored)
     place = (np.arange(ranks.shape[1]) + 0.5) / WORKING_SIDE - ranks.shape[1] / WORKING_SIDE / 2
     total: _Plane = sum(w * p / max(p.std(), 1e-9) for w, p in zip(_WEIGHTS, parts, strict=True))
     # Films lie askew, not far: an arm beside the body is a bright band, too.
@@ -156,18 +161,41 @@ def _path(evidence: _Plane) -> _Plane:
     return smooth
 
 
-def _contrast(ranks: _Plane, columns: _Plane) -> tuple[float, float]:
-    """Return by how much the band is brighter than the darker of its sides over the chest's rows, and in what share of
-    them it is."""
+@dataclass(frozen=True)
+class _Likeliest:
+    """The best path, and what is to be said of it over the chest's rows.
+
+    Attributes:
+        columns: of the path in each row.
+        contrast: by how much it is brighter than the brighter of its sides.
+        asymmetry: by how much left and right of it differ.
+        aside: how far from the middle it lies, in widths of the image.
+    """
+
+    columns: _Plane
+    contrast: float
+    asymmetry: float
+    aside: float
+
+    @property
+    def confidence(self) -> float:
+        return self.contrast - self.asymmetry - self.aside
+
+
+def _likeliest(ranks: _Plane) -> _Likeliest:
+    mirrored = _mirrored(ranks)
+    columns = _path(_evidence(ranks, mirrored))
     first, last = (round(share * len(ranks)) for share in _CHEST)
     band, near, far = (round(s * WORKING_SIDE) for s in (_BAND, *_FLANK))
     padded = np.pad(ranks, ((0, 0), (far, far)), mode="edge")
-    gains = []
+    gains, differences = [], []
     for y in range(first, last):
         row, at = padded[y], round(columns[y]) + far
         sides = (row[at - far : at - near].mean(), row[at + near : at + far].mean())
-        gains.append(row[at - band : at + band + 1].mean() - min(sides))
-    return float(np.mean(gains)), float(np.mean(np.array(gains) > 0))
+        gains.append(row[at - band : at + band + 1].mean() - max(sides))
+        differences.append(-mirrored[y, at - far])
+    aside = abs((columns[first:last].mean() + 0.5) / ranks.shape[1] - 0.5)
+    return _Likeliest(columns, float(np.mean(gains)), float(np.mean(differences)), float(aside))
 
 
 LEARNT = (512 / 1024, 512 / 1024)
