@@ -1,4 +1,4 @@
-"""The configurations of preprocess and guided-unet; the defaults are the paper's, the profile quick is for two cores."""
+"""The configurations of preprocess and guided-unet; the defaults are the paper's, quick is for two cores."""
 
 from __future__ import annotations
 

@@ -119,6 +119,6 @@ def grey(light: Tensor) -> Tensor:
 
     root = (light.clamp(0.0, 1.0) + 0.16) / 1.16
     linear = torch.where(root > 6 / 29, root.pow(3), (root - 4 / 29) * 3 * (6 / 29) ** 2).clamp(0.0, 1.0)
-    return torch.where(
-        linear > 0.0031308, 1.055 * linear.clamp_min(1e-12).pow(1 / 2.4) - 0.055, linear * 12.92
-    ).clamp(0.0, 1.0)
+    return torch.where(linear > 0.0031308, 1.055 * linear.clamp_min(1e-12).pow(1 / 2.4) - 0.055, linear * 12.92).clamp(
+        0.0, 1.0
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from radbench.contracts.config import Config
 from radbench.contracts.enhancement import Enhancement
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from radbench.contracts.results import Sample
 
 _STEPS = 65535
+_MARGIN = 16
+"""Pixels by which images are continued at their edges: the zeros that convolutions find there would ring into them."""
+
 _MEASURED = 32
 """So many lessons, at the most, the losses are measured on before and after."""
 
@@ -99,7 +103,8 @@ class GuidedUnetEnhancer(nn.Module):
         fit(*job, **how)
         after = self._losses(loss, measured, context)
         self._facts = {
-            name: f"{a:.5f} before, {b:.5f} after the training" for name, a, b in zip(_LOSSES, before, after, strict=True)
+            name: f"{a:.5f} before, {b:.5f} after the training"
+            for name, a, b in zip(_LOSSES, before, after, strict=True)
         }
 
     def facts(self) -> dict[str, str]:
@@ -116,10 +121,13 @@ class GuidedUnetEnhancer(nn.Module):
     def _enhance_one(self, image: Tensor) -> Enhancement:
         before = self.earlier(image) if self.earlier is not None else None
         shown, details, _ = self._given(image if before is None else before.image)
+        wider = [functional.pad(x, (_MARGIN,) * 4, mode="replicate") for x in (shown, details)]
+        made = self.network(*(x.to(memory_format=torch.channels_last) for x in wider))
+        made = made[..., _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
         layers = {"details": shown_details(details)}
         if self.config.preprocess:
             layers["preprocessed"] = (shown if before is None else before.layers["preprocessed"]).clamp(0.0, 1.0)
-        return Enhancement(self.network(shown, details).where(contrasted(image), image), layers)
+        return Enhancement(made.where(contrasted(image), image), layers)
 
     def _given(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return what the network is given of a round's images: the images, their details; and the images scaled."""
@@ -145,7 +153,8 @@ class GuidedUnetEnhancer(nn.Module):
 
     def _network(self, seed: int) -> GuidedUnet:
         config = self.config
-        return GuidedUnet(config.depth, config.first_filters, config.beta if config.guidance else None, seed)
+        network = GuidedUnet(config.depth, config.first_filters, config.beta if config.guidance else None, seed)
+        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 _LOSSES = ("feature loss", "boundary loss")

@@ -38,8 +38,8 @@ def radbench_enhancers() -> Sequence[EnhancerSpec]:
             name="fattal",
             factory="radbench_guided.fattal:fattal",
             summary=(
-                "Details of the lightness boosted at three scales, as Farbman et al.'s demonstration does, which papers "
-                "call Fattal; wls boosts those of the grey values, more mildly"
+                "Details of the lightness boosted at three scales, as Farbman et al.'s demonstration does, which "
+                "papers call Fattal; wls boosts those of the grey values, more mildly"
             ),
             reference=(
                 "Farbman, Fattal, Lischinski & Szeliski 2008, "
@@ -47,5 +47,16 @@ def radbench_enhancers() -> Sequence[EnhancerSpec]:
             ),
             layers=("base", "details"),
             batch_size=8,
+        ),
+        EnhancerSpec(
+            name="madmad",
+            factory="radbench_guided.madmad:Madmad",
+            summary="Details told from large shapes by a network that learnt on made-up pictures, and added",
+            reference=(
+                "Madmad, Delinte & De Vleeschouwer 2021, CNN-Based Morphological Decomposition of X-Ray Images for "
+                "Details and Defects Contrast Enhancement (CVPR workshops)"
+            ),
+            layers=("base", "details"),
+            learns=True,
         ),
     ]

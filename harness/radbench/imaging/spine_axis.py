@@ -56,10 +56,11 @@ class SpineAxis:
 def find_spine_axis(image: Tensor, what: str = "the image") -> SpineAxis:
     """Find the spine in a frontal chest radiograph.
 
-    The image is made 128 pixels small along its shorter side, and its greys ranks, so that no tone curve matters. Each place of each row is judged by three things: a band as wide as a vertebral body is brighter
-    than its sides, so is a band as wide as the mediastinum, and left and right of it mirror each other. Their sum, less
-    what lies far from the middle, is gathered along the best path from the first row to the last, bends costing
-    (dynamic programming), and the path is smoothed.
+    The image is made 128 pixels small along its shorter side, and its greys ranks, so that no tone curve matters. Each
+    place of each row is judged by three things: a band as wide as a vertebra is brighter than its sides, so is one as
+    wide as the mediastinum, and left and right of it mirror each other. Their sum, less what lies far from the middle,
+    is gathered along the best path from the first row to the last, bends costing (dynamic programming), and the path is
+    smoothed.
 
     Args:
         image: float ``[1,H,W]`` or ``[H,W]``; dense is bright.
@@ -87,8 +88,8 @@ def find_spine_axis(image: Tensor, what: str = "the image") -> SpineAxis:
     if likeliest.confidence < _LEAST_CONFIDENCE:
         raise CaseError(
             f"{what}: no spine found: the likeliest band is {likeliest.contrast:.2f} brighter than its sides, which "
-            f"differ by {likeliest.asymmetry:.2f}, and lies {likeliest.aside:.2f} of the width from the middle; it must "
-            "be an upright frontal chest radiograph"
+            f"differ by {likeliest.asymmetry:.2f}, and lies {likeliest.aside:.2f} of the width from the middle; "
+            "it must be an upright frontal chest radiograph"
         )
     if likeliest.confidence <= _likeliest(1 - ranks).confidence:
         raise CaseError(
@@ -102,7 +103,7 @@ def find_spine_axis(image: Tensor, what: str = "the image") -> SpineAxis:
 
 def _ranks(plane: _Plane) -> _Plane:
     """Return the share of pixels that are darker, equal ones counting half."""
-    values, where, counts = np.unique(plane, return_inverse=True, return_counts=True)
+    _, where, counts = np.unique(plane, return_inverse=True, return_counts=True)
     below = np.cumsum(counts) - counts
     ranks: _Plane = ((below + counts / 2) / plane.size)[where.reshape(plane.shape)]
     return ranks
