@@ -35,7 +35,8 @@ def base_layer(images: Tensor, smoothing: SmoothingConfig) -> Tensor:
 
     At a smaller size the base follows from the image by a line in each neighbourhood, and the lines, interpolated, are
     applied to the image itself, so that an edge which the base keeps stays as sharp as it is (He & Sun 2015, Fast
-    Guided Filter).
+    Guided Filter). Lambda is that share of itself, to the power 2 - alpha, for which slopes count the same in larger
+    pixels.
 
     Args:
         images: float32 ``[B,1,H,W]`` in [0,1].
@@ -56,6 +57,7 @@ def base_layer(images: Tensor, smoothing: SmoothingConfig) -> Tensor:
         return smooth(images, **options)
     share = most / max(height, width)
     small = resized(images, (max(1, round(share * height)), max(1, round(share * width))))
+    options["lam"] *= share ** (2 - smoothing.alpha)
     slope, offset = _lines(small, smooth(small, **options))
     slope, offset = (
         torch.nn.functional.interpolate(x, size=(height, width), mode="bilinear", align_corners=False)

@@ -72,6 +72,15 @@ def fattal(
     Returns:
         The picture in [0,1]; layers ``base``, the grey of L1, and ``details`` = 0.5 + (L - L1) / 200.
     """
+    import torch
+
+    # One by one: a power may round otherwise at another place of a batch.
+    each = [_shown(image[None], variant, lam_fine, lam, alpha, epsilon) for image in images]
+    layers = {name: torch.cat([one.layers[name] for one in each]) for name in each[0].layers}
+    return Enhancement(torch.cat([one.image for one in each]), layers)
+
+
+def _shown(images: Tensor, variant: str, lam_fine: float, lam: float, alpha: float, epsilon: float) -> Enhancement:
     from radbench.imaging.wls import affinities, solve
 
     light = lightness(images)
