@@ -134,7 +134,7 @@ class GuidedUnetConfig(SmoothingConfig):
             "first_filters": 8,
             "batch_size": 4,
             "schedule": "cosine",
-            "epochs": 80,
+            "epochs": 60,
         },
         "paper": {},
     }

@@ -153,7 +153,8 @@ class GuidedUnetEnhancer(nn.Module):
 
     def _network(self, seed: int) -> GuidedUnet:
         config = self.config
-        network = GuidedUnet(config.depth, config.first_filters, config.beta if config.guidance else None, seed)
+        beta = config.beta if config.guidance else None
+        network = GuidedUnet(config.depth, config.first_filters, beta, seed)
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 

@@ -10,23 +10,26 @@ from torch.nn import functional
 
 from radbench.contracts.enhancement import Enhancement
 from radbench.learn.batch import Batch, as_unit
-from radbench.learn.draws import Draws
+from radbench.learn.draws import VALIDATION, Draws
 from radbench.learn.estimating import estimate
-from radbench.learn.feeding import ListLessons
+from radbench.learn.feeding import ListLessons, collated
 from radbench.learn.fitting import fit
 from radbench.learn.options import FitOptions
 from radbench.learn.turns import Turn
 from radbench_guided.details import scaled, shown_details
 from radbench_guided.madmad_config import MadmadConfig
-from radbench_guided.madmad_network import DecompositionLoss, MadmadUnet
+from radbench_guided.madmad_network import DecompositionLoss, MadmadUnet, loss_terms
 from radbench_guided.madmad_shapes import lessons as made_up
 from radbench_guided.preprocessing import contrasted
 
 if TYPE_CHECKING:
-    from radbench.contracts.learning import FitContext, Lessons
+    from radbench.contracts.learning import FitContext, Lessons, LessonSet
 
 _MARGIN = 32
 """Pixels by which images are continued at their edges: the zeros that convolutions find there would be details."""
+
+_MEASURED = 32
+"""So many pictures, at the most, the loss is measured on before and after."""
 
 
 class Madmad(nn.Module):
@@ -66,13 +69,27 @@ class Madmad(nn.Module):
         job = (self.network, [Turn(DecompositionLoss())], train, options, context)
         how: dict[str, Any] = {"validation": validation, "prepare": _as_fractions, "name": "madmad"}
         context.expect(estimate(*job, **how).seconds)
-        result = fit(*job, **how)
-        first = result.curve[0]["validation_loss"]
-        self._facts = {"validation": f"loss {first:.4f} after the first epoch, {result.best:.4f} at best"}
+        before = self._losses(validation, context)
+        fit(*job, **how)
+        after = self._losses(validation, context)
+        self._facts = {name: f"{before[name]:.4f} before, {after[name]:.4f} after the training" for name in before}
 
     def facts(self) -> dict[str, str]:
-        """Return, after :meth:`fit`, how well it takes pictures apart that it did not learn from."""
+        """Return, after :meth:`fit`, the terms of the loss on pictures that it did not learn from, before and after."""
         return self._facts
+
+    @torch.no_grad()
+    def _losses(self, pictures: LessonSet, context: FitContext) -> dict[str, float]:
+        """Return the means of the loss's terms over some pictures."""
+        self.network.eval()
+        sums: dict[str, float] = {}
+        count = min(len(pictures), _MEASURED)
+        for place in range(count):
+            draws = Draws(context.seed, VALIDATION, (place,), False, context.device)
+            batch = _as_fractions(collated(pictures, draws).to(context.device), draws)
+            for name, value in loss_terms(self.network(batch["image"]), batch).items():
+                sums[name] = sums.get(name, 0.0) + float(value) / count
+        return sums
 
     def enhance(self, images: Tensor) -> Enhancement:
         """Enhance float32 ``[B,1,H,W]`` in [0,1]; a constant image comes back as it is."""

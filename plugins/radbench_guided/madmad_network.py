@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from radbench.learn.batch import Batch, as_unit
+from radbench.learn.batch import Batch
 
 # [code of Madmad et al. 2021]
 WINDOW, SIGMA = 5, 1.5 * 5 / 11
@@ -118,16 +118,28 @@ def _windows(planes: Tensor) -> Tensor:
     return functional.conv2d(across, taps.reshape(1, 1, -1, 1), padding=(WINDOW // 2, 0))
 
 
-@dataclass(frozen=True)
-class DecompositionLoss:
-    """A fifth of: both detail parts', twice the large-scale part's and the whole's 1 - MS-SSIM to what was painted.
+def loss_terms(found: Parts, batch: Batch) -> dict[str, Tensor]:
+    """Return 1 - MS-SSIM of each part and of the whole to what was painted, each ``[B]``.
 
     Details are compared as the code has them, dark on white: 1 less the details.
+
+    Args:
+        found: of ``batch["image"]``.
+        batch: fractions.
     """
+    return {
+        "bright": 1 - ms_ssim_padded(1 - found.bright, 1 - batch["bright"]),
+        "dark": 1 - ms_ssim_padded(1 - found.dark, 1 - batch["dark"]),
+        "large": 1 - ms_ssim_padded(found.large, batch["large"]),
+        "whole": 1 - ms_ssim_padded(found.whole, batch["image"]),
+    }
+
+
+@dataclass(frozen=True)
+class DecompositionLoss:
+    """A fifth of both detail parts' terms, twice the large-scale part's, and the whole's (:func:`loss_terms`)."""
 
     def __call__(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return the loss of each lesson, ``[B]``."""
-        image, large, bright, dark = (as_unit(batch[name]) for name in ("image", "large", "bright", "dark"))
-        found: Parts = network(image)
-        details = (1 - ms_ssim_padded(1 - found.bright, 1 - bright)) + (1 - ms_ssim_padded(1 - found.dark, 1 - dark))
-        return (details + 2 * (1 - ms_ssim_padded(found.large, large)) + (1 - ms_ssim_padded(found.whole, image))) / 5
+        terms = loss_terms(network(batch["image"]), batch)
+        return (terms["bright"] + terms["dark"] + 2 * terms["large"] + terms["whole"]) / 5

@@ -10,7 +10,7 @@ _SLOPE = 0.01
 _DETAILS = 10.0
 """[assumed] The details of a radiograph in [0,1] are mostly below a tenth: as large as other features they count."""
 
-_DRAWN = 0.3
+_DRAWN = 0.1
 """[assumed] Share of He-normal weights in the first layer's beginning. By themselves most 3x3 kernels blur, or show a
 relief as if lit from the side; the map of highest entropy, one of them, is what the result is drawn to."""
 
