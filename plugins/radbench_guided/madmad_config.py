@@ -42,14 +42,14 @@ class MadmadConfig(Config):
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {
-            "pictures": 300,
-            "side": 128,
+            "pictures": 600,
+            "side": 96,
             "levels": 4,
             "first_filters": 8,
-            "epochs": 16,
+            "epochs": 20,
             "patience": None,
-            "learning_rate": 2e-3,
-            "warmup_steps": 50,
+            "learning_rate": 3e-3,
+            "warmup_steps": 0,
         },
         "paper": {},
     }

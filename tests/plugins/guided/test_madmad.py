@@ -12,13 +12,8 @@ from radbench_guided.madmad_network import DecompositionLoss, MadmadUnet, Parts,
 from radbench_guided.madmad_shapes import lessons, picture
 
 TINY = {
-    "pictures": 40,
-    "side": 48,
-    "levels": 2,
-    "first_filters": 4,
-    "epochs": 12,
-    "warmup_steps": 2,
-    "learning_rate": 5e-3,
+    **{"pictures": 60, "side": 64, "levels": 4, "first_filters": 8},
+    **{"epochs": 6, "warmup_steps": 0, "learning_rate": 3e-3, "schedule": "constant"},
 }
 
 
