@@ -43,6 +43,7 @@ ENDS = {
     ),
     "bench publish RUN --replace --supersede": (2, "there is nothing to supersede under data set"),
     "bench enhance lung-unet": (2, "nowhere"),
+    "bench train 'guided-unet[trained_on=folder[root=PATH": (2, "holds no images"),
     "bench leaderboard --task hnn": (2, "unknown task 'hnn': there is grabcut"),
     "bench power runs/my-run": (2, "nothing is compared there"),
 }
