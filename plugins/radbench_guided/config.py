@@ -95,6 +95,12 @@ class GuidedUnetConfig(SmoothingConfig):
     first_filters: int = param(
         64, "of the first convolution", affects="weights", source="assumed: as Ronneberger et al.", ge=1, le=256
     )
+    skip: bool = param(
+        False,
+        "the network adds to its image what it makes of it",
+        affects="weights",
+        source="assumed: the paper's U-Net has no such connection; a small one in few steps smears noise without",
+    )
     guidance: bool = param(True, "with the guidance layer", affects="weights", source=f"{_PAPER} §III-C")
     beta: float = param(
         0.6,
@@ -132,6 +138,7 @@ class GuidedUnetConfig(SmoothingConfig):
             "patch": 128,
             "wls_size": 512,
             "first_filters": 8,
+            "skip": True,
             "batch_size": 4,
             "schedule": "cosine",
             "epochs": 60,

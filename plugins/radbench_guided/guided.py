@@ -154,7 +154,7 @@ class GuidedUnetEnhancer(nn.Module):
     def _network(self, seed: int) -> GuidedUnet:
         config = self.config
         beta = config.beta if config.guidance else None
-        network = GuidedUnet(config.depth, config.first_filters, beta, seed)
+        network = GuidedUnet(config.depth, config.first_filters, beta, seed, config.skip)
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 

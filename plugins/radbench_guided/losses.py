@@ -45,8 +45,9 @@ def most_informative(maps: Tensor, images: Tensor) -> Tensor:
     Returns:
         float32 ``[B,1,H,W]``; it has no gradient, or the target would run after the result.
     """
-    batch, channels, height, width = maps.shape
-    values = entropy(maps.reshape(-1, 1, height, width)).reshape(batch, channels)
+    batch = len(maps)
+    # One image after the other: the levels of all maps at once would be many times as large as the maps.
+    values = torch.stack([entropy(one[:, None]) for one in maps])
     chosen = scaled(maps[torch.arange(batch, device=maps.device), values.argmax(1)][:, None].float())
     turned = (chosen - chosen.mean((2, 3), keepdim=True)) * (images - images.mean((2, 3), keepdim=True))
     return torch.where(turned.sum((1, 2, 3), keepdim=True) < 0, 1 - chosen, chosen)

@@ -10,9 +10,13 @@ _SLOPE = 0.01
 _DETAILS = 10.0
 """[assumed] The details of a radiograph in [0,1] are mostly below a tenth: as large as other features they count."""
 
-_DRAWN = 0.1
-"""[assumed] Share of He-normal weights in the first layer's beginning. By themselves most 3x3 kernels blur, or show a
-relief as if lit from the side; the map of highest entropy, one of them, is what the result is drawn to."""
+_BLACK = 1e-3
+"""[assumed] With ``skip`` nothing is darker, and nothing brighter than 1 less this, before what is made is added."""
+
+_DRAWN = 0.5
+"""[assumed] Share of He-normal weights in the first layer's beginning, beside the identity; and they are the same after
+every turn and reflection. Kernels that are not show a relief as if lit from the side, and the map of highest entropy,
+one of them, is what the result is drawn to."""
 
 
 class GuidedUnet(nn.Module):
@@ -30,12 +34,13 @@ class GuidedUnet(nn.Module):
         first_filters: of the first convolution; they double with each level.
         beta: weight of the guidance; None for a U-Net without it.
         seed: of the weights.
+        skip: whether what it makes is added to the image (before the sigmoid).
     """
 
-    def __init__(self, depth: int, first_filters: int, beta: float | None, seed: int) -> None:
+    def __init__(self, depth: int, first_filters: int, beta: float | None, seed: int, skip: bool = False) -> None:
         super().__init__()
         filters = [first_filters * 2**level for level in range(depth + 1)]
-        self.depth, self.beta = depth, beta
+        self.depth, self.beta, self.skip = depth, beta, skip
         self.first = nn.Conv2d(1, filters[0], 3, padding=1)
         self.second = nn.Conv2d(filters[0], filters[0], 3, padding=1)
         self.encoder = nn.ModuleList(_two(filters[k], filters[k + 1]) for k in range(depth))
@@ -73,7 +78,10 @@ class GuidedUnet(nn.Module):
             if self.beta is not None:
                 x = self.beta * self._guidance(k, details) + (1 - self.beta) * x
             x = self.decoder[k](torch.cat([skips[k], functional.relu(x)], dim=1))
-        return self.head(x).float().sigmoid()[inside], maps[inside]
+        made = self.head(x).float()
+        if self.skip:
+            made = made + torch.logit(images.float(), _BLACK)
+        return made.sigmoid()[inside], maps[inside]
 
     def _guidance(self, level: int, details: Tensor) -> Tensor:
         seen = self.guidance[level](functional.leaky_relu(_DETAILS * details, _SLOPE))
@@ -98,7 +106,9 @@ class GuidedUnet(nn.Module):
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
         with torch.no_grad():
-            self.first.weight.mul_(_DRAWN)[:, :, 1, 1] += 1.0
+            turned = [self.first.weight.rot90(k, (2, 3)) for k in range(4)]
+            even = sum((x + x.flip(3) for x in turned), torch.zeros_like(self.first.weight)) / 8
+            self.first.weight.copy_(_DRAWN * even)[:, :, 1, 1] += 1.0
 
 
 def _two(inputs: int, outputs: int) -> nn.Sequential:

@@ -110,3 +110,17 @@ def test_the_weights_depend_on_the_seed_alone():
     two = GuidedUnet(2, 4, 0.6, 5).state_dict()
     assert all(torch.equal(one[name], two[name]) for name in one)
     assert not torch.equal(GuidedUnet(2, 4, 0.6, 6).first.weight, one["first.weight"])
+
+
+def test_the_first_layer_begins_without_a_direction():
+    weight = GuidedUnet(2, 8, 0.6, 0).first.weight
+    assert torch.allclose(weight, weight.flip(3))
+    assert torch.allclose(weight, weight.transpose(2, 3))
+    assert len(weight[:, 0, 0, 0].unique()) == 8
+
+
+def test_with_a_skip_a_network_that_makes_nothing_gives_its_image():
+    given, network = batch(1), GuidedUnet(2, 4, 0.6, 0, skip=True)
+    torch.nn.init.zeros_(network.head.weight)
+    image = given["image"].clamp(0.01, 0.99)
+    assert torch.allclose(network(image, given["details"]), image, atol=1e-6)
