@@ -37,8 +37,15 @@ class RegionConfig(Config):
     of: PartName = part("dataset", needs=lambda config: config.needed, description="The data set whose images are cut.")
     around: str = param(
         "image",
-        "What the box lies round: image, a mask target (heart_mask), or boxes:FINDING, all boxes of a finding.",
+        "What the box lies round: image, a mask target (heart_mask), boxes:FINDING, all boxes of a finding, or spine, "
+        "which is looked for in a frontal chest radiograph.",
         source="assumed",
+    )
+    spine: Literal["wide", "narrow"] = param(
+        "narrow",
+        "around=spine: narrow: 512 high and 260 wide in a radiograph of 1024, as the guided U-Net is judged on; wide: "
+        "512 x 512, as it learns from. Others are in proportion, by their shorter side; in the middle of the rows.",
+        source="paper guided U-Net §IV-B; assumed: the rows",
     )
     box: tuple[float, float, float, float] = param(
         _WHOLE, "around=image: top, left, height and width, as shares of the image's sides.", source="assumed"
@@ -58,8 +65,8 @@ class RegionConfig(Config):
     @field_validator("around")
     @classmethod
     def _known(cls, value: str) -> str:
-        if value != "image" and value not in MASK_TARGETS and not value.partition("boxes:")[2]:
-            raise ValueError(f"around must be image, boxes:FINDING or one of {', '.join(sorted(MASK_TARGETS))}")
+        if value not in ("image", "spine") and value not in MASK_TARGETS and not value.partition("boxes:")[2]:
+            raise ValueError(f"around must be image, spine, boxes:FINDING or one of {', '.join(sorted(MASK_TARGETS))}")
         return value
 
     @model_validator(mode="after")
@@ -71,6 +78,8 @@ class RegionConfig(Config):
             )
         if self.around != "image" and self.box != _WHOLE:
             raise ValueError(f"box says where to cut, and so does around={self.around}: give one of them")
+        if self.around != "spine" and self.spine != "narrow":
+            raise ValueError(f"spine={self.spine} belongs to around=spine, which is {self.around}")
         return self
 
     @property
@@ -81,11 +90,12 @@ class RegionConfig(Config):
     @property
     def needed(self) -> tuple[str, ...]:
         """The targets without which nothing can be cut."""
-        return () if self.around == "image" else ("boxes",) if self.finding else (self.around,)
+        return () if self.around in ("image", "spine") else ("boxes",) if self.finding else (self.around,)
 
 
 class Region:
-    """The cases of another data set, each cut to a box: a fixed one, or round a mask or the boxes of a finding.
+    """The cases of another data set, each cut to a box: a fixed one, or round a mask, the boxes of a finding or the
+    spine.
 
     Case ids, patients, splits, groups, twins and pixel spacing are the other data set's. A case and its twin are cut
     alike, round what is in the twin: several cases may share one.
@@ -123,7 +133,7 @@ class Region:
             box as ``region``.
 
         Raises:
-            CaseError: there is nothing to cut round, or the twin's box reaches beyond the image.
+            CaseError: there is nothing to cut round, no spine is found, or the twin's box reaches beyond the image.
         """
         whole = self.of.load(case_id)
         twin = self._entries[case_id].twin
@@ -150,10 +160,16 @@ class Region:
 
     def _digest(self, entry: CaseEntry) -> str:
         twin = self._entries[entry.twin].digest if entry.twin else ""
-        made_of = [entry.digest, twin, self.config.model_dump(mode="json", exclude={"of"})]
+        # What spine says belongs to around=spine alone: other regions' digests are what they were without it.
+        left_out = {"of"} if self.config.around == "spine" else {"of", "spine"}
+        made_of = [entry.digest, twin, self.config.model_dump(mode="json", exclude=left_out)]
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
     def _box(self, case: Case, who: str) -> Box:
+        if self.config.around == "spine":
+            from radbench.imaging.spine_axis import JUDGED, LEARNT, spine_region
+
+            return spine_region(case.image, LEARNT if self.config.spine == "wide" else JUDGED, who)
         rows, columns = int(case.image.shape[-2]), int(case.image.shape[-1])
         if self.config.around == "image":
             top, left, height, width = self.config.box

@@ -52,6 +52,24 @@ def test_gans_and_the_denoiser_learn_on_a_card_and_enhance_on_the_processor(cach
     torch.testing.assert_close(on_card.image.cpu(), on_processor.image, atol=2e-3, rtol=0)
 
 
+GUIDED = "trained_on=phantom-cxr[patients=10,grid=[32,32,32],size=64],fragment=whole,side=64,patch=64,epochs=2"
+
+
+@pytest.mark.parametrize(
+    "enhancer",
+    [f"guided-unet[{GUIDED}]", "madmad[pictures=20,side=64,epochs=2]"],
+    ids=["guided-unet", "madmad"],
+)
+def test_what_learns_without_labels_learns_on_a_card_and_enhances_on_the_processor(cache, enhancer):
+    for precision in ("float32", "mixed"):
+        # The first round is trained on the way to the second.
+        for trained in radbench.train(enhancer, device="cuda", precision=precision, out=cache / precision):
+            assert trained.status == "ok", trained.error
+    image = torch.rand(1, 1, 96, 80, generator=torch.Generator().manual_seed(0))
+    on_card, on_processor = (radbench.enhance(enhancer, image, device=device) for device in ("cuda", "cpu"))
+    torch.testing.assert_close(on_card.image.cpu(), on_processor.image, atol=5e-3, rtol=0)
+
+
 def test_classical_enhancers_are_scored_on_a_card_as_on_the_processor(cache):
     frames = [
         radbench.run(["original", "clahe", "wls"], "grabcut", device=device, limit=3, out=cache / device)

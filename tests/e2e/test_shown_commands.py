@@ -23,7 +23,7 @@ SHOWN = re.compile(r"^    (bench [^#\n]*?)(?:   .*|\s*#.*)?$", re.MULTILINE)
 
 SMALL = "patients=20,grid=[32,32,32],size=64"
 """Nor are as many large patients made as the documents name."""
-LEARNERS = ("lung-unet", "bone-unet", "dncnn", "gan", "hnn")
+LEARNERS = ("lung-unet", "bone-unet", "dncnn", "gan", "hnn", "guided-unet", "madmad")
 ENDS = {
     "bench data check lidc": (2, "holds no"),
     "bench data check 'lidc[root=PATH": (2, "holds no"),
@@ -58,6 +58,7 @@ ENDS = {
     "bench data check 'tbx11k[root=PATH": (2, "TBX11K_train.txt' does not exist"),
     "bench publish RUN --replace --supersede": (2, "there is nothing to supersede under data set"),
     "bench enhance lung-unet": (2, "nowhere"),
+    "bench train 'guided-unet[trained_on=folder[root=PATH": (2, "holds no images"),
     "bench leaderboard --task hnn": (2, "unknown task 'hnn': there is grabcut"),
     "bench power runs/my-run": (2, "nothing is compared there"),
 }
@@ -138,7 +139,7 @@ def runnable(command):
     if words[0] == "run" and learns:
         words = ["plan", *words[1:-1]]
     if words[0] == "train":
-        task = "image-quality" if "gan" in words[1] else "lung-extraction"
+        task = "lung-extraction" if "lung-unet" in words[1] or "bone-unet" in words[1] else "image-quality"
         words = ["plan", "--enhancer", words[1], "--task", task, *words[2:]]
     if words[0] == "enhance" and learns:
         words[2] = "nowhere"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -257,8 +259,11 @@ def test_the_digest_follows_the_case_its_twin_and_the_options():
 @pytest.mark.parametrize(
     "fields",
     [
-        {"around": "spine"},
+        {"around": "hip"},
         {"around": "boxes:"},
+        {"around": "spine", "spine": "all"},
+        {"around": "spine", "box": (0.0, 0.0, 0.5, 0.5)},
+        {"around": "lesion_mask", "spine": "wide"},
         {"box": (0.5, 0.5, 0.6, 0.5)},
         {"box": (0.0, 0.0, 0.0, 1.0)},
         {"box": (-0.1, 0.0, 0.5, 0.5)},
@@ -273,11 +278,72 @@ def test_bad_values_are_refused(fields):
         Region.Config(of="toy", **fields)
 
 
+def chest(case_id="a", middle=0.1):
+    """Return a radiograph of dark lungs beside a bright spine, whose middle lies at a share of half the width."""
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 160), torch.linspace(-1, 1, 200), indexing="ij")
+    image = 0.6 - 0.5 * ((x - middle).abs() > 0.92).float()
+    for side in (-0.47, 0.47):
+        image -= 0.35 * torch.exp(-((((x - middle - side) / 0.32) ** 2 + ((y + 0.05) / 0.75) ** 2) ** 3))
+    image = (image + 0.2 * torch.exp(-(((x - middle) / 0.08) ** 4))).clamp(0, 1)[None]
+    return Case(case_id, "p", image, targets={"lung_mask": image > 0.5})
+
+
+@pytest.mark.parametrize(("which", "height", "width"), [("narrow", 80, 41), ("wide", 80, 80)])
+def test_a_spine_is_cut_round_in_the_middle_of_the_rows(which, height, width):
+    cut = region(Toy(chest()), around="spine", spine=which).load("a")
+    box = cut.provenance["region"]
+    assert (box["top"], box["height"], box["width"], box["around"]) == (40, height, width, "spine")
+    assert abs(box["left"] + width / 2 - 0.55 * 200) < 4
+    whole, columns = chest(), slice(box["left"], box["left"] + width)
+    assert torch.equal(cut.image, whole.image[:, 40:120, columns])
+    assert torch.equal(cut.targets["lung_mask"], whole.targets["lung_mask"][:, 40:120, columns])
+
+
+def test_a_radiograph_in_which_no_spine_is_found_is_named_never_cut_in_the_middle():
+    inverted = Case("a", "p", 1 - chest().image)
+    with pytest.raises(CaseError, match="case 'a': no spine found"):
+        region(Toy(inverted), around="spine").load("a")
+
+
+def test_twins_are_cut_round_the_spine_of_the_one_that_others_share():
+    toy = Toy(chest("a", -0.1), chest("b", 0.1), twins={"a": "b"})
+    left = [region(toy, around="spine").load(i).provenance["region"]["left"] for i in "ab"]
+    assert left[0] == left[1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "options"),
+    [
+        ({}, {}),
+        ({"box": (0.0, 0.0, 0.5, 0.5)}, {"box": [0.0, 0.0, 0.5, 0.5]}),
+        ({"around": "lesion_mask", "margin_mm": 3.0}, {"around": "lesion_mask", "margin_mm": 3.0}),
+    ],
+)
+def test_digests_of_other_regions_are_those_of_before_there_were_spines(fields, options):
+    before = {
+        "around": "image",
+        "box": [0.0, 0.0, 1.0, 1.0],
+        "margin": 0.1,
+        "margin_mm": None,
+        "shape": "any",
+        "least": 16,
+    }
+    made_of = ["digest of a", "", {**before, **options}]
+    wanted = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+    assert [e.digest for e in region(**fields).manifest()] == [wanted]
+
+
+def test_wide_and_narrow_have_digests_of_their_own():
+    found = [region(around="spine", spine=which).manifest()[0].digest for which in ("wide", "narrow")]
+    assert len(set(found)) == 2
+
+
 def test_the_plan_is_told_what_the_other_data_set_must_carry():
     def needed(**fields):
         return part_of(Region.Config.model_fields["of"]).needed(Region.Config(of="toy", **fields))
 
     assert needed() == ()
+    assert needed(around="spine") == ()
     assert needed(around="heart_mask") == ("heart_mask",)
     assert needed(around="boxes:mass") == ("boxes",)
 
