@@ -22,9 +22,9 @@ NEAR = 4.0
 """How far from an edge, likewise, overshoot is looked for; assumed: it is highest next to the edge, and what a blur has
 lowered there would make the plateau beyond it seem to overshoot."""
 
-SEEN = 1.0
-"""Standard deviation, likewise, of the Gaussian through which both images are seen; assumed: single pixels of noise are
-no halo, the lines along edges are."""
+SEEN = 1.0 """Standard deviation, likewise but at least so many pixels, of the Gaussian through which both images are
+seen; assumed:
+single pixels of noise are no halo, the lines along edges are."""
 
 SMOOTHING = 2.0
 """Standard deviation, likewise, of the Gaussian under the gradient that says where edges are; assumed."""
@@ -42,18 +42,18 @@ ROUNDING = 1e-9
 def halo(images: Tensor, reference: Tensor, data_range: float = 1.0) -> Tensor:
     """Overshoot of enhanced images beside the edges of their originals, in grey levels of 255.
 
-    What a tone curve does is none, nor what changes gain and offset from place to place: with T the monotone grey map
-    of the original that comes nearest to the enhanced image (:func:`radbench.metrics.tone.monotone_map`), the
-    least-squares line ``a T + b`` of the enhanced image on T in the neighbourhood of each pixel tells what grey levels
-    belong there, from ``a min T + b`` to ``a max T + b`` over the neighbourhood. How far the enhanced pixel lies
-    beyond them, above or below, is its overshoot. Of the pixels next to edges the 99th percentile is told. Beside a
-    step that unsharp masking has sharpened it is the height of the bright line, or the depth of the dark one, over the
-    mean of the plateau in the neighbourhood.
+    How far an enhanced pixel lies above or below the grey levels that belong into its neighbourhood. Those are told in
+    two ways, and it must lie beyond both: from ``min T`` to ``max T`` over the neighbourhood, with T the monotone grey
+    map of the original that comes nearest to the enhanced image (:func:`radbench.metrics.tone.monotone_map`); and from
+    ``a min T + b`` to ``a max T + b``, the least-squares line of the enhanced image on T there. So neither a tone curve
+    overshoots, nor what changes gain and offset from place to place, nor a blur. Of the pixels next to edges the 99th
+    percentile is told. Beside a step that unsharp masking has sharpened it is the height of the bright line, or the
+    depth of the dark one, over the mean of the plateau in the neighbourhood.
 
     Where the image's longer side is 512, and otherwise in its proportion: the neighbourhood is a square of 25 pixels;
     an edge is a pixel at which the original, smoothed by a Gaussian of two pixels, is among the steepest 5 %; and next
     to it are the pixels up to 4 away in both directions. T and the enhanced image are seen through a Gaussian of one
-    pixel, so that noise is hardly taken for a halo.
+    pixel, of a smaller image as well, so that noise is hardly taken for a halo.
 
     Args:
         images: float32 or float64 ``[B,1,H,W]`` in ``[0, data_range]``.
@@ -84,7 +84,7 @@ def overshoot(enhanced: Array, original: Array) -> Array:
     """Return how far each pixel lies beyond the grey levels of its neighbourhood, ``[H,W]`` from 0 on, on [0,1]."""
     from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter, uniform_filter
 
-    side, seen = _side(original, REACH), SEEN * max(original.shape) / 512.0
+    side, seen = _side(original, REACH), SEEN * max(1.0, max(original.shape) / 512.0)
     tone, enhanced = (
         gaussian_filter(one, seen, mode="nearest") for one in (monotone_map(original, enhanced), enhanced)
     )
@@ -93,14 +93,16 @@ def overshoot(enhanced: Array, original: Array) -> Array:
         found: Array = uniform_filter(values, side, mode="nearest")
         return found
 
-    # Taken from their means first, the squares lose no digits.
-    t, e = tone - tone.mean(), enhanced - enhanced.mean()
+    # Near zero the squares lose no digits.
+    t, e = tone - tone.mean(), enhanced - tone.mean()
     mean_t, mean_e = mean(t), mean(e)
     spread, common = mean(t * t) - mean_t**2, mean(t * e) - mean_t * mean_e
     gain = np.where(spread > ROUNDING**2, common / np.where(spread > ROUNDING**2, spread, 1.0), 0.0)
     offset = mean_e - gain * mean_t
-    ends = [gain * end(t, side, mode="nearest") + offset for end in (maximum_filter, minimum_filter)]
-    beyond = np.maximum(e - np.maximum(*ends), np.minimum(*ends) - e)
+    high, low = (end(t, side, mode="nearest") for end in (maximum_filter, minimum_filter))
+    ends = gain * high + offset, gain * low + offset
+    above, below = np.maximum(high, np.maximum(*ends)), np.minimum(low, np.minimum(*ends))
+    beyond = np.maximum(e - above, below - e)
     return np.asarray(np.where(beyond > ROUNDING, beyond, 0.0), dtype=np.float64)
 
 
