@@ -22,9 +22,9 @@ NEAR = 4.0
 """How far from an edge, likewise, overshoot is looked for; assumed: it is highest next to the edge, and what a blur has
 lowered there would make the plateau beyond it seem to overshoot."""
 
-SEEN = 1.0 """Standard deviation, likewise but at least so many pixels, of the Gaussian through which both images are
-seen; assumed:
-single pixels of noise are no halo, the lines along edges are."""
+SEEN = 1.0
+"""Standard deviation, likewise but at least so many pixels, of the Gaussian through which both images are seen;
+assumed: single pixels of noise are no halo, the lines along edges are."""
 
 SMOOTHING = 2.0
 """Standard deviation, likewise, of the Gaussian under the gradient that says where edges are; assumed."""
