@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from radbench.metrics.contrast import DISPLAY_NOISE
 from radbench.metrics.inputs import checked_pair, one_by_one, scores_where
 
 Array = NDArray[np.float64]
@@ -39,6 +40,9 @@ def noise_gain(images: Tensor, reference: Tensor, data_range: float = 1.0) -> Te
     of two pixels, has the smallest gradient. Squares of 7 x 7 pixels that are constant in the original (collimated,
     saturated, padded) have no noise that could be measured and are no part of it.
 
+    To both, the rounding of a display of 8 bits is added (root of the sum of squares): noise below it is seen by
+    nobody, and nearly noise-free images would be told to have many times as much of nothing.
+
     A gain of contrast by a factor is a gain of noise by that factor: the control of an enhancer (``null``) tells how
     much of it is tone. Texture as fine as a pixel counts as noise. Below 1 noise was taken away, or detail with it.
 
@@ -48,22 +52,23 @@ def noise_gain(images: Tensor, reference: Tensor, data_range: float = 1.0) -> Te
         data_range: the value that is white; it bounds the input and scales nothing.
 
     Returns:
-        float64 ``[B]``, 1 for the original itself; NaN where either image has NaN or infinite pixels, the original has
-        no noise in its flat parts, or these have fewer than 100 pixels.
+        float64 ``[B]``, 1 for the original itself; NaN where either image has NaN or infinite pixels, or the flat parts
+        have fewer than 100 pixels, as those of a constant original.
 
     Raises:
         ValueError: wrong type, shape or range.
     """
     a, b, finite = checked_pair(images, reference, data_range, "noise_gain")
-    return scores_where(finite, one_by_one(_gain, a, b))
+    return scores_where(finite, one_by_one(_gain, a / data_range, b / data_range))
 
 
 def _gain(image: Tensor, reference: Tensor) -> Tensor:
     enhanced, original = image.cpu().numpy(), reference.cpu().numpy()
     flat = flat_parts(original)
     gain = math.nan
-    if flat.sum() >= FEWEST and (before := noise(original, flat)) > 0.0:
-        gain = noise(enhanced, flat) / before
+    if flat.sum() >= FEWEST:
+        after, before = (math.hypot(noise(one, flat), DISPLAY_NOISE) for one in (enhanced, original))
+        gain = after / before
     return torch.tensor(gain, dtype=torch.float64, device=image.device)
 
 

@@ -91,7 +91,7 @@ NOISE_GAIN = MetricSpec(
     "noise_gain",
     "lower",
     data_range=1.0,
-    empty="NaN where the original has no noise in its flat parts, or these have fewer than 100 pixels",
+    empty="NaN where the original's flat parts have fewer than 100 pixels, as those of a constant image",
 )
 """Noise over the original's, in the original's flat parts (:mod:`radbench.metrics.noise_gain`)."""
 

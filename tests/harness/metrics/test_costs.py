@@ -44,17 +44,25 @@ def test_white_noise_is_measured_as_what_it_is_whatever_plane_it_lies_on():
     assert noise(RAMP + 0.02 * NOISE, everywhere) == pytest.approx(0.02, rel=0.02)
 
 
-def test_a_gain_of_contrast_is_a_gain_of_noise_exactly():
-    original = 0.5 + 0.02 * NOISE
+@pytest.mark.parametrize("deviation", [1e-5, 1e-3, 0.02])
+def test_a_gain_of_contrast_is_a_gain_of_noise_but_for_what_a_display_rounds(deviation):
+    original = 0.5 + deviation * NOISE
+    measured, rounding = noise(original, flat_parts(original)), 1 / 255 / math.sqrt(12)
     for factor in (0.25, 1.0, 3.0):
-        assert one(noise_gain, 0.5 + factor * 0.02 * NOISE, original) == pytest.approx(factor, rel=1e-9)
+        found = one(noise_gain, 0.5 + factor * deviation * NOISE, original)
+        expected = math.hypot(factor * measured, rounding) / math.hypot(measured, rounding)
+        assert found == pytest.approx(expected, rel=1e-9)
+        if deviation == 0.02:
+            assert found == pytest.approx(factor, rel=0.03)
+        if deviation == 1e-5:  # Many times as much of what nobody sees.
+            assert found == pytest.approx(1.0, abs=1e-3)
 
 
 @pytest.mark.parametrize("added", [0.005, 0.01, 0.03])
 def test_added_noise_adds_in_squares(added):
     original = RAMP + 0.01 * NOISE
     more = original + added * np.random.default_rng(1).normal(0, 1, RAMP.shape)
-    assert one(noise_gain, more, original) == pytest.approx(math.hypot(1.0, added / 0.01), rel=0.03)
+    assert one(noise_gain, more, original) == pytest.approx(math.hypot(1.0, added / 0.01), rel=0.04)
 
 
 def test_the_mean_of_four_neighbours_leaves_what_a_linear_filter_must_leave():
@@ -64,8 +72,8 @@ def test_the_mean_of_four_neighbours_leaves_what_a_linear_filter_must_leave():
     kernel = np.full((2, 2), 0.25)
     mask = np.outer([1.0, -2.0, 1.0], [1.0, -2.0, 1.0])
     expected = np.linalg.norm(convolve2d(mask, kernel)) / np.linalg.norm(mask)
-    smooth = 0.5 + 0.02 * convolve2d(NOISE, kernel, mode="same", boundary="symm")
-    assert one(noise_gain, smooth, 0.5 + 0.02 * NOISE) == pytest.approx(expected, rel=0.03)
+    smooth = 0.5 + 0.08 * convolve2d(NOISE, kernel, mode="same", boundary="symm")
+    assert one(noise_gain, smooth, 0.5 + 0.08 * NOISE) == pytest.approx(expected, rel=0.03)
 
 
 def test_edges_and_what_is_constant_are_no_flat_part(scene):
@@ -77,7 +85,14 @@ def test_edges_and_what_is_constant_are_no_flat_part(scene):
     assert flat.sum() == pytest.approx(0.25 * 158 * 156, rel=0.1)
 
 
-def test_where_there_is_no_noise_none_is_gained():
+def test_where_there_is_no_noise_what_is_added_counts_against_the_display_s():
+    smooth = 0.5 + 0.1 * np.sin(np.arange(200) / 20)[None].repeat(180, 0) * np.sin(np.arange(180) / 20)[:, None]
+    expected = math.hypot(0.01, 1 / 255 / math.sqrt(12)) * 255 * math.sqrt(12)
+    assert one(noise_gain, smooth + 0.01 * NOISE, smooth) == pytest.approx(expected, rel=0.03)
+    assert one(noise_gain, smooth, smooth) == 1.0
+
+
+def test_too_few_flat_pixels_and_a_constant_original_have_no_answer():
     assert math.isnan(one(noise_gain, RAMP + 0.01 * NOISE, np.full_like(RAMP, 0.5)))
     assert math.isnan(one(noise_gain, NOISE[:12, :12] * 0.01 + 0.5, NOISE[:12, :12] * 0.01 + 0.5))
 
