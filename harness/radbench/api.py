@@ -62,6 +62,7 @@ def run(
     plugins: Sequence[str | Path] = (),
     precision: str = "float32",
     allow_leakage: bool = False,
+    null: bool = False,
     device: str = "auto",
     jobs: int = 0,
     timeout: float = 600.0,
@@ -83,6 +84,7 @@ def run(
         plugins: plugin files beyond the installed ones.
         precision: of trainings, "float32" or "mixed".
         allow_leakage: score learners on patients that they learnt from; the rows say so.
+        null: beside every enhancer X but the original its control ``null[of=X]``, what a tone curve alone would do.
         device, jobs, timeout, memory_mb, out, retry_failed, debug, keep: see :class:`Options`.
 
     Returns:
@@ -103,6 +105,7 @@ def run(
         plugin_files=plugin_paths(plugins),
         precision=precision,
         leakage=allow_leakage,
+        null=null,
     )
     registry = load_registry(request.plugin_files)
     options = Options(device, jobs, timeout, memory_mb, Path(out) if out else None, retry_failed, debug, keep)

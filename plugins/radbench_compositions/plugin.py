@@ -1,4 +1,4 @@
-"""What the plugin offers: ``chain``, and the control ``oracle``."""
+"""What the plugin offers: ``chain``, and the controls ``null`` and ``oracle``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ def radbench_enhancers() -> Sequence[EnhancerSpec]:
             factory="radbench_compositions.chain:chain",
             summary="Enhancers one after the other, each on the image of the one before: chain[of=[wls,clahe]]",
             spec_for="radbench_compositions.chain:spec_of_chain",
+        ),
+        EnhancerSpec(
+            name="null",
+            factory="radbench_compositions.null:null",
+            summary="Control: of what an enhancer does, what a monotone tone curve would do too: null[of=clahe]",
+            reference="Barlow et al. 1972, Statistical Inference under Order Restrictions (isotonic regression)",
+            spec_for="radbench_compositions.null:spec_of_null",
         ),
         EnhancerSpec(
             name="oracle",

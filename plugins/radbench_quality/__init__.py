@@ -1,1 +1,1 @@
-"""Image quality as a task: no-reference scores of the enhanced image."""
+"""Image quality as a task: no-reference scores of the enhanced image, and what the enhancement costs."""

@@ -68,6 +68,9 @@ Precision = Annotated[
 Leakage = Annotated[
     bool, typer.Option("--allow-leakage", help="Score learners on patients that they learnt from; the rows say so.")
 ]
+Null = Annotated[
+    bool, typer.Option("--null", help="Beside every enhancer X its control null[of=X]: what tone alone would do.")
+]
 Plugins = Annotated[
     list[Path], typer.Option("--plugin", metavar="FILE", help="A plugin file beyond the installed ones. Repeatable.")
 ]
@@ -97,6 +100,7 @@ def make_request(
     plugins: list[Path],
     precision: str = "float32",
     leakage: bool = False,
+    null: bool = False,
 ) -> Request:
     """Return what was typed as a request.
 
@@ -116,7 +120,7 @@ def make_request(
         overrides.setdefault(owner, {})[field] = value.strip()
     files = plugin_paths(plugins)
     return Request(
-        tuple(enhancers), tuple(tasks), dataset, profile, numbers, limit, overrides, files, precision, leakage
+        tuple(enhancers), tuple(tasks), dataset, profile, numbers, limit, overrides, files, precision, leakage, null
     )
 
 

@@ -12,6 +12,7 @@ from radbench.cli.options import (
     Enhancers,
     Leakage,
     Limit,
+    Null,
     Plugins,
     Precision,
     Profile,
@@ -36,6 +37,7 @@ def plan(
     limit: Limit = 0,
     precision: Precision = "float32",
     allow_leakage: Leakage = False,
+    null: Null = False,
     plugin: Plugins = [],  # noqa: B006
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -45,7 +47,7 @@ def plan(
     from radbench.engine.plan.pairs import describe
 
     registry = open_registry(plugin)
-    request = make_request(enhancer, task, dataset, profile, seed, set_, limit, plugin, precision, allow_leakage)
+    request = make_request(enhancer, task, dataset, profile, seed, set_, limit, plugin, precision, allow_leakage, null)
     made = plan_request(registry, request)
     records = describe(made)
     if as_json:

@@ -14,6 +14,7 @@ from radbench.cli.options import (
     Enhancers,
     Leakage,
     Limit,
+    Null,
     Plugins,
     Precision,
     Profile,
@@ -69,6 +70,7 @@ def run(
         bool, typer.Option("--debug", help="All in this process: a breakpoint in a plugin opens the debugger.")
     ] = False,
     allow_leakage: Leakage = False,
+    null: Null = False,
     plugin: Plugins = [],  # noqa: B006
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A study.toml with these options; the command line wins.")
@@ -101,6 +103,7 @@ def run(
         "keep": keep,
         "debug": debug,
         "allow_leakage": allow_leakage,
+        "null": null,
         "plugin": plugin,
     }
     if config is not None:
@@ -126,6 +129,7 @@ def run(
         given["plugin"],
         given["precision"],
         given["allow_leakage"],
+        given["null"],
     )
     progress = Progress(plain=given["debug"])
     plan = plan_request(registry, request)
@@ -211,6 +215,7 @@ def _from_file(path: Path, given: dict[str, Any], context: typer.Context) -> dic
             "retry_failed": isinstance(value, bool),
             "debug": isinstance(value, bool),
             "allow_leakage": isinstance(value, bool),
+            "null": isinstance(value, bool),
         }.get(name, True)
         if not right or (name in _LISTS and not _texts(found[name])):
             raise UsageError(f"--config '{path}': '{name}' has a value of the wrong type: {value!r}")

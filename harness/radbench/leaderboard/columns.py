@@ -19,6 +19,9 @@ ALL = "all"
 BASELINE = "original"
 """The identity enhancer, which differences are taken to where a task names no other."""
 
+NULL = "null"
+"""The enhancer whose rows are controls: what another one's tone alone would score."""
+
 WILCOXON, BOOTSTRAP = "wilcoxon", "paired bootstrap"
 """Tests as ``p_test`` names them."""
 

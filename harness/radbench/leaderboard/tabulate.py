@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from radbench.contracts import Status
-from radbench.leaderboard.columns import ALL, BASELINE, TABLE_KEY
+from radbench.leaderboard.columns import ALL, BASELINE, NULL, TABLE_KEY
 from radbench.leaderboard.comparing import entry_names, tables_of
 from radbench.leaderboard.notes import how_to_read
 from radbench.leaderboard.ranking import places, rankable
@@ -228,6 +228,11 @@ class _SetOfTables:
         notes = [_made_of(first, self.all_seeds)]
         if first["given"]:
             notes.append(f"At test time the task is given: {first['given']}.")
+        if any(entry.startswith(f"{NULL}[") for entry in self.order):
+            notes.append(
+                f"{NULL}[of=X] is X's control: the original in X's grey levels, by one monotone tone curve. "
+                "What it reaches is tone, not structure."
+            )
         if self.clashes:
             notes.append(
                 "Other tables of this task and data set were scored on other data or metrics: do not compare them."

@@ -87,7 +87,37 @@ CHO_SENSITIVITY = MetricSpec("cho_sensitivity", "higher", empty="NaN for a case 
 CHO_FPR = MetricSpec("cho_fpr", "lower", empty="NaN for a case whose lungs have no room for a nodule-free place")
 """False-positive rate: share of the nodule-free places that the observer of the original images calls."""
 
+NOISE_GAIN = MetricSpec(
+    "noise_gain",
+    "lower",
+    data_range=1.0,
+    empty="NaN where the original's flat parts have fewer than 100 pixels, as those of a constant image",
+)
+"""Noise over the original's, in the original's flat parts (:mod:`radbench.metrics.noise_gain`)."""
+
+HALO = MetricSpec("halo", "lower", data_range=1.0, empty="0 for a constant enhanced image, NaN for a constant original")
+"""99th percentile of the overshoot beside edges, grey levels of 255 (:mod:`radbench.metrics.halo`)."""
+
+CLIPPED = MetricSpec("clipped", "lower", data_range=1.0)
+"""Share of pixels that were driven to black or white (:mod:`radbench.metrics.clipping`)."""
+
+GCNR = MetricSpec(
+    "gcnr",
+    "higher",
+    empty="0 for a constant image; NaN for a case without nodules, or none with a ring in the lungs",
+)
+"""Generalised contrast-to-noise ratio by ranks (:mod:`radbench.metrics.rank_contrast`), mean over the nodules."""
+
+CONTRAST_ORDER = MetricSpec(
+    "contrast_order",
+    "higher",
+    empty="0 for a constant image; NaN for a case without nodules, or none with a ring in the lungs",
+)
+"""Contrast order (:mod:`radbench.metrics.rank_contrast`) of nodules against the ring round them, mean over them."""
+
 OF_IMAGES = (BRISQUE, LPC_SI, PSNR, SSIM, MS_SSIM, MAE, MSE, RMSE)
+OF_COSTS = (NOISE_GAIN, HALO, CLIPPED)
+"""What enhancing an image costs, held to its original: each a function in the module that its line names."""
 OF_MASKS = (DICE, JACCARD, PRECISION, RECALL, HD95, ASSD)
 
 METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in (*OF_IMAGES, *OF_MASKS)}

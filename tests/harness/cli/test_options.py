@@ -41,3 +41,9 @@ def test_seeds_are_numbers_lists_and_ranges(text: str, expected: tuple[int, ...]
 def test_what_is_no_seed_is_said(text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         seeds(text)
+
+
+@pytest.mark.parametrize("null", [True, False])
+def test_controls_are_asked_for_by_name_alone(null: bool) -> None:
+    request = make_request(["original"], ["grabcut"], "", "quick", "0", [], 0, [], null=null)
+    assert request.null is null

@@ -441,7 +441,7 @@ def test_a_file_that_changes_within_the_clocks_grain_is_read_again(tmp_path):
 
 def test_lazy_names_of_the_toolkit_are_followed():
     assert "radbench.metrics.overlap" in code_of(["radbench_lesions.grabcut"]).modules
-    quality = code_of(["radbench_quality.no_reference"]).modules
+    quality = code_of(["radbench_quality.quality"]).modules
     assert {"radbench.metrics", "radbench.metrics.natural_scene"} <= quality
 
 
@@ -456,14 +456,14 @@ def test_an_enhancer_does_not_reach_what_it_has_no_use_for():
 def test_a_coefficient_of_a_metric_is_in_the_code_of_what_reaches_it(monkeypatch):
     monkeypatch.setattr(Readings, "content", lambda self, file: hashlib.sha256(file.read_bytes()).hexdigest())
     forget_code()
-    before = code_of(["radbench_quality.no_reference"]), code_of(["radbench_classical.adaptive"])
+    before = code_of(["radbench_quality.quality"]), code_of(["radbench_classical.adaptive"])
     table = next(f for f in (resources.files("radbench.metrics") / "data").iterdir() if f.name.endswith(".npz"))
     real = Readings.content
     monkeypatch.setattr(
         Readings, "content", lambda self, file: "0" * 64 if file.name == table.name else real(self, file)
     )
     forget_code()
-    after = code_of(["radbench_quality.no_reference"]), code_of(["radbench_classical.adaptive"])
+    after = code_of(["radbench_quality.quality"]), code_of(["radbench_classical.adaptive"])
     forget_code()
     assert before[0].digest != after[0].digest
     assert before[1] == after[1]

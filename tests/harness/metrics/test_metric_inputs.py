@@ -15,17 +15,22 @@ from hypothesis import strategies as st
 
 import radbench.metrics
 from radbench.metrics import specs
+from radbench.metrics.clipping import clipped
+from radbench.metrics.halo import halo
+from radbench.metrics.noise_gain import noise_gain
 from radbench.metrics.reduction import fixed_order_sum
+
+COSTS = {"noise_gain": noise_gain, "halo": halo, "clipped": clipped}
 
 
 def _of_images(name: str) -> Callable[..., torch.Tensor]:
     """Return a metric of images; one with a reference takes each image for its own."""
-    metric = getattr(radbench.metrics, name)
+    metric = COSTS.get(name) or getattr(radbench.metrics, name)
     wanted = [p for p in inspect.signature(metric).parameters.values() if p.default is p.empty]
     return metric if len(wanted) == 1 else lambda images, **options: metric(images, images, **options)
 
 
-IMAGE_METRICS = {spec.name: _of_images(spec.name) for spec in specs.OF_IMAGES}
+IMAGE_METRICS = {spec.name: _of_images(spec.name) for spec in (*specs.OF_IMAGES, *specs.OF_COSTS)}
 every_metric = pytest.mark.parametrize("name", IMAGE_METRICS)
 
 
@@ -117,11 +122,13 @@ def test_an_unknown_metric_is_an_attribute_error() -> None:
 
 def test_every_metric_has_a_spec_of_its_name() -> None:
     assert set(specs.METRICS) == set(radbench.metrics.__all__)
+    assert {spec.name for spec in specs.OF_COSTS} == set(COSTS)
 
 
 def test_errors_are_better_low_and_similarities_high() -> None:
     lower = {name for name, spec in specs.METRICS.items() if spec.direction == "lower"}
     assert lower == {"brisque", "mae", "mse", "rmse", "hd95_px", "assd_px"}
+    assert {spec.direction for spec in specs.OF_COSTS} == {"lower"}
 
 
 def test_a_metric_on_another_range_has_another_name() -> None:

@@ -10,11 +10,16 @@ import torch
 
 from radbench import metrics
 from radbench.metrics import specs
+from radbench.metrics.clipping import clipped
+from radbench.metrics.halo import halo
+from radbench.metrics.noise_gain import noise_gain
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
 ]
+
+COSTS = {"noise_gain": noise_gain, "halo": halo, "clipped": clipped}
 
 
 def _images(count: int, height: int = 187, width: int = 203) -> torch.Tensor:
@@ -25,12 +30,12 @@ def _images(count: int, height: int = 187, width: int = 203) -> torch.Tensor:
 
 
 def _score(name: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    metric = getattr(metrics, name)
+    metric = COSTS.get(name) or getattr(metrics, name)
     wanted = [p for p in inspect.signature(metric).parameters.values() if p.default is p.empty]
     return metric if len(wanted) == 1 else lambda images: metric(images, images.flip(-1).contiguous())
 
 
-SCORES = {spec.name: _score(spec.name) for spec in specs.OF_IMAGES}
+SCORES = {spec.name: _score(spec.name) for spec in (*specs.OF_IMAGES, *specs.OF_COSTS)}
 every_metric = pytest.mark.parametrize("name", SCORES)
 
 

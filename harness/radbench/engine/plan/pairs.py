@@ -30,6 +30,8 @@ from radbench.engine.plan.resolver import Resolver, unique
 from radbench.registry.registry import Registry
 
 BASELINE = "original"
+NULL = "null"
+"""The control that :attr:`Request.null` puts beside every enhancer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,6 +214,8 @@ def make_plan(registry: Registry, request: Request) -> Plan:
     forget()
     resolver = Resolver(registry, request.profile, request.overrides)
     enhancers = resolver.asked_for("enhancer", request.enhancers)
+    if request.null:
+        enhancers = with_nulls(resolver, enhancers)
     tasks = resolver.asked_for("task", request.tasks)
     pairs: list[Pair] = []
     datasets: list[Part] = []
@@ -228,6 +232,16 @@ def make_plan(registry: Registry, request: Request) -> Plan:
             pairs += _pairs(unique([*beside, *enhancers]), task, dataset, request, reference)
     resolver.check_overrides("dataset", datasets)
     return Plan(request, tuple(pairs))
+
+
+def with_nulls(resolver: Resolver, enhancers: Iterable[Part]) -> list[Part]:
+    """Return enhancers, each with its null control behind it: all but the original, which is its own, and nulls."""
+    found: list[Part] = []
+    for one in enhancers:
+        found.append(one)
+        if one.name not in (BASELINE, NULL):
+            found.append(resolver.made_of("enhancer", NULL, "of", one))
+    return unique(found)
 
 
 def reference_of(baseline: Part, enhancers: Iterable[Part]) -> str:

@@ -22,6 +22,7 @@ class Request:
         plugin_files: plugins beyond the installed ones.
         precision: of trainings, "float32" or "mixed".
         leakage: whether a learner may be scored on patients that it learnt from; the rows say so.
+        null: whether the null control of every enhancer runs beside it.
 
     Raises:
         UsageError: a value is of the wrong type or out of range.
@@ -37,6 +38,7 @@ class Request:
     plugin_files: tuple[str, ...] = ()
     precision: str = "float32"
     leakage: bool = False
+    null: bool = False
 
     def __post_init__(self) -> None:
         for what, names in (("enhancers", self.enhancers), ("tasks", self.tasks)):

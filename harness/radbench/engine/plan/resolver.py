@@ -161,6 +161,33 @@ class Resolver:
         check_duties(part)
         return part
 
+    def made_of(self, kind: str, name: str, field: str, part: Part) -> Part:
+        """Return a plugin's part that is made of another one that is resolved already, its other fields as the profile
+        has them.
+
+        A label need not give a part back: overrides reached it, or it names a folder of this machine.
+
+        Args:
+            kind, name: which plugin's.
+            field: that names the other.
+            part: the other.
+
+        Raises:
+            UsageError, PluginError: as :meth:`part`.
+        """
+        entry = self.registry.entry(kind, name)
+        factory = load_factory(entry)
+        model = model_of(entry, factory)
+        by_profile = dict(model.profiles.get(self.profile, {}))
+        owner = f"{kind} '{name}'"
+        config = validate_config(model, {**by_profile, field: part.name}, owner)
+        defaults = _defaults(model, by_profile, config, owner)
+        plain = {n: v for n, v in defaults.items() if n != field}
+        spec = _spec_under(entry, config, {field: part})
+        made = Part(kind, spec, entry.plugin, factory, config, {field: part}, by_profile, plain)
+        check_duties(made)
+        return made
+
     def _named(self, declared: PartField, value: Any, config: Config, entry: Any, factory: Any) -> Any:
         if isinstance(value, Derived):
             try:
