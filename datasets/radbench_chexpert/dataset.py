@@ -100,10 +100,12 @@ class CheXpert:
     def _table(self, called: tuple[str, ...]) -> Path:
         there = [base / name for base in self._bases for name in called if (base / name).is_file()]
         if len(there) > 1:
-            raise DatasetError(
-                f"'{there[0]}' and '{there[1]}' are two tables of one split: give the folder of one version, "
-                f"chexpert[root={there[1].parent}]"
+            one, other = there[:2]
+            apart = one.parent != other.parent
+            advice = (
+                f"give the folder of one version, chexpert[root={other.parent}]" if apart else "take one of them away"
             )
+            raise DatasetError(f"'{one}' and '{other}' are two tables of one split: {advice}")
         return there[0] if there else self._root / called[0]
 
     @cached_property

@@ -177,8 +177,16 @@ class Jsrt:
 
 
 def _upper(found: Found) -> Found:
-    paths = {stem.upper(): path for stem, path in found.paths.items()}
-    return Found(paths, {stem.upper(): copies for stem, copies in found.copies.items()})
+    """Return files by their upper-case stems; those that differ in letters alone are copies of the first."""
+    paths: dict[str, Path] = {}
+    copies: dict[str, tuple[Path, ...]] = {}
+    for stem, path in sorted(found.paths.items()):
+        name, more = stem.upper(), found.copies.get(stem, ())
+        first = paths.setdefault(name, path)
+        more = more if first == path else (path, *more)
+        if more:
+            copies[name] = (*copies.get(name, ()), *more)
+    return Found(paths, copies)
 
 
 def _square(x: float, y: float, diameter: float) -> Box:

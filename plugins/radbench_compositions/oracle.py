@@ -31,7 +31,7 @@ class Oracle:
         of: PartName = part(
             "dataset",
             needs=lambda config: (config.truth,),
-            description="the data set that is scored: cases are matched by their id and size",
+            description="the data set that is scored: cases are matched by their id, and must have the same image",
         )
         truth: str = param("lung_image", "the target that is shown: an image or a mask", source="assumed")
         weight: float = param(
@@ -59,20 +59,22 @@ class Oracle:
             float32 ``[B,1,H,W]`` in [0,1].
 
         Raises:
-            CaseError: the data set has no such case, or it has another size.
+            CaseError: the data set has no such case, or it is another one than the image given.
         """
         import torch
 
         return torch.stack([self._one(image, case) for image, case in zip(images, cases, strict=True)])
 
     def _one(self, image: Tensor, case: CaseInfo) -> Tensor:
-        truth = self.dataset.load(case.case_id).targets[self.config.truth]
-        if truth.shape != image.shape:
+        import torch
+
+        known = self.dataset.load(case.case_id)
+        if not torch.equal(known.image, image.cpu()):
             raise CaseError(
-                f"case '{case.case_id}' is {list(image.shape)}, and {list(truth.shape)} in the data set that oracle "
-                "looks into: name the data set that is scored"
+                f"the image given as case '{case.case_id}' is not that case's original in the data set that oracle "
+                "looks into: name the data set that is scored, and let nothing stand before oracle in a chain"
             )
-        truth = truth.to(image)
+        truth = known.targets[self.config.truth].to(image)
         if not self.config.weight:
             return truth
         both = image + self.config.weight * truth

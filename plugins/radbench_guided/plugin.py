@@ -37,10 +37,7 @@ def radbench_enhancers() -> Sequence[EnhancerSpec]:
         EnhancerSpec(
             name="fattal",
             factory="radbench_guided.fattal:fattal",
-            summary=(
-                "Details of the lightness boosted at three scales, as Farbman et al.'s demonstration does, which "
-                "papers call Fattal; wls boosts those of the grey values, more mildly"
-            ),
+            summary="Farbman et al.'s demonstration, which papers call Fattal: on lightness, stronger than wls",
             reference=(
                 "Farbman, Fattal, Lischinski & Szeliski 2008, "
                 "Edge-preserving decompositions for multi-scale tone and detail manipulation; its demonstration"

@@ -33,9 +33,10 @@ def write_predictions(folder: RunFolder) -> None:
     Raises:
         StoreError: they cannot be written.
     """
-    pairs = [one for one in pair_results(folder) if _observations(one)]
-    if not pairs:
+    # Reading what was observed takes long: first, whether any task gives probabilities at all.
+    if not any(_observations(one) for one in pair_results(folder, evidence=False)):
         return
+    pairs = [one for one in pair_results(folder) if _observations(one)]
     _write(folder, "predictions.csv", PREDICTIONS, (row for pair in pairs for row in _predictions(pair)))
     _write(folder, "reliability.csv", RELIABILITY, (row for pair in pairs for row in _reliability(pair)))
 
@@ -44,12 +45,12 @@ def reliability(predictions: Iterable[tuple[float, float]], bins: int) -> list[t
     """Return (low, high, count, mean probability, share of positives) of each bin that holds a case, in order.
 
     Args:
-        predictions: (label, probability); a label that is not stated is left out.
+        predictions: (label, probability); a label that is not stated is left out, and so is what is no probability.
         bins: of equal width over [0,1].
     """
     held: dict[int, list[tuple[float, float]]] = {}
     for label, probability in predictions:
-        if not math.isnan(label):
+        if not math.isnan(label) and 0 <= probability <= 1:
             held.setdefault(max(0, math.ceil(probability * bins) - 1), []).append((label, probability))
     out = []
     for number, members in sorted(held.items()):

@@ -65,8 +65,9 @@ def run_plan(registry: Registry, plan: Plan, options: Options, reporter: Reporte
             write_what_there_is(folder)
         raise
     try:
+        frame = write_leaderboard(ran.folder)
         write_predictions(ran.folder)
-        return Finished(write_leaderboard(ran.folder), ran.folder, ran.outcome, ran.seconds)
+        return Finished(frame, ran.folder, ran.outcome, ran.seconds)
     except StoreError as e:
         raise RunAbortedError(e) from e
 

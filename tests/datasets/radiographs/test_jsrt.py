@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from radbench.cli.app import make_app
 from radbench.contracts import CaseError
 from radbench.contracts.case import validate_case
 from radbench.contracts.dataset import check_manifest
@@ -259,3 +261,12 @@ def test_which_files_are_read_is_asked_for(root, tmp_path):
 def test_an_extra_file_is_noticed(root):
     made.save(root / "images" / "JPCLN200.png", made.pixels("x", 64))
     assert any("1 image in no line of the tables: 'JPCLN200'" in text for text in converted(root).noticed())
+
+
+def test_two_films_whose_names_differ_in_letters_alone_are_a_fault_where_they_differ(tmp_path):
+    root = made.jsrt(tmp_path / "jsrt", raw=(), converted=("JPCLN001",))
+    made.save(root / "more" / "jpcln001.png", made.pixels("another", 64))
+    asked = f"jsrt[root={root},files=converted,absent=leave-out]"
+    told = CliRunner().invoke(make_app(None), ["data", "check", asked]).output
+    assert "JPCLN001" in told
+    assert "jpcln001.png" in told

@@ -117,6 +117,14 @@ def test_a_score_is_the_same_whatever_was_scored_before():
     assert one.score(asked, CONTEXT) == other.score(asked, CONTEXT)
 
 
+def test_pictures_of_a_case_are_what_was_seen_and_a_map_for_each_finding():
+    asked = sample({"mass": 1.0})
+    pictures = task(findings=("mass", "nodule"), others=("effusion",)).show(asked, CONTEXT)
+    assert set(pictures) == {"image", "mass", "nodule"}
+    seen = task().lesson(asked)["image"].float() / 65535
+    torch.testing.assert_close(pictures["image"], seen.expand(3, -1, -1))
+
+
 def test_no_validation_split_is_said_before_anything_is_trained():
     class Lessons:
         train, validation = [1], []

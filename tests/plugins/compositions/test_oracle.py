@@ -22,7 +22,8 @@ class Truths:
     def load(self, case_id):
         lungs = LUNGS if case_id == "a" else torch.zeros_like(LUNGS)
         mask = lungs > 0.25
-        return Case(case_id, "p", torch.rand(1, 2, 2), targets={"lung_image": lungs, "lung_mask": mask})
+        image = IMAGES[0] if case_id == "a" else IMAGES[1]
+        return Case(case_id, "p", image, targets={"lung_image": lungs, "lung_mask": mask})
 
 
 def oracle(**settings):
@@ -45,9 +46,10 @@ def test_it_may_be_shown_alone_and_be_a_mask():
     assert torch.equal(alone, (LUNGS > 0.25).float())
 
 
-def test_another_size_names_the_case_and_what_to_do():
-    with pytest.raises(CaseError, match=r"case 'a' is \[1, 3, 3\].*name the data set that is scored"):
-        oracle().enhance(torch.rand(1, 1, 3, 3), CASES[:1])
+@pytest.mark.parametrize("stranger", [torch.rand(1, 1, 3, 3), 1 - IMAGES[:1]])
+def test_another_patient_of_the_same_number_is_refused(stranger):
+    with pytest.raises(CaseError, match=r"case 'a' is not that case's original.*name the data set that is scored"):
+        oracle().enhance(stranger, CASES[:1])
 
 
 def test_what_is_no_picture_is_refused():
