@@ -125,7 +125,8 @@ def rows(found: list[dict[str, Any]]) -> Iterator[list[Any]]:
                     values = np.array([one["scores"][metric] for one in mine])
                     originals = np.array([before[one["case"]][metric] for one in mine])
                     change = paired_difference(values, originals, [one["patient"] for one in mine])
-                    gain = (values - originals) * (1 if spec.direction == "higher" else -1)
+                    with np.errstate(invalid="ignore"):  # Of two infinite PSNRs neither is the better.
+                        gain = (values - originals) * (1 if spec.direction == "higher" else -1)
                     numbers = (originals.mean(), values.mean(), change.value, change.low, change.high)
                     yield [
                         *(images, len(mine), damage, strength, UNITS[damage], metric, spec.direction),

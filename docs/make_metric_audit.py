@@ -50,10 +50,11 @@ def verdict(rows: Sequence[Row]) -> str:
 
 
 def _side(row: Row) -> int:
-    """Return 1 where the score got better, -1 where it got worse, 0 where the interval leaves that open."""
+    """Return 1 where the score got better, -1 where it got worse, 0 where that is open."""
     change, low, high = (float(row[name]) for name in ("change", "change_low", "change_high"))
-    if math.isinf(change):  # The PSNR to the original leaves infinity: there is no interval of that.
-        low = high = change
+    if math.isnan(low) or math.isnan(high):
+        # Of fewer than six patients, or where nothing varies (the PSNR to the original leaves infinity): all or none.
+        return 1 if float(row["better"]) == 1 else -1 if float(row["better"]) == 0 and change else 0
     sign = 1 if row["direction"] == "higher" else -1
     return sign if low > 0 else -sign if high < 0 else 0
 

@@ -45,10 +45,10 @@ def halo(images: Tensor, reference: Tensor, data_range: float = 1.0) -> Tensor:
     How far an enhanced pixel lies above or below the grey levels that belong into its neighbourhood. Those are told in
     two ways, and it must lie beyond both: from ``min T`` to ``max T`` over the neighbourhood, with T the monotone grey
     map of the original that comes nearest to the enhanced image (:func:`radbench.metrics.tone.monotone_map`); and from
-    ``a min T + b`` to ``a max T + b``, the least-squares line of the enhanced image on T there. So neither a tone curve
-    overshoots, nor what changes gain and offset from place to place, nor a blur. Of the pixels next to edges the 99th
-    percentile is told. Beside a step that unsharp masking has sharpened it is the height of the bright line, or the
-    depth of the dark one, over the mean of the plateau in the neighbourhood.
+    ``a min T + b`` to ``a max T + b``, the least-squares line of the enhanced image on T there. So neither a tone
+    curve overshoots, nor what changes gain and offset from place to place, and a blur hardly ever does. Of the pixels
+    next to edges the 99th percentile is told. Beside a step that unsharp masking has sharpened it is the height of the
+    bright line, or the depth of the dark one, over the mean of the plateau in the neighbourhood.
 
     Where the image's longer side is 512, and otherwise in its proportion: the neighbourhood is a square of 25 pixels;
     an edge is a pixel at which the original, smoothed by a Gaussian of two pixels, is among the steepest 5 %; and next
