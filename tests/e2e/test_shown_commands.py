@@ -23,7 +23,7 @@ SHOWN = re.compile(r"^    (bench [^#\n]*?)(?:   .*|\s*#.*)?$", re.MULTILINE)
 
 SMALL = "patients=20,grid=[32,32,32],size=64"
 """Nor are as many large patients made as the documents name."""
-LEARNERS = ("lung-unet", "bone-unet", "dncnn", "gan", "hnn", "guided-unet", "madmad")
+LEARNERS = ("lung-unet", "bone-unet", "dncnn", "gan", "hnn", "cad", "guided-unet", "madmad")
 ENDS = {
     "bench data check lidc": (2, "holds no"),
     "bench data check 'lidc[root=PATH": (2, "holds no"),
@@ -59,6 +59,11 @@ ENDS = {
     "bench publish RUN --replace --supersede": (2, "there is nothing to supersede under data set"),
     "bench enhance lung-unet": (2, "nowhere"),
     "bench train 'guided-unet[trained_on=folder[root=PATH": (2, "holds no images"),
+    "bench run --enhancer original,lung-unet --task cad --dataset 'nih-cxr14[root=PATH": (
+        2,
+        "Data_Entry_2017.csv' does not exist",
+    ),
+    "bench leaderboard --task cad": (2, "unknown task 'cad': there is grabcut"),
     "bench leaderboard --task hnn": (2, "unknown task 'hnn': there is grabcut"),
     "bench power runs/my-run": (2, "nothing is compared there"),
 }
