@@ -91,8 +91,9 @@ class PhantomFindingsConfig(Config):
 class PhantomFindings(PhantomCxr):
     """Radiographs of phantom-cxr at a chest stand, as many as a classifier needs to learn from.
 
-    Its patients are those of ``phantom-cxr[seed=1]``, from whom no enhancer learns unless told, but for the size of
-    their nodules.
+    Its patients have the build and the numbers of those of ``phantom-cxr[seed=1]``, from whom no enhancer learns unless
+    told, and findings as often as ``prevalence`` says, with nodules of a size of their own; these keep the readers'
+    ratings of the size that was drawn first.
     """
 
     Config = PhantomFindingsConfig  # type: ignore[assignment]

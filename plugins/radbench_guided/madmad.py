@@ -18,7 +18,7 @@ from radbench.learn.options import FitOptions
 from radbench.learn.turns import Turn
 from radbench_guided.details import scaled, shown_details
 from radbench_guided.madmad_config import MadmadConfig
-from radbench_guided.madmad_network import DecompositionLoss, MadmadUnet, loss_terms
+from radbench_guided.madmad_network import MadmadUnet, decomposition_loss, loss_terms
 from radbench_guided.madmad_shapes import lessons as made_up
 from radbench_guided.preprocessing import contrasted
 
@@ -66,7 +66,7 @@ class Madmad(nn.Module):
             warmup_steps=config.warmup_steps,
             patience=config.patience,
         )
-        job = (self.network, [Turn(DecompositionLoss())], train, options, context)
+        job = (self.network, [Turn(decomposition_loss)], train, options, context)
         how: dict[str, Any] = {"validation": validation, "prepare": _as_fractions, "name": "madmad"}
         context.expect(estimate(*job, **how).seconds)
         before = self._losses(validation, context)

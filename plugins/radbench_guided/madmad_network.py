@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -135,11 +134,7 @@ def loss_terms(found: Parts, batch: Batch) -> dict[str, Tensor]:
     }
 
 
-@dataclass(frozen=True)
-class DecompositionLoss:
-    """A fifth of both detail parts' terms, twice the large-scale part's, and the whole's (:func:`loss_terms`)."""
-
-    def __call__(self, network: nn.Module, batch: Batch) -> Tensor:
-        """Return the loss of each lesson, ``[B]``."""
-        terms = loss_terms(network(batch["image"]), batch)
-        return (terms["bright"] + terms["dark"] + 2 * terms["large"] + terms["whole"]) / 5
+def decomposition_loss(network: nn.Module, batch: Batch) -> Tensor:
+    """Return a fifth of both detail parts' terms, twice the large-scale part's, and the whole's, ``[B]``."""
+    terms = loss_terms(network(batch["image"]), batch)
+    return (terms["bright"] + terms["dark"] + 2 * terms["large"] + terms["whole"]) / 5

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -72,8 +72,6 @@ def seed_field() -> Any:
 
 def spec_by_size(spec: DatasetSpec, config: Any, parts: Mapping[str, Any]) -> DatasetSpec:
     """Return a collection's spec: with ``size``, its cases are made side by side and kept."""
-    from dataclasses import replace
-
     return replace(spec, slow=config.size is not None)
 
 
@@ -274,7 +272,5 @@ def distinct(films: Sequence[Film]) -> list[Film]:
     for film in films:
         before = seen.setdefault(film.case_id, film)
         if before is not film and before != film and not before.fault:
-            from dataclasses import replace
-
             seen[film.case_id] = replace(before, fault=f"two lines of the table say different things of '{film.name}'")
     return list(seen.values())

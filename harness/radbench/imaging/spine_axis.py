@@ -103,9 +103,9 @@ def find_spine_axis(image: Tensor, what: str = "the image") -> SpineAxis:
 
 def _ranks(plane: _Plane) -> _Plane:
     """Return the share of pixels that are darker, equal ones counting half."""
-    _, where, counts = np.unique(plane, return_inverse=True, return_counts=True)
-    below = np.cumsum(counts) - counts
-    ranks: _Plane = ((below + counts / 2) / plane.size)[where.reshape(plane.shape)]
+    from scipy.stats import rankdata
+
+    ranks: _Plane = (rankdata(plane, axis=None).reshape(plane.shape) - 0.5) / plane.size
     return ranks
 
 

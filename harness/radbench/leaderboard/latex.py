@@ -44,6 +44,7 @@ _SPECIAL = {
     "Δ": r"$\Delta$",
     "†": r"$^\dagger$",
     "‡": r"$^\ddagger$",
+    "≤": r"$\leq$",
     "∞": r"$\infty$",
     "–": "--",
     "↑": r"$\uparrow$",

@@ -18,7 +18,6 @@ from radbench.leaderboard.view import pair_results
 _OF_PAIR = ("task", "dataset", "split", "enhancer", "profile", "seed")
 PREDICTIONS = (*_OF_PAIR, "case", "patient", "finding", "label", "probability")
 RELIABILITY = (*_OF_PAIR, "finding", "low", "high", "n", "mean_probability", "share_of_positives")
-_BINS = 15
 _PROBABLE = frozenset({"brier", "ece"})
 """Aggregations that take a score for a probability; of other scores nothing is said here."""
 
@@ -48,10 +47,12 @@ def reliability(predictions: Iterable[tuple[float, float]], bins: int) -> list[t
         predictions: (label, probability); a label that is not stated is left out, and so is what is no probability.
         bins: of equal width over [0,1].
     """
+    from radbench.stats.calibration import bin_of
+
+    stated = [(label, score) for label, score in predictions if not math.isnan(label) and 0 <= score <= 1]
     held: dict[int, list[tuple[float, float]]] = {}
-    for label, probability in predictions:
-        if not math.isnan(label) and 0 <= probability <= 1:
-            held.setdefault(max(0, math.ceil(probability * bins) - 1), []).append((label, probability))
+    for number, one in zip(bin_of([score for _, score in stated], bins).tolist(), stated, strict=True):
+        held.setdefault(number, []).append(one)
     out = []
     for number, members in sorted(held.items()):
         labels, probabilities = zip(*members, strict=True)
@@ -62,11 +63,15 @@ def reliability(predictions: Iterable[tuple[float, float]], bins: int) -> list[t
 
 def _observations(pair: PairResult) -> dict[str, int]:
     """Return what a task gives as probabilities, and into how many bins it puts them."""
+    from radbench.stats.aggregations.definitions import definition
+
+    usual = definition("ece")
     found: dict[str, int] = {}
     for metric in pair.metrics:
-        if metric.aggregation in _PROBABLE:
-            asked = dict(metric.parameters).get("bins")
-            found[metric.observation] = int(asked or found.get(metric.observation, _BINS))
+        if metric.aggregation == usual.name:
+            found[metric.observation] = int(usual.checked(metric.parameters)["bins"])
+        elif metric.aggregation in _PROBABLE:
+            found.setdefault(metric.observation, int(usual.checked()["bins"]))
     return found
 
 

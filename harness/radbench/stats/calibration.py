@@ -257,13 +257,17 @@ def gaps(labels: ArrayLike, scores: ArrayLike, patients: Sequence[Hashable] | No
     outside = (s < 0) | (s > 1)
     if outside.any():
         raise ValueError(f"scores must be probabilities in [0, 1], got {s[outside][0]:g}")
-    # A bin holds its upper end, compared with the very number k / bins.
-    which = np.searchsorted(np.arange(1, bins) / bins, s, side="left")
-    filled, row = np.unique(which, return_inverse=True)
+    filled, row = np.unique(bin_of(s, bins), return_inverse=True)
     off, n = classes.positive - s, len(classes.positives)
     sums = _by_patient(row.reshape(-1), off, classes.index, len(filled), n)
     sizes, row = classes.positives + classes.negatives, row.reshape(-1)
     return Gaps(sums, sizes, row, off, classes.positive, classes.index, classes.missing)
+
+
+def bin_of(scores: ArrayLike, bins: int) -> NDArray[np.intp]:
+    """Return the bin, from 0, of each score in [0,1], of so many of equal width; a bin holds its upper end."""
+    # Compared with the very number k / bins.
+    return np.searchsorted(np.arange(1, bins) / bins, np.asarray(scores, dtype=np.float64), side="left")
 
 
 def _by_patient(row: NDArray[np.intp], off: Array, owner: NDArray[np.intp], n_rows: int, n_patients: int) -> Array:

@@ -247,12 +247,14 @@ def test_latex_is_a_booktabs_table_whose_rows_have_equally_many_columns() -> Non
     assert r"sharpest\_100\%" in shown
     assert r"^{**}$" in shown
     assert all(c.isascii() for c in shown)
+    assert "[U+" not in shown
 
 
 def test_latex_escapes_every_character_that_means_something() -> None:
     assert escape("a&b%c$d#e_f{g}h~i^j\\k") == (
         r"a\&b\%c\$d\#e\_f\{g\}h\textasciitilde{}i\textasciicircum{}j\textbackslash{}k"
     )
+    assert escape("p ≤ 0.05") == r"p $\leq$ 0.05"
     assert escape("x\n y\t<z> ü 中") == "x y $<$z$>$ ü [U+4E2D]"
 
 

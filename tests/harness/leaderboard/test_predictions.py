@@ -18,3 +18,10 @@ def test_bins_hold_their_upper_ends():
 def test_what_is_not_stated_or_no_probability_is_left_out(given):
     assert reliability([given], 15) == []
     assert reliability([given, (1.0, 0.7)], 10)[0][2:] == (1, 0.7, 1.0)
+
+
+@pytest.mark.parametrize("bins", [7, 10, 15])
+def test_every_edge_is_in_the_bin_of_the_calibration_error(bins):
+    edges = [k / bins for k in range(1, bins + 1)]
+    found = reliability([(1.0, edge) for edge in edges], bins)
+    assert [(low, n) for low, _, n, _, _ in found] == [(k / bins, 1) for k in range(bins)]
