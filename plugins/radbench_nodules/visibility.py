@@ -17,6 +17,7 @@ from radbench.contracts.evidence import Prediction
 from radbench.contracts.results import Sample, TaskContext
 from radbench.metrics.contrast import contrast_to_noise, ring_around
 from radbench.metrics.observer import Channels, proportion_correct
+from radbench.metrics.rank_contrast import contrast_order, gcnr
 from radbench_nodules.places import (
     Habitat,
     Nodule,
@@ -46,6 +47,8 @@ class NoduleVisibility:
     their positions (both learnt from the train split). They are the same for every enhancer.
 
     - ``cnr``: contrast-to-noise ratio against the ring round the nodule, mean over a case's nodules.
+    - ``gcnr`` and ``contrast_order``: the same pixels by the order of their grey levels alone, which no tone curve
+      moves (:mod:`radbench.metrics.rank_contrast`). What ``cnr`` gains and they do not is tone.
     - ``cho_auc``: a channelized Hotelling observer, trained on the *enhanced* train split, responds at one place of
       each test case: a nodule of its own (drawn by seed), or a nodule-free place where it has none. It looks for a
       nodule's known profile, a ball's projection, among backgrounds that it has learnt, unless ``signal=learnt``.
@@ -223,7 +226,7 @@ class NoduleVisibility:
         elif len(absent[0]):
             answer = Prediction(0.0, float(absent[0][0, 0]))
         return {
-            "cnr": _mean([self._cnr(seen, nodule) for nodule in nodules]),
+            **self._contrasts(seen, nodules),
             "cho_auc": answer,
             "cho_2afc": _mean(pairs),
             "cho_sensitivity": _mean(original.calls(called)),
@@ -267,11 +270,20 @@ class NoduleVisibility:
     def _look(self, seen: Seen, image: Array, nodules: Sequence[Nodule], free: Sequence[Sequence[Place]]) -> Looked:
         return look(image, seen.lungs, nodules, free, self.channels, self.config.search)
 
-    def _cnr(self, seen: Seen, nodule: Nodule) -> float:
+    def _contrasts(self, seen: Seen, nodules: Sequence[Nodule]) -> dict[str, float]:
+        """Return the mean contrasts of a case's nodules, each against the ring round it."""
+        rings = [self._ring(seen, nodule) for nodule in nodules]
+        image = seen.images["enhanced"]
+
+        def mean(metric: Callable[[Array, NDArray[np.bool_], NDArray[np.bool_]], float]) -> float:
+            return _mean([metric(image, nodule.mask, ring) for nodule, ring in zip(nodules, rings, strict=True)])
+
+        return {"cnr": mean(contrast_to_noise), "gcnr": mean(gcnr), "contrast_order": mean(contrast_order)}
+
+    def _ring(self, seen: Seen, nodule: Nodule) -> NDArray[np.bool_]:
         gap = max(self.config.ring_gap * nodule.diameter, 1.0)
         width = max(self.config.ring_width * nodule.diameter, 2.0)
-        ring = ring_around(nodule.mask, seen.lungs.astype(np.float64), gap, width, seen.nodules & ~nodule.mask)
-        return contrast_to_noise(seen.images["enhanced"], nodule.mask, ring)
+        return ring_around(nodule.mask, seen.lungs.astype(np.float64), gap, width, seen.nodules & ~nodule.mask)
 
 
 @dataclass(frozen=True)

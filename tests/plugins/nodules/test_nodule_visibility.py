@@ -16,6 +16,8 @@ from scipy.ndimage import gaussian_filter
 
 from radbench.contracts import Case, DatasetError, FitContext, Prediction, Sample, TaskContext
 from radbench.learn import ListLessons
+from radbench.metrics.contrast import contrast_to_noise, ring_around
+from radbench.metrics.rank_contrast import contrast_order, gcnr
 from radbench_nodules.plugin import radbench_tasks
 from radbench_nodules.visibility import NoduleVisibility, Seen
 
@@ -23,6 +25,7 @@ SIDE, RADIUS, NOISE, CONTRAST = 64, 3.0, 0.06, 0.06
 Y, X = np.mgrid[:SIDE, :SIDE]
 LUNGS = (np.abs(Y - 32) < 28) & (np.abs(np.abs(X - 31.5) - 15) < 12)
 METRICS = [m.name for m in radbench_tasks()[0].metrics]
+PUBLISHED = ("cnr", "cho_auc", "cho_2afc", "cho_sensitivity", "cho_fpr")
 
 
 def ball(y, x, radius=RADIUS):
@@ -143,14 +146,38 @@ def test_fake_nodules_raise_the_false_positives_and_lower_detectability(plain):
 
 def test_brightness_and_contrast_of_the_whole_image_do_not_change_the_observer(plain):
     scores = means(run(lambda case: 0.5 * case.image + 0.2))
-    for name in METRICS[2:]:
+    for name in plain.keys() - {"cnr"}:
         assert scores[name] == pytest.approx(plain[name], abs=0.02)
+
+
+def test_a_tone_curve_moves_the_cnr_and_neither_measure_of_order(plain):
+    """A steep curve, which tells nothing that was not there."""
+    scores = means(run(lambda case: (case.image.double() ** 5).float()))
+    assert abs(scores["cnr"] - plain["cnr"]) > 0.05
+    for name in ("gcnr", "contrast_order"):
+        assert scores[name] == pytest.approx(plain[name], abs=1e-9)
+
+
+def test_the_contrasts_are_those_of_each_nodule_against_its_own_ring():
+    task, case = trained(), CASES["test"][1]
+    seen = Seen.of(case.case_id, task.lesson(Sample(case, case.image)))
+    nodules, _ = task.places(seen, task.trained.habitat, 0)
+    assert len(nodules) > 1
+    scores = task.score(Sample(case, case.image), TaskContext("cpu", 0))
+    image = seen.images["enhanced"]
+    for name, metric in (("cnr", contrast_to_noise), ("gcnr", gcnr), ("contrast_order", contrast_order)):
+        found = []
+        for nodule in nodules:
+            gap, width = max(0.25 * nodule.diameter, 1.0), max(0.5 * nodule.diameter, 2.0)
+            ring = ring_around(nodule.mask, LUNGS, gap, width, seen.nodules & ~nodule.mask)
+            found.append(metric(image, nodule.mask, ring))
+        assert scores[name] == pytest.approx(np.mean(found), rel=1e-12)
 
 
 def test_a_constant_image_shows_nothing_and_breaks_nothing():
     evidence = run(lambda case: torch.full_like(case.image, 0.5))
     scores = means(evidence)
-    assert scores["cnr"] == 0.0
+    assert scores["cnr"] == scores["gcnr"] == scores["contrast_order"] == 0.0
     assert scores["cho_2afc"] == 0.5
     assert scores["cho_sensitivity"] == scores["cho_fpr"]
     assert {observed["cho_auc"].score for observed in evidence.values()} == {0.0}
@@ -202,7 +229,7 @@ def test_scores_are_those_that_were_published(name):
     config = {"internal_noise": 0.5, "signal": "learnt"} if name == "noisy" else {}
     found = run(**config) if name == "plain" else run(blurred, **config)
     for case_id, expected in ORACLE[name].items():
-        for metric, value in zip(METRICS, expected, strict=True):
+        for metric, value in zip(PUBLISHED, expected, strict=True):
             seen = found[case_id][metric]
             seen = (seen.label, seen.score) if isinstance(seen, Prediction) else seen
             # Another processor's linear algebra may round otherwise.
@@ -252,7 +279,8 @@ def test_its_training_is_the_measurements():
 
 def test_a_case_without_nodules_answers_for_false_positives_alone():
     scores = run()["test0"]
-    assert [math.isnan(scores[m]) for m in ("cnr", "cho_2afc", "cho_sensitivity", "cho_fpr")] == [True] * 3 + [False]
+    unanswered = ("cnr", "gcnr", "contrast_order", "cho_2afc", "cho_sensitivity")
+    assert [math.isnan(scores[m]) for m in (*unanswered, "cho_fpr")] == [True] * 5 + [False]
 
 
 def test_places_are_the_same_for_every_enhancer_and_another_seed_draws_others():
