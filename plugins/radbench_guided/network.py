@@ -13,6 +13,10 @@ _DETAILS = 10.0
 _BLACK = 1e-3
 """[assumed] With ``skip`` nothing is darker, and nothing brighter than 1 less this, before what is made is added."""
 
+_AT_ONCE = 2**22
+"""So many values of the guidance layer's maps are made at once where no gradient is wanted: at an image's full size the
+maps of a deep level are many times as large as a processor's caches, and all but one in 4**level are thrown away."""
+
 _DRAWN = 0.5
 """[assumed] Share of He-normal weights in the first layer's beginning, beside the identity; and they are the same after
 every turn and reflection. Kernels that are not show a relief as if lit from the side, and the map of highest entropy,
@@ -67,7 +71,8 @@ class GuidedUnet(nn.Module):
         details, _, _ = self._padded(details)
         inside = (..., slice(top, top + height), slice(left, left + width))
         maps = functional.relu(self.first(images))
-        x = functional.relu(self.second(maps))
+        x = self.second(maps).relu_()
+        seen = functional.leaky_relu(_DETAILS * details, _SLOPE)
         skips = []
         for level in self.encoder:
             skips.append(x)
@@ -76,16 +81,28 @@ class GuidedUnet(nn.Module):
             # Interpolated, then convolved: a transposed convolution leaves a chequered pattern.
             x = self.up[k](functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False))
             if self.beta is not None:
-                x = self.beta * self._guidance(k, details) + (1 - self.beta) * x
-            x = self.decoder[k](torch.cat([skips[k], functional.relu(x)], dim=1))
+                x = x.lerp(self._guidance(k, seen), self.beta)
+            x = self.decoder[k](torch.cat([skips[k], x.relu_()], dim=1))
         made = self.head(x).float()
         if self.skip:
             made = made + torch.logit(images.float(), _BLACK)
         return made.sigmoid()[inside], maps[inside]
 
-    def _guidance(self, level: int, details: Tensor) -> Tensor:
-        seen = self.guidance[level](functional.leaky_relu(_DETAILS * details, _SLOPE))
-        return functional.max_pool2d(seen, 2**level) if level else seen
+    def _guidance(self, level: int, seen: Tensor) -> Tensor:
+        convolution, share = self.guidance[level], 2**level
+        assert isinstance(convolution, nn.Conv2d)
+        if not level:
+            return functional.conv2d(seen, convolution.weight, convolution.bias, padding=1)
+        rows, width = seen.shape[-2:]
+        if not torch.is_grad_enabled():
+            rows = min(rows, max(1, _AT_ONCE // (convolution.out_channels * width * share)) * share)
+        wider = functional.pad(seen, (1, 1, 1, 1))
+        bands = (wider[:, :, top : top + rows + 2] for top in range(0, seen.shape[2], rows))
+        pooled = [
+            functional.max_pool2d(functional.conv2d(band, convolution.weight, convolution.bias), share)
+            for band in bands
+        ]
+        return pooled[0] if len(pooled) == 1 else torch.cat(pooled, dim=2)
 
     def _padded(self, images: Tensor) -> tuple[Tensor, int, int]:
         below, right = (-size % 2**self.depth for size in images.shape[-2:])

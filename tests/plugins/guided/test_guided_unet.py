@@ -10,8 +10,10 @@ from radbench.contracts import Case, CaseError, Enhancement, Sample
 from radbench.contracts.config import affects
 from radbench.imaging.spine_axis import LEARNT, spine_region
 from radbench.learn import ListLessons, as_unit
+from radbench_guided import network
 from radbench_guided.details import scaled
 from radbench_guided.guided import GuidedUnetEnhancer, spec_of_guided_unet
+from radbench_guided.network import GuidedUnet
 from radbench_guided.plugin import radbench_enhancers
 
 TINY = {"fragment": "whole", "side": 32, "depth": 2, "first_filters": 4, "epochs": 60, "batch_size": 4}
@@ -124,12 +126,24 @@ def test_without_preprocessing_there_is_no_such_layer(pictures):
 @pytest.mark.parametrize("size", [(33, 47), (40, 40), (64, 16)])
 def test_a_batch_changes_no_bit_and_any_size_comes_back(pictures, size):
     images = pictures(3, size)
-    network = enhancer()
-    together = network.enhance(images)
+    made = enhancer()
+    together = made.enhance(images)
     assert together.image.shape == images.shape
-    assert torch.equal(together.image[1:2], network.enhance(images[1:2]).image)
+    assert torch.equal(together.image[1:2], made.enhance(images[1:2]).image)
     assert float(together.image.min()) >= 0
     assert float(together.image.max()) <= 1
+
+
+def test_the_guidance_in_bands_is_that_of_the_whole_image(monkeypatch):
+    made = GuidedUnet(3, 4, 0.6, 0)
+    images, details = torch.rand(2, 1, 1, 72, 40, generator=torch.Generator().manual_seed(0))
+    whole = made(images, details).detach()
+    monkeypatch.setattr(network, "_AT_ONCE", 1000)
+    with torch.no_grad():
+        in_bands = made(images, details)
+    # Bands begin and end where the pooled pixels do, with a neighbouring row on either side.
+    assert torch.allclose(in_bands, whole, atol=1e-6)
+    assert float((whole - made(images, 1 - details)).abs().max()) > 0.01
 
 
 def test_a_constant_image_comes_back():
