@@ -66,6 +66,11 @@ ENDS = {
     "bench leaderboard --task cad": (2, "unknown task 'cad': there is grabcut"),
     "bench leaderboard --task hnn": (2, "unknown task 'hnn': there is grabcut"),
     "bench power runs/my-run": (2, "nothing is compared there"),
+    # They are in the repository, and not in a reader's folder.
+    "bench verify leaderboards/": (2, "there is no leaderboard"),
+    "bench merge runs/": (2, "there is no leaderboard"),
+    "bench card merged": (2, "there is no leaderboard"),
+    "bench card leaderboards/": (2, "there is no leaderboard"),
 }
 
 

@@ -23,11 +23,12 @@ FLOORS = {
     "engine": 4,
     "leaderboard": 5,
     "report": 5,
+    "verification": 5,
     "api": 6,
     "cli": 6,
 }
 HEAVY = {"torch", "torchvision", "timm", "piq", "pandas", "sklearn", "scipy", "skimage", "cv2", "matplotlib", "nibabel"}
-LIGHT_ROOMS = ("contracts", "registry", "engine", "cli", "leaderboard")
+LIGHT_ROOMS = ("contracts", "registry", "engine", "cli", "leaderboard", "verification")
 """Rooms that listing, planning and help go through; the toolkit, which may import torch, is entered when it is used."""
 
 

@@ -55,6 +55,19 @@ VERBS = {
         "bench power runs/my-run --task grabcut --difference 0.02",
     ),
     "publish": Verb("publish:publish", "Merge a run into the published leaderboards.", "bench publish runs/my-run"),
+    "merge": Verb(
+        "merge:merge", "Join runs of several machines into one.", "bench merge runs/one runs/other --out merged"
+    ),
+    "verify": Verb(
+        "verify:verify",
+        "Run published rows again, and say of each whether it is what was published.",
+        "bench verify leaderboards/grabcut.csv --sample 3",
+    ),
+    "card": Verb(
+        "card:card",
+        "Write what a paper attaches: what was compared, on what, with which result.",
+        "bench card runs/my-run",
+    ),
     "data": Verb("data:app", "List, check, add and make data sets.", "bench data check phantom-lesions"),
 }
 

@@ -55,7 +55,7 @@ def read_source(path: Path, private: bool = False) -> Source:
         results = pair_results(folder)
         pairs = [anonymous(pair) for pair in results if pair.scored and pair.digests.keys() >= pair.evidence.keys()]
         return Source(rows if private else publishable(rows, results), pairs)
-    pairs = [] if path.is_dir() else pairs_of(rows, read_scores(path))
+    pairs = pairs_of(rows, read_scores(path / FILE_NAME if path.is_dir() else path))
     return Source(rows if private else publishable(rows), pairs)
 
 
@@ -82,26 +82,52 @@ def read_together(
     """
     import pandas as pd
 
+    paths = [*paths]
+    sets = [*compared_sets(paths, private, reference, margin)]
+    frames = [one.rows for one in sets] or [source.rows for path in paths for source in [read_source(path, private)]]
+    return pd.concat(frames, ignore_index=True), [note for one in sets for note in one.notes]
+
+
+@dataclass(frozen=True)
+class ComparedSet:
+    """One comparable set of leaderboards that are read as one.
+
+    Attributes:
+        rows: of it, compared.
+        pairs: of its entries those whose per-case scores are known.
+        notes: sentences on what could not be done.
+        places: how many of the leaderboards it comes from.
+    """
+
+    rows: DataFrame
+    pairs: Sequence[PairResult]
+    notes: Sequence[str]
+    places: int
+
+
+def compared_sets(
+    paths: Iterable[Path], private: bool = False, reference: str = "", margin: Margin | None = None
+) -> Iterator[ComparedSet]:
+    """Yield each comparable set of leaderboards that are read as one, compared; see :func:`read_together`."""
     sources, rows, origin = _read_all(paths, private, reference)
-    frames, notes = [], list[str]()
     for table in tables_of(rows):
+        places = int(origin[table.index].nunique())
         asked = margin is not None or (reference in set(table["enhancer"]) if reference else False)
-        if is_old(table).any() or not (asked or origin[table.index].nunique() > 1):
-            frames.append(table)
-            if asked and is_old(table).any():
-                notes.append(f"'{label_of(table)}' is of schema version 1: neither margin nor reference apply to it")
+        if is_old(table).any() or not (asked or places > 1):
+            said = f"'{label_of(table)}' is of schema version 1: neither margin nor reference apply to it"
+            notes = [said] if asked and is_old(table).any() else []
+            yield ComparedSet(table, [] if is_old(table).any() else _known(table, origin, sources), notes, places)
             continue
         whole, table = table, _newest(table, origin)
-        notes += _left_out(whole, table)
+        notes = _left_out(whole, table)
         known = _known(table, origin, sources)
         found = compared_anew(table, known, reference if asked else "", margin)
-        frames.append(found.rows)
         if found.unknown:
             notes.append(
                 f"'{label_of(table)}': the per-case scores of {', '.join(found.unknown)} are not known, so that nobody "
                 "is ranked there"
             )
-    return pd.concat(frames, ignore_index=True) if frames else rows, notes
+        yield ComparedSet(found.rows, known, notes, places)
 
 
 def sets_together(paths: Iterable[Path], reference: str = "") -> Iterator[tuple[DataFrame, list[PairResult]]]:
