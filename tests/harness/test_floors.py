@@ -25,6 +25,9 @@ FLOORS = {
     "report": 5,
     "verification": 5,
     "api": 6,
+    "conformance": 6,
+    "scaffold": 6,
+    "testing": 6,
     "cli": 6,
 }
 HEAVY = {"torch", "torchvision", "timm", "piq", "pandas", "sklearn", "scipy", "skimage", "cv2", "matplotlib", "nibabel"}

@@ -69,6 +69,7 @@ VERBS = {
         "bench card runs/my-run",
     ),
     "data": Verb("data:app", "List, check, add and make data sets.", "bench data check phantom-lesions"),
+    "plugin": Verb("plugin:app", "Begin a plugin, and check one.", "bench plugin new my-method --kind learner"),
 }
 
 _EXAMPLES = """\b

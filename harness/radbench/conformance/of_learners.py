@@ -1,0 +1,220 @@
+"""Learners: pure lessons, a training that goes on where it was stopped, and weights that give the same again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from radbench.conformance.findings import BrokenError, NotTriedError
+from radbench.conformance.of_enhancers import difference, images_of
+from radbench.conformance.subject import Check, Subject
+from radbench.contracts.enhancement import Enhancement
+from radbench.engine.keep.texts import counted
+from radbench.engine.plan.learning import Training, training_of
+from radbench.engine.plan.pairs import Pair
+from radbench.engine.work.building import prepare
+from radbench.engine.work.enhance import LiveEnhancer
+from radbench.registry.whereabouts import definition_of
+
+
+class _Stopped(BaseException):
+    """Stands for a kill."""
+
+
+def training(subject: Subject) -> Training:
+    """Return what a learner's training is.
+
+    Raises:
+        NotTriedError: it learns from a data set that is not there.
+    """
+    part = subject.part
+    if part.kind == "enhancer":
+        found = training_of(part, 0, "float32")
+    else:
+        from radbench.conformance.of_tasks import dataset_for
+
+        original = subject.workshop.part("enhancer", "original")
+        found = Pair(original, part, dataset_for(subject), None).training
+    assert found is not None
+    try:
+        for source in found.sources:
+            assert source.entries
+    except Exception as e:
+        raise NotTriedError(f"what it learns from is not there: {e}") from e
+    return found
+
+
+def lessons(subject: Subject) -> str:
+    """A case teaches the same in any order, by any object, and nothing is written into it."""
+    import torch
+
+    wanted, workshop = training(subject), subject.workshop
+    total = 0
+    for source in wanted.sources:
+        try:
+            once = list(workshop.lessons_of_cases(wanted, source, "train"))
+            other = workshop.learner_of_lessons(wanted, source)
+            again = list(workshop.lessons_of_cases(wanted, source, "train", other, backwards=True))
+        except Exception as e:
+            raise subject.broken("lesson(sample)", e) from e
+        if _by_case(once) != _by_case(again):
+            raise BrokenError(
+                f"another object, in another order, gives other lessons ({_where(subject, 'lesson')}): lesson() draws "
+                "nothing and remembers nothing; what is random belongs into augment() or prepare() of the training"
+            )
+        sample = workshop.sample(source, source.entries["train"][0])
+        image, targets = sample.image.clone(), _plain(sample.case.targets)
+        learner = workshop.learner_of_lessons(wanted, source)
+        list(workshop.lessons_of_cases(wanted, source, "train", learner))
+        field = [source.field] if source.field else []
+        learner.lesson(sample, *field)
+        if not torch.equal(image, sample.image) or targets != _plain(sample.case.targets):
+            raise BrokenError(f"lesson() writes into the sample that it is given ({_where(subject, 'lesson')})")
+        total += len(once)
+    try:
+        kept = workshop.lessons(wanted)
+    except Exception as e:
+        raise subject.broken("its lessons cannot be kept", e) from e
+    if not wanted.sources:
+        return "it learns from no data set: there are no lessons"
+    assert kept is not None
+    return f"{counted(total, 'lesson')}: pure, the same in any order, kept bit for bit"
+
+
+def resumes(subject: Subject) -> str:
+    """A training that is stopped and goes on gives the same weights as one that was not."""
+    wanted, workshop = training(subject), subject.workshop
+    told: list[int] = []
+    try:
+        whole = workshop.fitted(wanted, "whole", lambda *_: told.append(1)).state_dict()
+        second = workshop.fitted(wanted, "second").state_dict()
+    except Exception as e:
+        raise subject.broken("fit(lessons, context)", e) from e
+    if fault := _other(whole, second):
+        raise BrokenError(
+            f"the same training gives other weights the second time: {fault} ({_where(subject, 'fit')}); all that is "
+            "random must come from context.seed, or from the states that the harness sets"
+        )
+    stops = sorted({1, (len(told) + 1) // 2, len(told)} - {0})
+    for stop in stops:
+        if fault := _other(whole, _stopped_and_resumed(subject, wanted, stop)):
+            raise BrokenError(
+                f"stopped at its report {stop} of {len(told)} and begun again, the training gives other weights: {fault} "
+                f"({_where(subject, 'fit')}); what is kept in context.workdir must hold every state, the random ones too"
+            )
+    if not stops:
+        return "the same weights from a second training; it reports no progress, so that it could not be stopped midway"
+    return f"stopped at {counted(len(stops), 'place')} and begun again, it gives the same weights, bit for bit"
+
+
+def _stopped_and_resumed(subject: Subject, wanted: Training, stop: int) -> Mapping[str, Any]:
+    seen: list[int] = []
+
+    def progress(*_: Any) -> None:
+        seen.append(1)
+        if len(seen) == stop:
+            raise _Stopped
+
+    attempt = f"stopped-{stop}"
+    try:
+        subject.workshop.fitted(wanted, attempt, progress)
+    except _Stopped:
+        pass
+    except Exception as e:
+        raise subject.broken("fit() does not let an interruption through", e) from e
+    else:
+        raise BrokenError(f"fit() goes on after an interruption ({_where(subject, 'fit')}): it catches BaseException")
+    try:
+        return subject.workshop.fitted(wanted, attempt).state_dict()  # type: ignore[no-any-return]
+    except Exception as e:
+        raise subject.broken("fit() on what a stopped training left in context.workdir", e) from e
+
+
+def weights(subject: Subject) -> str:
+    """Weights that were kept and read give what the trained object gave."""
+    import torch
+    from safetensors.torch import load
+
+    wanted, workshop = training(subject), subject.workshop
+    try:
+        learner = workshop.fitted(wanted, "weights")
+        state = learner.state_dict()
+    except Exception as e:
+        raise subject.broken("fit(lessons, context)", e) from e
+    strange = [k for k, v in state.items() if not isinstance(k, str) or not isinstance(v, torch.Tensor)]
+    if strange:
+        kind = type(state[strange[0]]).__name__
+        raise BrokenError(f"state_dict() must give tensors by name: '{strange[0]}' is {kind}")
+    path = workshop.folder / "weights.safetensors"
+    path.write_bytes(_saved(state))
+    try:
+        again = prepare(workshop.untrained(wanted), load(path.read_bytes()), workshop.device)
+    except Exception as e:
+        raise subject.broken("load_state_dict() of what state_dict() gave", e) from e
+    if fault := _other(state, again.state_dict()):
+        raise BrokenError(f"weights that were kept and read are others: {fault}")
+    told = f"{counted(len(state), 'tensor')} of weights kept and read"
+    if subject.kind != "enhancer":
+        return f"{told}: the same"
+    learner = prepare(learner, None, workshop.device)
+    name, image = next(images_of((96, 80)))
+    with torch.no_grad():
+        found = [LiveEnhancer(subject.variant, one.enhance, {}, None, one)(image) for one in (learner, again)]
+    gap = difference(*(Enhancement(f.image, f.layers) for f in found))
+    if gap:
+        raise BrokenError(
+            f"with weights that were kept and read, {name} comes out otherwise, by {gap:.3g}: something that was learnt "
+            f"is not in state_dict() ({_where(subject, 'state_dict')})"
+        )
+    return f"{told}: the same image, bit for bit"
+
+
+def _saved(state: Mapping[str, Any]) -> bytes:
+    from safetensors.torch import save
+
+    return bytes(save({k: v.detach().cpu().clone().contiguous() for k, v in state.items()}))
+
+
+def _other(one: Mapping[str, Any], two: Mapping[str, Any]) -> str:
+    """Return which weights differ, "" where none do."""
+    import torch
+
+    if [*one] != [*two]:
+        return f"there are {', '.join(sorted({*one} ^ {*two}))} in one of them alone"
+    for name in one:
+        a, b = one[name].detach().cpu(), two[name].detach().cpu()
+        if a.shape != b.shape or not torch.equal(a.nan_to_num(), b.nan_to_num()):
+            gap = float((a.double() - b.double()).abs().max()) if a.shape == b.shape else float("nan")
+            return f"'{name}' differs, by up to {gap:.3g}"
+    return ""
+
+
+def _by_case(found: list[tuple[str, Mapping[str, Any]]]) -> dict[str, list[Any]]:
+    told: dict[str, list[Any]] = {}
+    for case_id, lesson in found:
+        told.setdefault(case_id, []).append(_plain(lesson))
+    return told
+
+
+def _plain(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    from radbench.contracts.case import ON_DEMAND
+
+    return {n: _bits(tensors[n]) for n in tensors if n not in ON_DEMAND}
+
+
+def _bits(value: Any) -> Any:
+    if hasattr(value, "numpy"):
+        array = value.detach().cpu().contiguous().numpy()
+        return str(array.dtype), array.shape, array.tobytes()
+    return {k: _bits(v) for k, v in value.items()} if isinstance(value, Mapping) else repr(value)
+
+
+def _where(subject: Subject, method: str) -> str:
+    return definition_of(getattr(subject.part.factory, method))
+
+
+CHECKS = (
+    Check("lessons", lambda kind, spec: kind != "dataset" and spec.learns, lessons),
+    Check("resume", lambda kind, spec: kind != "dataset" and spec.learns, resumes),
+    Check("weights", lambda kind, spec: kind != "dataset" and spec.learns, weights),
+)
