@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from radbench.conformance.subject import Check, Subject
     from radbench.conformance.workshop import Workshop
 
-__all__ = ["conformance", "Trial", "radbench_folders", "bench", "workshop", "bring_to_life"]
+__all__ = ["Trial", "bench", "bring_to_life", "conformance", "radbench_folders", "workshop"]
 
 
 @dataclass

@@ -80,9 +80,9 @@ def check(
     from radbench.registry.discovery import plugin_paths
 
     names = [c.name for c in all_checks()]
-    for one in only:
-        if one not in names:
-            raise UsageError(f"there is no check '{one}'{did_you_mean(one, names)}")
+    for name in only:
+        if name not in names:
+            raise UsageError(f"there is no check '{name}'{did_you_mean(name, names)}")
     if what.endswith(".py") and not Path(what).expanduser().is_file():
         raise UsageError(f"plugin file '{what}' does not exist")
     wanted = Wanted(

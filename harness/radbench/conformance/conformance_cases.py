@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DATASET = "conformance-cases"
 LAYERED = "conformance-layers"
 GIVEN = (*sorted(MASK_TARGETS), *sorted(IMAGE_TARGETS), "recist", "findings", "boxes", "hu")
-_SPLITS = {"train": 6, "validation": 3, "test": 6}
+_SPLITS = {"train": 12, "validation": 4, "test": 6}
 
 
 @hookimpl

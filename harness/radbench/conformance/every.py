@@ -9,7 +9,7 @@ from typing import Any
 
 from radbench.conformance.findings import BrokenError, RemarkError
 from radbench.conformance.subject import Check, Subject
-from radbench.contracts.config import affects, is_local, part_of, source_of
+from radbench.contracts.config import SOURCES, affects, is_local, part_of, source_of
 from radbench.contracts.errors import RadbenchError
 from radbench.engine.keep.texts import counted
 from radbench.engine.plan.parts import Part
@@ -36,14 +36,14 @@ def configuration(subject: Subject) -> str:
         if subject.workshop.part(subject.kind, other.label, profile).identity != other.identity and not _local(other):
             raise BrokenError(f"its label '{other.label}' does not give the same part again under profile {profile}")
     silent = [n for n, f in model.model_fields.items() if not (f.description or "").strip()]
-    # A description of a part is that of the field that is shown: a bare "what" says nothing.
     if silent:
         raise RemarkError(
             f"field '{silent[0]}' has no description, which 'bench info {part.name}' would print: "
             f'param({_default(model.model_fields[silent[0]])}, "what it does", source="assumed") '
             f"({definition_of(part.factory)})"
         )
-    sources = {source_of(f).partition(" ")[0].partition(":")[0] for f in model.model_fields.values()}
+    given = [source_of(f) for f in model.model_fields.values()]
+    sources = {word for word in SOURCES for source in given if source.startswith(word)}
     levels = {affects(model, n) for n in model.model_fields}
     named = sum(part_of(f) is not None for f in model.model_fields.values())
     if not model.model_fields:

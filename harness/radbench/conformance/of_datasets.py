@@ -54,7 +54,9 @@ def fingerprint(subject: Subject) -> str:
     environment = without_current_folder(os.environ) | {"PYTHONHASHSEED": "1"}
     done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
-        raise BrokenError(f"it cannot be opened in another process: {(done.stderr.strip() or 'silence').splitlines()[-1]}")
+        raise BrokenError(
+            f"it cannot be opened in another process: {(done.stderr.strip() or 'silence').splitlines()[-1]}"
+        )
     if done.stdout.split()[-1:] != [opened.fingerprint]:
         raise BrokenError(
             f"another process gets another fingerprint ({_where(subject, 'manifest')}): digests and splits must follow "
@@ -114,7 +116,9 @@ def rights(subject: Subject) -> str:
     spec = subject.part.spec
     missing = [name for name in ("licence", "citation") if not getattr(spec, name)]
     if missing:
-        raise RemarkError(f"the spec gives no {' and no '.join(missing)}, which rows would carry: DatasetSpec(licence=…)")
+        raise RemarkError(
+            f"the spec gives no {' and no '.join(missing)}, which rows would carry: DatasetSpec(licence=…)"
+        )
     return f"licence and citation are given ({spec.licence})"
 
 

@@ -129,15 +129,15 @@ def not_written_to(subject: Subject) -> str:
         call(given, **more)
     if not torch.equal(given.cpu(), image):
         raise BrokenError(
-            f"it writes into the images that it is given ({_where(subject)}): work on images.clone(), or use operations "
-            "without a trailing underscore"
+            f"it writes into the images that it is given ({_where(subject)}): work on images.clone(), or use "
+            "operations without a trailing underscore"
         )
     return "the images that it is given are not written to"
 
 
 def _signed(subject: Subject) -> Any:
-    factory = subject.part.factory
-    return factory.enhance if inspect.isclass(factory) else factory
+    factory: Any = subject.part.factory
+    return getattr(factory, "enhance", factory) if inspect.isclass(factory) else factory
 
 
 def same_bits(subject: Subject) -> str:

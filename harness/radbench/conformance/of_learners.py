@@ -7,7 +7,7 @@ from typing import Any
 
 from radbench.conformance.findings import BrokenError, NotTriedError
 from radbench.conformance.of_enhancers import difference, images_of
-from radbench.conformance.subject import Check, Subject
+from radbench.conformance.subject import Check, Subject, refused
 from radbench.contracts.enhancement import Enhancement
 from radbench.engine.keep.texts import counted
 from radbench.engine.plan.learning import Training, training_of
@@ -77,19 +77,38 @@ def lessons(subject: Subject) -> str:
         raise subject.broken("its lessons cannot be kept", e) from e
     if not wanted.sources:
         return "it learns from no data set: there are no lessons"
-    assert kept is not None
+    held = sum(len(kept[s.field].train) for s in wanted.sources)
+    if held != total:
+        raise BrokenError(f"{counted(total, 'lesson')} were given, and {held} kept")
     return f"{counted(total, 'lesson')}: pure, the same in any order, kept bit for bit"
+
+
+def fitted(subject: Subject, wanted: Training, attempt: str, progress: Any = None) -> Any:
+    """Return a new object that was fitted on few lessons.
+
+    Raises:
+        BrokenError: its ``fit`` raises.
+        NotTriedError: it refuses in words what there is to learn from, which is little.
+    """
+    try:
+        return subject.workshop.fitted(wanted, attempt, progress)
+    except Exception as e:
+        if refused(e):
+            raise NotTriedError(f"it learns from more than the few cases that are tried (--cases): {e}") from e
+        raise subject.broken("fit(lessons, context)", e) from e
 
 
 def resumes(subject: Subject) -> str:
     """A training that is stopped and goes on gives the same weights as one that was not."""
-    wanted, workshop = training(subject), subject.workshop
+    wanted = training(subject)
     told: list[int] = []
     try:
-        whole = workshop.fitted(wanted, "whole", lambda *_: told.append(1)).state_dict()
-        second = workshop.fitted(wanted, "second").state_dict()
+        whole = fitted(subject, wanted, "whole", lambda *_: told.append(1)).state_dict()
+        second = fitted(subject, wanted, "second").state_dict()
+    except (BrokenError, NotTriedError):
+        raise
     except Exception as e:
-        raise subject.broken("fit(lessons, context)", e) from e
+        raise subject.broken("state_dict()", e) from e
     if fault := _other(whole, second):
         raise BrokenError(
             f"the same training gives other weights the second time: {fault} ({_where(subject, 'fit')}); all that is "
@@ -99,8 +118,9 @@ def resumes(subject: Subject) -> str:
     for stop in stops:
         if fault := _other(whole, _stopped_and_resumed(subject, wanted, stop)):
             raise BrokenError(
-                f"stopped at its report {stop} of {len(told)} and begun again, the training gives other weights: {fault} "
-                f"({_where(subject, 'fit')}); what is kept in context.workdir must hold every state, the random ones too"
+                f"stopped at its report {stop} of {len(told)} and begun again, the training gives other weights: "
+                f"{fault} ({_where(subject, 'fit')}); what is kept in context.workdir must hold "
+                "every state, the random ones too"
             )
     if not stops:
         return "the same weights from a second training; it reports no progress, so that it could not be stopped midway"
@@ -137,10 +157,12 @@ def weights(subject: Subject) -> str:
 
     wanted, workshop = training(subject), subject.workshop
     try:
-        learner = workshop.fitted(wanted, "weights")
+        learner = fitted(subject, wanted, "weights")
         state = learner.state_dict()
+    except (BrokenError, NotTriedError):
+        raise
     except Exception as e:
-        raise subject.broken("fit(lessons, context)", e) from e
+        raise subject.broken("state_dict()", e) from e
     strange = [k for k, v in state.items() if not isinstance(k, str) or not isinstance(v, torch.Tensor)]
     if strange:
         kind = type(state[strange[0]]).__name__
@@ -163,8 +185,8 @@ def weights(subject: Subject) -> str:
     gap = difference(*(Enhancement(f.image, f.layers) for f in found))
     if gap:
         raise BrokenError(
-            f"with weights that were kept and read, {name} comes out otherwise, by {gap:.3g}: something that was learnt "
-            f"is not in state_dict() ({_where(subject, 'state_dict')})"
+            f"with weights that were kept and read, {name} comes out otherwise, by {gap:.3g}: something that was "
+            f"learnt is not in state_dict() ({_where(subject, 'state_dict')})"
         )
     return f"{told}: the same image, bit for bit"
 

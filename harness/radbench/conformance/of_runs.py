@@ -37,8 +37,8 @@ def run(subject: Subject) -> str:
         raise BrokenError(f"a run stops: {e}") from e
     for name, status in first.outcome.statuses.items():
         if str(status) != "ok" or first.outcome.scored[name][0] < first.outcome.scored[name][1]:
-            errors = [e for e in first.frame["error"].dropna() if e] if "error" in first.frame else []
-            raise BrokenError(f"a run of it fails ({status}): {next(iter(errors), name)}")
+            told = [e["error"] for e in first.folder.events("pair") if e["pair"] == name]
+            raise BrokenError(f"a run of it fails ({status}): {(told or [name])[-1]}")
     if second.outcome.computed:
         raise BrokenError(
             f"a second run of the same computes {counted(second.outcome.computed, 'step')} again: its configuration or "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,8 +52,6 @@ def observed(subject: Subject) -> str:
     """Ordinary cases are scored; each observation is a number, or NaN where there is no answer."""
     try:
         found = _scores(subject, dataset_for(subject))
-    except InvalidOutputError as e:
-        raise subject.broken("an ordinary case", e) from e
     except NotTriedError:
         raise
     except Exception as e:
@@ -71,6 +70,8 @@ def odd_cases(subject: Subject) -> str:
         dataset = dataset_for(subject, fields)
         try:
             found = _scores(subject, dataset)
+        except NotTriedError:
+            raise
         except InvalidOutputError as e:
             raise subject.broken(what, e) from e
         except Exception as e:
@@ -97,7 +98,7 @@ def same_evidence(subject: Subject) -> str:
         ("a second time", _scores(subject, dataset)),
         ("another order, by a new object,", _scores(subject, dataset, backwards=True)),
     ):
-        other = [case for case in first if encoded(first[case]) != encoded(again[case])]
+        other = [case for case in first if _text(first[case]) != _text(again[case])]
         if other:
             raise BrokenError(
                 f"{what} gives other evidence of case '{other[0]}' ({definition_of(subject.part.factory.score)}): "
@@ -136,11 +137,11 @@ def _ready(subject: Subject, dataset: Part) -> Any:
     built = workshop.bench().living.learner(Live(task.asked, _weights(subject, seed), seed), ready=True)
     if not task.learns:
         return built
-    from radbench.conformance.of_learners import training
+    from radbench.conformance.of_learners import fitted, training
 
     wanted = training(subject)
     if not workshop.store.has_weights(wanted.key):
-        workshop.store.save_weights(wanted.key, workshop.fitted(wanted, "first").state_dict(), {"lacked": []})
+        workshop.store.save_weights(wanted.key, fitted(subject, wanted, "first").state_dict(), {"lacked": []})
     return prepare(built, workshop.store.load_weights(wanted.key)[0], workshop.device)
 
 
@@ -150,6 +151,11 @@ def _weights(subject: Subject, seed: int) -> dict[str, str]:
     for _, one in subject.part.named():
         subject.workshop.train(one, seed)
     return weights_of_parts(subject.part, seed, "float32")
+
+
+def _text(evidence: Mapping[str, Any]) -> str:
+    # A NaN is not equal to itself; its text is.
+    return json.dumps(encoded(evidence))
 
 
 def _no_answer(value: Any) -> bool:

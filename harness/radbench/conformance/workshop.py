@@ -16,7 +16,7 @@ from radbench.contracts.errors import UsageError
 from radbench.contracts.learning import FitContext
 from radbench.engine.keep.pieces import KeptLessons, KeptSources, TrainAndValidation, write_piece
 from radbench.engine.keep.store import Store
-from radbench.engine.plan.keys import FIT, LESSON, MEASUREMENT, entry_key
+from radbench.engine.plan.keys import FIT, LESSON, MEASUREMENT
 from radbench.engine.plan.learning import Source, Training, trainings_of, weights_of, with_before
 from radbench.engine.plan.pairs import once
 from radbench.engine.plan.parts import Part
@@ -186,11 +186,18 @@ class Workshop:
             progress: told of it.
         """
         learner, lessons = self.untrained(training), self.lessons(training)
-        places = [self.folder / "fits" / training.key[:16] / attempt / name for name in ("checkpoints", "beside")]
-        for folder in places:
+        own = self.folder / "fits" / training.key[:16] / attempt
+        for folder in (own / "checkpoints", own / "beside"):
             folder.mkdir(parents=True, exist_ok=True)
+        told = progress or (lambda *_: None)
         context = FitContext(
-            self.device, training.seed, *places, progress or (lambda *_: None), lambda seconds: None, PRECISION
+            self.device,
+            training.seed,
+            own / "checkpoints",
+            own / "beside",
+            told,
+            lambda seconds: None,
+            PRECISION,
         )
         fit(learner, lessons, context)
         return learner
@@ -237,8 +244,3 @@ class Workshop:
             enhancement = Enhancement(found.image[0], {n: layer[0] for n, layer in found.layers.items()})
         layers = [] if enhancement is None else [*enhancement.layers]
         return sample_of(case, enhancement, layers, self.device)
-
-
-def key_of(entry: Any) -> str:
-    """Return the key of a line of the manifest."""
-    return str(entry_key(entry))

@@ -1,0 +1,142 @@
+"""Each rule of the conformance suite finds who breaks it, says where, and lets who holds to it pass."""
+
+from pathlib import Path
+
+import pytest
+
+from radbench.conformance.findings import Outcome
+from radbench.conformance.subject import Subject
+from radbench.conformance.suite import all_checks, checks_of, finding, offered, plugin_of
+from radbench.conformance.workshop import Workshop
+from radbench.contracts.errors import UsageError
+
+FILE = str(Path(__file__).with_name("broken_plugin.py"))
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    return Workshop((FILE,), tmp_path_factory.mktemp("shop"))
+
+
+def tried(shop, kind, variant, name):
+    (check,) = [c for c in all_checks() if c.name == name]
+    return finding(Subject(kind, variant, shop), check)
+
+
+SOUND = [
+    ("enhancer", "sound", "configuration", "1 field with description and source (assumed)"),
+    ("enhancer", "sound", "sizes", "8 sizes from 1 x 1 to 96 x 80"),
+    ("enhancer", "sound", "constant", "size, type and range are kept"),
+    ("enhancer", "sound", "nan", "comes out as NaN, which is refused"),
+    ("enhancer", "sound", "input", "not written to"),
+    ("enhancer", "sound", "bits", "the same bits in a second call"),
+    ("enhancer", "sound", "seed", "nothing depends on the seed"),
+    ("enhancer", "sound", "worker", "a worker builds the same part"),
+    ("enhancer", "shy", "sizes", "4 images refused in words (an image of 5 x 3"),
+    ("enhancer", "learner", "lessons", "4 lessons: pure"),
+    ("enhancer", "learner", "resume", "stopped at 3 places and begun again, it gives the same weights"),
+    ("enhancer", "learner", "weights", "1 tensor of weights kept and read: the same image"),
+    ("task", "share", "scores", "4 ordinary cases scored: share"),
+    ("task", "share", "odd-cases", "evidence, NaN or a refusal in words"),
+    ("task", "share", "evidence", "the same evidence a second time"),
+    ("dataset", "ramps", "manifest", "6 cases of 6 patients, none in two splits: train 3, test 3"),
+    ("dataset", "ramps", "fingerprint", "in another process, too"),
+    ("dataset", "ramps", "cases", "6 cases loaded (48 x 64), with no truth"),
+    ("dataset", "ramps", "reload", "the same bits when it is loaded again"),
+    ("dataset", "ramps", "rights", "licence and citation are given"),
+]
+
+
+@pytest.mark.parametrize(("kind", "variant", "check", "words"), SOUND)
+def test_what_holds_is_said(shop, kind, variant, check, words):
+    found = tried(shop, kind, variant, check)
+    assert (found.outcome, words in found.sentence) == (Outcome.HOLDS, True), found
+
+
+FAULTS = [
+    ("enhancer", "growing", "sizes", "image must lie in [0,1]"),
+    ("enhancer", "picky", "sizes", "1 x 17 raises, instead of giving an image or refusing it by CaseError"),
+    ("enhancer", "promising", "sizes", "gave no layer 'base', which its spec offers"),
+    ("enhancer", "writing", "input", "writes into the images that it is given"),
+    ("enhancer", "counting", "bits", "a second call gives other bits: 3 images of 3 differ"),
+    ("enhancer", "batched", "bits", "a batch of 3 (the spec says batch_size=4) gives other bits"),
+    ("enhancer", "drawing", "seed", "say EnhancerSpec(draws=True), or draw nothing"),
+    ("enhancer", "leaky", "nan", "after an image with NaN, an ordinary one comes out otherwise"),
+    ("enhancer", "from-another-place", "run", "'radbench_classical.blur' was loaded"),
+    ("enhancer", "forgetful", "weights", "something that was learnt is not in state_dict()"),
+    ("enhancer", "moody-lessons", "lessons", "another object, in another order, gives other lessons"),
+    ("enhancer", "restless", "resume", "gives other weights the second time: 'scale' differs"),
+    ("enhancer", "starts-midway", "resume", "begun again, the training gives other weights"),
+    ("enhancer", "catches-all", "resume", "it catches BaseException"),
+    ("task", "divides", "odd-cases", "empty masks: it raises, instead of giving a number, NaN or a CaseError"),
+    ("task", "moody", "evidence", "gives other evidence of case"),
+    ("task", "wordy", "scores", "must be a number, a Prediction or Features, got 'a lot'"),
+    ("dataset", "noisy-ramps", "reload", "has another image"),
+    ("dataset", "hashed-ramps", "fingerprint", "another process gets another fingerprint"),
+    ("dataset", "bold-ramps", "cases", "has the target 'hu', which the data set does not declare"),
+    ("dataset", "short-digests", "manifest", "no SHA-256"),
+    ("dataset", "two-splits", "manifest", "splits must be patient-disjoint"),
+]
+
+
+@pytest.mark.parametrize(("kind", "variant", "check", "words"), FAULTS)
+def test_a_fault_is_found_and_named(shop, kind, variant, check, words):
+    found = tried(shop, kind, variant, check)
+    assert (found.outcome, words in found.sentence) == (Outcome.BROKEN, True), found
+    assert kind == "dataset" or check == "run" or "broken_plugin.py:" in found.sentence
+
+
+REMARKS = [
+    ("enhancer", "undescribed", "configuration", "field 'amount' has no description"),
+    ("enhancer", "sound", "listing", "listing imports torch: put the hooks into a module of their own"),
+    ("enhancer", "swallows-nan", "nan", "comes out as ordinary numbers"),
+    ("enhancer", "unmoved", "device", "to(device) leaves kernel on the processor"),
+    ("enhancer", "learner", "device", "it holds scale, a tensor, and offers no to(device)"),
+    ("dataset", "empty-handed-ramps", "cases", "target 'lesion_mask' is declared, and none of 6 cases has it"),
+    ("dataset", "noisy-ramps", "rights", "the spec gives no licence and no citation"),
+]
+
+
+@pytest.mark.parametrize(("kind", "variant", "check", "words"), REMARKS)
+def test_what_users_would_want_otherwise_is_a_remark(shop, kind, variant, check, words):
+    found = tried(shop, kind, variant, check)
+    assert (found.outcome, words in found.sentence) == (Outcome.REMARK, True), found
+
+
+def test_what_has_to_be_given_is_not_tried_and_says_so(shop):
+    found = tried(shop, "enhancer", "images", "sizes")
+    assert found.outcome is Outcome.NOT_TRIED
+    assert "field 'root' must be given: images[root=…]" in found.sentence
+
+
+@pytest.mark.parametrize(("kind", "variant"), [("enhancer", "sound"), ("task", "share"), ("dataset", "ramps")])
+def test_a_sound_part_comes_to_its_row(shop, kind, variant):
+    found = tried(shop, kind, variant, "run")
+    assert (found.outcome, "a second one finds everything there" in found.sentence) == (Outcome.HOLDS, True), found
+
+
+def test_which_checks_apply_follows_from_the_spec(shop):
+    def names(kind, variant):
+        return {c.name for c in checks_of(shop.registry, kind, variant)}
+
+    assert {"lessons", "resume", "weights", "sizes"} <= names("enhancer", "learner")
+    assert not {"lessons", "views"} & names("enhancer", "sound")
+    assert "seed" not in names("enhancer", "learner")
+    assert {"scores", "odd-cases"} <= names("task", "share")
+    assert {"manifest", "reload"} <= names("dataset", "ramps")
+
+
+def test_a_plugin_is_found_by_file_entry_point_package_and_distribution(shop):
+    assert plugin_of(shop.registry, FILE).name == "broken_plugin"
+    assert plugin_of(shop.registry, "classical").name == plugin_of(shop.registry, "radbench_classical").name
+    with pytest.raises(UsageError, match="did you mean 'classical'"):
+        plugin_of(shop.registry, "clasical")
+    with pytest.raises(UsageError, match="'radbench' has several plugins"):
+        plugin_of(shop.registry, "radbench")
+
+
+def test_a_variant_must_be_of_the_plugin(shop):
+    plugin = plugin_of(shop.registry, FILE)
+    assert offered(shop.registry, plugin, ["sound[amount=1]"]) == [("enhancer", "sound[amount=1]")]
+    with pytest.raises(UsageError, match="offers no 'soundd': did you mean 'sound'"):
+        offered(shop.registry, plugin, ["soundd"])

@@ -1,0 +1,91 @@
+"""``bench plugin check``: sentences as they are found out, and a plugin that crashes or hangs is a finding, too."""
+
+import json
+import sys
+
+import pytest
+
+from radbench.cli import main
+
+PLUGIN = """
+from radbench import EnhancerSpec, hookimpl
+
+
+@hookimpl
+def radbench_enhancers():
+    return [EnhancerSpec(name, f"{__name__}:{name}", name) for name in ("good", "grows", "dies", "hangs")]
+
+
+def good(images):
+    return images
+
+
+def grows(images):
+    return images * 3
+
+
+def dies(images):
+    import os, signal
+
+    if images.shape[-1] == 1:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return images
+
+
+def hangs(images):
+    import time
+
+    time.sleep(1000)
+"""
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "checked_plugin.py"
+    path.write_text(PLUGIN)
+
+    def call(*words, what=str(path)):
+        monkeypatch.setattr(sys, "argv", ["bench", "plugin", "check", what, *words])
+        status = 0
+        try:
+            main()
+        except SystemExit as left:
+            status = left.code or 0
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return call
+
+
+def test_all_that_is_found_out_is_told_and_faults_are_the_exit_status(check):
+    status, out, _ = check("good", "grows", "--check", "sizes", "--check", "input")
+    assert status == 1
+    assert "enhancer good\n  holds          sizes" in out
+    assert "does not hold  sizes" in out
+    assert "image must lie in [0,1]" in " ".join(out.split())
+    assert out.splitlines()[-1] == "3 checks hold, 1 does not"
+    assert check("good", "--check", "sizes")[0] == 0
+
+
+def test_one_that_kills_its_process_is_named_and_the_others_are_tried(check):
+    status, out, _ = check("dies", "good", "--check", "sizes", "--check", "constant", "--json")
+    found = [(one["subject"], one["check"], one["outcome"]) for one in json.loads(out)]
+    assert status == 1
+    assert found == [
+        ("enhancer dies", "sizes", "does not hold"),
+        ("enhancer dies", "constant", "holds"),
+        ("enhancer good", "sizes", "holds"),
+        ("enhancer good", "constant", "holds"),
+    ]
+    assert "it ends the process (signal SIGSEGV)" in out
+
+
+def test_one_that_hangs_is_ended_and_named(check):
+    status, out, _ = check("hangs", "--check", "sizes", "--timeout", "30")
+    assert (status, "it hangs: no end within 30 s" in out) == (1, True)
+
+
+def test_what_is_not_there_is_wrong_usage(check):
+    assert (check(what="nowhere.py")[0], check("god")[0], check(what="clasical")[0]) == (2, 2, 2)
+    status, _, err = check("--check", "sizs")
+    assert (status, "did you mean 'sizes'" in err) == (2, True)
