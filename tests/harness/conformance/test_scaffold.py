@@ -1,4 +1,4 @@
-"""``bench plugin new``: a package of each kind that passes its own tests as it stands, under the name that was given."""
+"""``bench plugin new``: a package of each kind that passes its own tests as it stands, under the given name."""
 
 import os
 import subprocess
