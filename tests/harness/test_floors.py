@@ -24,6 +24,7 @@ FLOORS = {
     "leaderboard": 5,
     "report": 5,
     "verification": 5,
+    "reader_study": 5,
     "api": 6,
     "conformance": 6,
     "scaffold": 6,
@@ -31,7 +32,7 @@ FLOORS = {
     "cli": 6,
 }
 HEAVY = {"torch", "torchvision", "timm", "piq", "pandas", "sklearn", "scipy", "skimage", "cv2", "matplotlib", "nibabel"}
-LIGHT_ROOMS = ("contracts", "registry", "engine", "cli", "leaderboard", "verification")
+LIGHT_ROOMS = ("contracts", "registry", "engine", "cli", "leaderboard", "verification", "reader_study")
 """Rooms that listing, planning and help go through; the toolkit, which may import torch, is entered when it is used."""
 
 

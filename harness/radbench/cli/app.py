@@ -68,6 +68,11 @@ VERBS = {
         "Write what a paper attaches: what was compared, on what, with which result.",
         "bench card runs/my-run",
     ),
+    "reader-study": Verb(
+        "reader_study:app",
+        "Make blinded pages for readers of a run's images, and analyse their answers.",
+        "bench reader-study make RUN --enhancers original,clahe --reference none --cases 4 --out study",
+    ),
     "data": Verb("data:app", "List, check, add and make data sets.", "bench data check phantom-lesions"),
     "plugin": Verb("plugin:app", "Begin a plugin, and check one.", "bench plugin new my-method --kind learner"),
 }

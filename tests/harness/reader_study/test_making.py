@@ -1,0 +1,164 @@
+"""A study of a real run: its images as the run has them, and what cannot be made is said before anything is written."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import radbench
+from radbench.cli import main
+from radbench.contracts.errors import UnknownNameError, UsageError
+from radbench.reader_study.key import read_key
+from radbench.reader_study.making import Asked, make_study
+from radbench.reader_study.pixels import grey_levels
+from radbench.reader_study.run_images import images_of
+
+ENHANCERS = ("original", "unsharp", "gamma")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Return a folder with a run of three enhancers on ten made-up lesions, and the cache that it filled."""
+    folder = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RADBENCH_CACHE", str(folder / "cache"))
+        patch.setenv("RADBENCH_CONFIG", str(folder / "config"))
+        radbench.run("unsharp,gamma", "grabcut", limit=10, debug=True, out=folder / "run")
+    return folder
+
+
+@pytest.fixture
+def run(place, monkeypatch):
+    monkeypatch.setenv("RADBENCH_CACHE", str(place / "cache"))
+    return place / "run"
+
+
+def asked(**different):
+    return Asked(**{"enhancers": ENHANCERS, "cases": 4, "readers": 2, "seed": "s", **different})
+
+
+def test_a_study_of_a_run_and_the_same_again_from_its_seed(run, tmp_path):
+    first = make_study(run, asked(), tmp_path / "first")
+    again = make_study(run, asked(), tmp_path / "again")
+    assert read_key(tmp_path / "first") == first.key == again.key
+    assert [p.read_bytes() for p in first.pages] == [p.read_bytes() for p in again.pages]
+    assert first.key.enhancers == ("unsharp", "gamma")
+    assert first.key.reference == "original"
+    assert {len(own) for own in first.key.readers.values()} == {6}
+    other = make_study(run, asked(seed=""), tmp_path / "drawn")
+    assert other.key.study != first.key.study
+    assert len(other.key.seed) == 32
+
+
+def test_an_image_is_the_runs_own_and_is_made_again_where_the_cache_lost_it(run, place):
+    with images_of(run, ENHANCERS) as images:
+        entry = images.entries[0]
+        case = images.case(entry)
+        before = {name: images.image(name, entry) for name in ENHANCERS}
+        assert np.array_equal(before["original"], case.image[0].numpy())
+        expected = radbench.enhance("unsharp", case.image[None]).image[0, 0].numpy()
+        assert np.array_equal(before["unsharp"], expected)
+        shutil.rmtree(place / "cache" / "enhancements")
+        for name in ENHANCERS:
+            assert np.array_equal(images.image(name, entry), before[name])
+
+
+def test_what_a_page_holds_is_the_image(run, tmp_path):
+    made = make_study(run, asked(cases=2, size=128, bits=12), tmp_path / "study")
+    with images_of(run, ENHANCERS) as images:
+        by_id = {e.case_id: e for e in images.entries}
+        case = next(iter(made.key.cases.values()))
+        shown = grey_levels(images.image("gamma", by_id[case.case_id]), 12)
+    assert max(shown.shape) > 128
+    text = made.pages[0].read_text()
+    assert f'id="{case.images["gamma"]}" data-width="128"' in text
+    assert 'data-white="4095"' in text
+
+
+def test_a_detection_takes_its_truth_from_the_data_set(run, tmp_path):
+    with pytest.raises(UsageError, match="takes 2 cases without the finding, and the run has 0"):
+        make_study(run, asked(design="detection", finding="lesion_mask"), tmp_path / "study")
+    with pytest.raises(UnknownNameError, match=r"unknown finding of this data set 'nodule_mask'.*lesion_mask"):
+        make_study(run, asked(design="detection", finding="nodule_mask"), tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
+REFUSED = {
+    "too many cases": ({"cases": 11}, "--cases 11: the run has images of 10"),
+    "an enhancer that did not run": (
+        {"enhancers": ("original", "clahe,gamma")},
+        "unknown enhancer of this run 'clahe'",
+    ),
+    "an unknown design": ({"design": "guessing"}, "unknown design 'guessing'"),
+    "one image to rank": ({"enhancers": ("original", "gamma")}, "a ranking needs 2 enhancers to be judged"),
+    "no readers": ({"readers": 0}, "--readers must be 1 or more"),
+    "a finding for a ranking": ({"finding": "lesion_mask"}, "--finding is for detection, not for ranking"),
+    "a detection of nothing": ({"design": "detection"}, "detection needs --finding"),
+    "ranks that do not suffice": ({"ties": False, "grades": 2, "reference": "none"}, "cannot have different ranks"),
+    "too many grades": ({"design": "rating", "grades": 12}, "--grades must lie between 2 and 9"),
+    "graded preferences": ({"design": "preference", "grades": 5}, "a preference has no grades"),
+    "a reference beside a rating": (
+        {"design": "rating", "reference": "original"},
+        "--reference is shown beside a ranking",
+    ),
+    "tiny images": ({"size": 10}, "--size must be 64 or more"),
+    "too many repeats": ({"repeats": 5}, "--repeats 5: there are 4 trials"),
+    "another task": ({"task": "hnn"}, "unknown task 'hnn'"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_made_is_said_and_nothing_written(run, tmp_path, name):
+    different, words = REFUSED[name]
+    with pytest.raises(UsageError, match=words):
+        make_study(run, asked(**different), tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_study_is_never_overwritten(run, tmp_path):
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "answers.csv").write_text("an hour's work")
+    with pytest.raises(UsageError, match="holds something already: a study is never overwritten"):
+        make_study(run, asked(), tmp_path / "study")
+    assert (tmp_path / "study" / "answers.csv").read_text() == "an hour's work"
+
+
+def test_a_page_that_no_browser_could_hold_is_refused(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("radbench.reader_study.making.LARGEST_PAGE", 10_000)
+    with pytest.raises(UsageError, match=r"a reader's page would have \d+ MB.*--size 1024"):
+        make_study(run, asked(), tmp_path / "study")
+
+
+def test_what_is_no_run_is_refused(run, tmp_path):
+    with pytest.raises(UsageError, match="is no run's folder"):
+        make_study(tmp_path, asked(), tmp_path / "study")
+
+
+def test_a_run_whose_plan_is_no_longer_that_of_its_table_is_refused(run, tmp_path, monkeypatch):
+    changed = tmp_path / "changed"
+    shutil.copytree(run, changed)
+    from radbench.engine.keep.journal import RunFolder
+
+    (last,) = RunFolder(changed).events("run")
+    RunFolder(changed).record("run", **{k: v for k, v in last.items() if k not in ("event", "crc")} | {"plan": "other"})
+    with pytest.raises(UsageError, match="have changed since, so that its images are no longer those of its table"):
+        make_study(changed, asked(), tmp_path / "study")
+
+
+def test_the_command_says_where_all_lies_and_names_nothing_else(run, tmp_path, monkeypatch, capsys):
+    words = ["bench", "reader-study", "make", str(run), "-e", "original,unsharp,gamma", "--cases", "3"]
+    monkeypatch.setattr("sys.argv", [*words, "--readers", "1", "--out", str(tmp_path / "study")])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert not left.value.code
+    said = capsys.readouterr().out
+    key = read_key(tmp_path / "study")
+    assert said.startswith(f"study {key.study}: 3 cases, 5 trials for each reader")
+    assert str(tmp_path / "study" / "readers" / "reader-1.html") in said
+    assert key.seed not in said
+    assert sorted(p.name for p in (tmp_path / "study").iterdir()) == ["answers", "key", "readers"]
+    page = Path(tmp_path / "study" / "readers" / "reader-1.html").read_text()
+    assert all(case.case_id not in page for case in key.cases.values())
