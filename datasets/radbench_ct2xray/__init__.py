@@ -1,0 +1,1 @@
+"""Radiographs of other data sets' CT volumes by CT2Xray, from any view, as a data set."""

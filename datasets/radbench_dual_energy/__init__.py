@@ -1,0 +1,1 @@
+"""Dual-energy pairs, a radiograph and the one without bones that was taken with it, as a data set."""
