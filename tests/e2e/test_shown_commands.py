@@ -70,6 +70,7 @@ ENDS = {
     "bench power runs/my-run": (2, "nothing is compared there"),
     # They are in the repository, and not in a reader's folder.
     "bench verify leaderboards/": (2, "there is no leaderboard"),
+    "bench report leaderboards/": (2, "there is no leaderboard"),
     "bench merge runs/": (2, "there is no leaderboard"),
     "bench card merged": (2, "there is no leaderboard"),
     "bench card leaderboards/": (2, "there is no leaderboard"),

@@ -54,6 +54,11 @@ VERBS = {
         "The smallest difference that was within reach, and the patients that one needs.",
         "bench power runs/my-run --task grabcut --difference 0.02",
     ),
+    "report": Verb(
+        "report:report",
+        "One page on what a run shows, with figures and images.",
+        "bench report runs/my-run --figures figures",
+    ),
     "publish": Verb("publish:publish", "Merge a run into the published leaderboards.", "bench publish runs/my-run"),
     "merge": Verb(
         "merge:merge", "Join runs of several machines into one.", "bench merge runs/one runs/other --out merged"

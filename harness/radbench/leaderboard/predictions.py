@@ -91,14 +91,20 @@ def _predictions(pair: PairResult) -> Iterator[list[Any]]:
             yield [*_told(pair), case, pair.patients.get(case, case), facet or name, label, score]
 
 
-def _reliability(pair: PairResult) -> Iterator[list[Any]]:
+def reliability_of(pair: PairResult) -> Iterator[tuple[str, list[tuple[float, float, int, float, float]]]]:
+    """Yield each finding of a pair whose task gives probabilities, and its bins as :func:`reliability` gives them."""
     bins = _observations(pair)
     by_finding: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for _, name, facet, one in _each(pair):
         by_finding.setdefault((name, facet), []).extend(_places(one))
     for (name, facet), given in by_finding.items():
-        for row in reliability(given, bins[name]):
-            yield [*_told(pair), facet or name, *row]
+        yield facet or name, reliability(given, bins[name])
+
+
+def _reliability(pair: PairResult) -> Iterator[list[Any]]:
+    for finding, found in reliability_of(pair):
+        for row in found:
+            yield [*_told(pair), finding, *row]
 
 
 def _places(one: Prediction) -> list[tuple[float, float]]:

@@ -1,0 +1,1 @@
+"""Reports (floor 5): pages that tell what runs and leaderboards show, and their figures for papers."""
