@@ -31,8 +31,21 @@ FLOORS = {
     "testing": 6,
     "cli": 6,
 }
-HEAVY = {"torch", "torchvision", "timm", "piq", "pandas", "sklearn", "scipy", "skimage", "cv2", "matplotlib", "nibabel"}
-LIGHT_ROOMS = ("contracts", "registry", "engine", "cli", "leaderboard", "verification", "reader_study")
+HEAVY = {
+    "torch",
+    "torchvision",
+    "timm",
+    "piq",
+    "pandas",
+    "sklearn",
+    "scipy",
+    "skimage",
+    "cv2",
+    "matplotlib",
+    "jinja2",
+    "nibabel",
+}
+LIGHT_ROOMS = ("contracts", "registry", "engine", "cli", "leaderboard", "verification", "reader_study", "report")
 """Rooms that listing, planning and help go through; the toolkit, which may import torch, is entered when it is used."""
 
 

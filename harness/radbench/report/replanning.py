@@ -35,7 +35,7 @@ class Replanned:
 
 
 def pair_key(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what tells a pair from others, of a row, a :class:`PairResult` or what the journal says of it."""
+    """Return what tells a pair from others, of a row, a pair's result or what the journal says of it."""
     seed = facts["seed"]
     return (
         *(str(facts[name]) for name in ("task", "dataset", "enhancer")),
