@@ -12,11 +12,15 @@ import pandas as pd
 from filling import filled
 
 from radbench.leaderboard import read_leaderboard
+from radbench.studies.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "cad.md"
 FINDINGS = ("mass", "nodule")
-PRINTED = {"original": ((36.83, 1.58), (29.25, 1.53)), "lung-unet": ((39.65, 1.74), (29.73, 1.56))}
+PRINTED = {
+    row.enhancer: tuple(zip(map(float, row.printed), map(float, row.spread), strict=True))
+    for row in load_study("lung-unet-2018")[0].table("table-2").rows
+}
 """Table 2 of Gozes & Greenspan 2018: average precision in per cent, mean and standard deviation of the replicates."""
 
 CONTROLS = ("blur", "oracle")

@@ -12,6 +12,7 @@ import pandas as pd
 from filling import filled
 
 from radbench.leaderboard import read_leaderboard
+from radbench.studies.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "lesion-enhancement.md"
@@ -28,26 +29,15 @@ ROWS = {
 }
 """What each enhancer is called here and in the paper."""
 
-PRINTED = {
-    "OG": (0.944, 0.885, 0.908, 0.933, 0.893, 0.906),
-    "OG+BM3D": (0.943, 0.897, 0.910, 0.903, 0.930, 0.912),
-    "OG+DnCNN": (0.944, 0.892, 0.909, 0.901, 0.927, 0.910),
-    "OG+GAN": (0.944, 0.878, 0.906, 0.937, 0.887, 0.906),
-    "OG+GAN1": (0.942, 0.898, 0.910, 0.905, 0.930, 0.913),
-    "OG+SGAN": (0.941, 0.904, 0.913, 0.911, 0.940, 0.920),
-}
+STUDY, _ = load_study("sgan-2018")
+
+PRINTED = {row.name: tuple(map(float, row.printed)) for row in STUDY.table("table-1").rows}
 """Table 1 of Tang et al. 2018: recall, precision and Dice of GrabCut, then of the HNN."""
 
+BY_TYPE = STUDY.table("table-2")
 PRINTED_TYPES = {
-    "bone": (0.877, 0.891),
-    "abdomen": (0.909, 0.927),
-    "mediastinum": (0.892, 0.909),
-    "liver": (0.854, 0.877),
-    "lung": (0.912, 0.924),
-    "kidney": (0.925, 0.938),
-    "soft tissue": (0.928, 0.937),
-    "pelvis": (0.911, 0.919),
-    "all": (0.906, 0.920),
+    "all" if column.heading == "mDice" else column.heading: tuple(float(row.printed[k]) for row in BY_TYPE.rows)
+    for k, column in enumerate(BY_TYPE.columns)
 }
 """Table 2: Dice of the HNN on originals and on SGAN's images."""
 

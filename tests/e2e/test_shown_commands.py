@@ -76,6 +76,8 @@ ENDS = {
     "bench card leaderboards/": (2, "there is no leaderboard"),
     "bench reader-study analyse": (2, "has no key/key.json"),
     "bench reader-study make RUN --enhancers original,fattal": (2, "unknown enhancer of this run 'fattal'"),
+    "bench study show sgan-2018 --from leaderboards": (2, "there is no leaderboard"),
+    "bench study run sgan-2018 --dataset 'deeplesion[root=PATH": (0, "lesions: cannot be run"),
 }
 
 
@@ -153,6 +155,8 @@ def runnable(command):
         words += ["--limit", "2", "--debug"]
     if words[0] == "run" and learns:
         words = ["plan", *words[1:-1]]
+    if words[:2] == ["study", "run"]:
+        words += ["--plan"]
     if words[0] == "train":
         task = "lung-extraction" if "lung-unet" in words[1] or "bone-unet" in words[1] else "image-quality"
         words = ["plan", "--enhancer", words[1], "--task", task, *words[2:]]

@@ -25,6 +25,7 @@ FLOORS = {
     "report": 5,
     "verification": 5,
     "reader_study": 5,
+    "studies": 5,
     "api": 6,
     "conformance": 6,
     "scaffold": 6,
@@ -45,7 +46,17 @@ HEAVY = {
     "jinja2",
     "nibabel",
 }
-LIGHT_ROOMS = ("contracts", "registry", "engine", "cli", "leaderboard", "verification", "reader_study", "report")
+LIGHT_ROOMS = (
+    "contracts",
+    "registry",
+    "engine",
+    "cli",
+    "leaderboard",
+    "verification",
+    "reader_study",
+    "report",
+    "studies",
+)
 """Rooms that listing, planning and help go through; the toolkit, which may import torch, is entered when it is used."""
 
 

@@ -68,6 +68,9 @@ VERBS = {
         "Run published rows again, and say of each whether it is what was published.",
         "bench verify leaderboards/grabcut.csv --sample 3",
     ),
+    "study": Verb(
+        "study:app", "A paper's comparisons, run here and printed beside its figures.", "bench study run lung-unet-2018"
+    ),
     "card": Verb(
         "card:card",
         "Write what a paper attaches: what was compared, on what, with which result.",

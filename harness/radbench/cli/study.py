@@ -1,0 +1,207 @@
+"""``bench study``: a paper's comparisons, run here and printed beside the paper's figures."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from radbench.cli.options import Device, Limit, Plugins, Precision, Profile, folder_of_its_own, open_registry
+from radbench.cli.say import say
+from radbench.contracts.errors import UsageError
+from radbench.engine.keep.texts import counted
+
+if TYPE_CHECKING:
+    from radbench.registry.registry import Registry
+    from radbench.studies.planning import Wish
+    from radbench.studies.results import Results
+    from radbench.studies.study import Study
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="A paper's comparisons, run here and printed.")
+
+Which = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A shipped study, or a TOML file of your own.")]
+Tables = Annotated[list[str], typer.Option("--table", metavar="T", help="This table alone, by its name. Repeatable.")]
+Datasets = Annotated[
+    list[str],
+    typer.Option(
+        "--dataset",
+        "-d",
+        metavar="D|RUN=D",
+        help="Score on this data set instead: your own collection. RUN=D for one of the study's runs. Repeatable.",
+    ),
+]
+Format = Annotated[str, typer.Option("--format", "-f", help="table, markdown, latex, csv or json.")]
+Seeds = Annotated[str, typer.Option("--seed", metavar="N,…", help="In place of the study's seeds: 0,1,2 or 0-4.")]
+
+
+@app.command("list", short_help="The studies that come with the package.", epilog="Example:  bench study list")
+def list_() -> None:
+    """List the studies that come with the package: one for each paper, with its tables."""
+    from radbench.studies.study import load_study, shipped
+
+    for name in shipped():
+        study, _ = load_study(name)
+        say(f"{name:18} {study.summary} ({', '.join(table.place for table in study.tables)})")
+
+
+@app.command(
+    "show",
+    short_help="A study's tables: the paper's figures, ours beside them where there are any.",
+    epilog="Example:  bench study show sgan-2018 --from leaderboards",
+)
+def show(
+    study: Which,
+    from_: Annotated[
+        list[Path],
+        typer.Option(
+            "--from",
+            metavar="DIR|CSV",
+            help="Leaderboards that ours are taken from; default: the study's own folder, where it was run.",
+        ),
+    ] = [],  # noqa: B006
+    table: Tables = [],  # noqa: B006
+    dataset: Datasets = [],  # noqa: B006
+    profile: Profile = "quick",
+    seed: Seeds = "",
+    limit: Limit = 0,
+    precision: Precision = "float32",
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The study's folder.")] = None,
+    plugin: Plugins = [],  # noqa: B006
+    format_: Format = "table",
+) -> None:
+    """Print a study's tables without running anything.
+
+    Without results they are the paper's alone, each with its place.
+    """
+    from radbench.studies.planning import plan_study, plugin_files
+    from radbench.studies.results import results_in_leaderboards
+    from radbench.studies.running import FORMATS, folder_of, results_so_far
+    from radbench.studies.study import load_study
+
+    if format_ not in FORMATS:
+        raise UsageError(f"--format '{format_}' must be one of {', '.join(FORMATS)}")
+    found, base = load_study(study)
+    wish = _wish(profile, dataset, seed, table, limit, precision)
+    registry = open_registry([*plugin, *map(Path, plugin_files(found, base))])
+    runs = plan_study(registry, found, wish, base)
+    folder = folder_of(found, wish, out)
+    results: Results | None
+    if from_:
+        results = results_in_leaderboards(registry, runs, from_)
+    else:
+        results = results_so_far(runs, folder) if folder.is_dir() else None
+        if results is None:
+            say(f"# the paper's figures alone: the study was not run yet ('bench study run {study}')", err=True)
+    _print(registry, found, wish, results, format_)
+
+
+@app.command(
+    "run",
+    short_help="Plan, train, score, publish and print a study.",
+    epilog="Example:  bench study run lung-unet-2018",
+)
+def run(
+    study: Which,
+    table: Tables = [],  # noqa: B006
+    dataset: Datasets = [],  # noqa: B006
+    profile: Profile = "quick",
+    seed: Seeds = "",
+    limit: Limit = 0,
+    device: Device = "auto",
+    precision: Precision = "float32",
+    jobs: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Worker processes; 0 for one per core, or per GPU.")
+    ] = 0,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, metavar="S", help="Seconds without a sign of life that end a step.")
+    ] = 600.0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The study's folder; default: named after it in runs/.")
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed here before.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="All in this process: a breakpoint in a plugin opens the debugger.")
+    ] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be run, and leave.")] = False,
+    plugin: Plugins = [],  # noqa: B006
+    format_: Format = "table",
+) -> None:
+    """Plan, train, score and publish a study, and print its tables; a second time nothing is computed.
+
+    Everything lies in the study's folder: a folder for each of its runs, leaderboards/ with what was published, and the
+    tables as text, Markdown, LaTeX, CSV and JSON.
+
+    Exit status: 0 where every pair was scored; 1 where one was not, or a run could not be planned; 2 for wrong usage.
+    """
+    from radbench.api import Options
+    from radbench.cli.progress import Progress
+    from radbench.studies.planning import plan_of, plan_study, plugin_files
+    from radbench.studies.running import FORMATS, run_study
+    from radbench.studies.study import load_study
+
+    if format_ not in FORMATS:
+        raise UsageError(f"--format '{format_}' must be one of {', '.join(FORMATS)}")
+    found, base = load_study(study)
+    wish = _wish(profile, dataset, seed, table, limit, precision)
+    registry = open_registry([*plugin, *map(Path, plugin_files(found, base))])
+    if plan:
+        for one in plan_study(registry, found, wish, base):
+            planned = plan_of(registry, one)
+            if isinstance(planned, str):
+                say(f"{one.name}: cannot be run: {planned}")
+                continue
+            of = f"{counted(len(planned.pairs), 'pair')}, {counted(len(planned.trainings), 'training')}"
+            say(f"{one.name}: {of}, on {', '.join(dict.fromkeys(p.dataset.label for p in planned.pairs))}")
+            for why in one.missing.values():
+                say(f"  left out: {why}")
+        return
+    progress = Progress(plain=debug)
+    options = Options(device, jobs, timeout, out=folder_of_its_own(out), retry_failed=retry_failed, debug=debug)
+    try:
+        done = run_study(registry, found, wish, options, progress, base, progress.note)
+    except KeyboardInterrupt:
+        progress.close()
+        say("bench: interrupted; what is done is kept: give the same command again to go on", err=True)
+        raise typer.Exit(130) from None
+    finally:
+        progress.close()
+    _print(registry, found, wish, done.results, format_)
+    if done.computed:
+        say(f"{counted(done.computed, 'case-step')} computed, {done.reused} reused, in {done.seconds:.1f} s", err=True)
+    elif done.reused:
+        say(f"nothing recomputed: {counted(done.reused, 'case-step')} there already", err=True)
+    say(f"everything lies in {done.folder}", err=True)
+    if done.failed or done.results.reasons:
+        runs = done.results.reasons
+        told = [f"{counted(done.failed, 'pair')} not scored"] if done.failed else []
+        told += [f"{counted(len(runs), 'run')} not run ({', '.join(runs)})"] if runs else []
+        say(f"bench: {'; '.join(told)}", err=True)
+        raise typer.Exit(1)
+
+
+def _print(registry: Registry, study: Study, wish: Wish, results: Results | None, format: str) -> None:
+    from radbench.studies.running import printed_tables, rendered
+
+    if format == "table" and sys.stdout.isatty():
+        from rich.console import Console
+
+        from radbench.leaderboard.console import TableView
+
+        for table in printed_tables(registry, study, wish, results):
+            Console().print(TableView(table), "")
+    else:
+        typer.echo(rendered(registry, study, wish, results, format), nl=False)
+
+
+def _wish(profile: str, datasets: list[str], seed: str, tables: list[str], limit: int, precision: str) -> Wish:
+    from radbench.studies.planning import Wish, seeds_of
+
+    named: dict[str, str] = {}
+    for text in datasets:
+        run, equals, label = text.partition("=")
+        # In 'folder[root=PATH]' the sign belongs to the variant.
+        own = bool(equals) and "[" not in run
+        named[run.strip() if own else ""] = label if own else text
+    return Wish(profile, named, seeds_of(seed) if seed else (), tuple(tables), limit, precision)

@@ -1,0 +1,253 @@
+"""Results of a study: which row of the leaderboards stands behind each cell, and whether the paper's order holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radbench.contracts import Status
+from radbench.contracts.errors import PluginError, UsageError
+from radbench.engine.keep.texts import counted
+from radbench.engine.plan.resolver import Resolver
+from radbench.leaderboard.schema import FILE_NAME
+from radbench.leaderboard.sources import read_together
+from radbench.leaderboard.verdicts import LEVEL
+from radbench.registry.registry import Registry
+from radbench.studies.planning import PlannedRun
+from radbench.studies.study import Cell, Column, Row, Table
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A cell with what stands behind it here.
+
+    Attributes:
+        cell: it, with what the paper prints.
+        row: of the leaderboard; None where there is none.
+        reason: why there is none, a sentence; "" where none is looked for.
+    """
+
+    cell: Cell
+    row: Mapping[str, Any] | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What there is of a study's runs.
+
+    Attributes:
+        runs: by name, as they are planned here.
+        frames: by run, its rows.
+        reasons: by run, why there are none.
+    """
+
+    runs: Mapping[str, PlannedRun]
+    frames: Mapping[str, DataFrame]
+    reasons: Mapping[str, str]
+
+    def of(self, cell: Cell) -> Shown:
+        """Return what stands behind a cell."""
+        if cell.only_printed:
+            return Shown(cell, None)
+        run = self.runs.get(cell.run)
+        if run is None:
+            return Shown(cell, None, "it was not asked for")
+        for name, parts in ((cell.enhancer, run.enhancers), (cell.task, run.tasks)):
+            if name not in parts:
+                return Shown(cell, None, run.missing.get(name, f"'{name}' is not there"))
+        if cell.run not in self.frames:
+            return Shown(cell, None, self.reasons.get(cell.run, "it was not run yet"))
+        return _found(cell, run, self.frames[cell.run])
+
+
+def _found(cell: Cell, run: PlannedRun, frame: DataFrame) -> Shown:
+    task, enhancer = run.tasks[cell.task].label, run.enhancers[cell.enhancer].label
+    own = frame[(frame["task"] == task) & (frame["enhancer"] == enhancer)]
+    if own.empty:
+        return Shown(cell, None, "it was not run yet")
+    failed = own[own["status"] != Status.OK]
+    rows = own[(own["metric"] == cell.metric) & (own["group"] == cell.group) & (own["facet"] == cell.facet)]
+    rows = rows[rows["status"] == Status.OK].sort_values("created_utc", kind="stable")
+    pooled = rows[rows["n_seeds"] > 1]
+    rows = pooled if len(pooled) else rows
+    if len(rows):
+        return Shown(cell, rows.iloc[-1].to_dict())
+    if len(failed):
+        return Shown(cell, None, f"{failed['status'].iloc[0]}: {failed['error'].iloc[0]}")
+    where = ", ".join(filter(None, (cell.metric, cell.facet, "" if cell.group == "all" else cell.group)))
+    return Shown(cell, None, f"there is no {where} of it")
+
+
+def results_in_runs(runs: Sequence[PlannedRun], folders: Mapping[str, Path], reasons: Mapping[str, str]) -> Results:
+    """Return what the folders of a study's runs hold.
+
+    Args:
+        runs: as they are planned.
+        folders: by run, where it was run.
+        reasons: by run, why it was not.
+
+    Raises:
+        SchemaError: a leaderboard there is not valid.
+    """
+    frames = {name: read_together([path])[0] for name, path in folders.items() if (path / FILE_NAME).exists()}
+    return Results({run.name: run for run in runs}, frames, reasons)
+
+
+def results_in_leaderboards(registry: Registry, runs: Sequence[PlannedRun], paths: Sequence[Path]) -> Results:
+    """Return what leaderboards hold of a study's runs, by the labels of tasks, data sets and enhancers.
+
+    Args:
+        registry: of the plugins that there are.
+        runs: as they are planned.
+        paths: runs, leaderboards or folders of these.
+
+    Raises:
+        UsageError, SchemaError: they cannot be read.
+    """
+    frame, _ = read_together(paths)
+    frames, reasons = {}, {}
+    for run in runs:
+        datasets = _dataset_labels(registry, run)
+        own = frame[frame["task"].isin([part.label for part in run.tasks.values()])]
+        own = own[own["dataset"].isin(datasets) & (own["profile"] == (run.request.profile if run.request else ""))]
+        if len(own):
+            frames[run.name] = own
+        else:
+            reasons[run.name] = "it stands in none of these leaderboards"
+    return Results({run.name: run for run in runs}, frames, reasons)
+
+
+def _dataset_labels(registry: Registry, run: PlannedRun) -> set[str]:
+    profile = run.request.profile if run.request else "quick"
+    wanted = {run.dataset} if run.dataset else {part.spec.default_dataset for part in run.tasks.values()}
+    found = set(wanted)
+    for label in wanted:
+        try:
+            found.add(Resolver(registry, profile).part("dataset", label).label)
+        except (UsageError, PluginError):
+            continue
+    return found
+
+
+@dataclass(frozen=True)
+class Order:
+    """Whether the paper's order of the rows of a column holds here.
+
+    Attributes:
+        column: it.
+        rows: the rows that are ordered, the paper's best first.
+        pairs: of two rows that the paper tells apart, how many could be looked at.
+        alike: of these, how many stand in the same order here.
+        alike_shown: of these, how many are shown: their rank intervals, which hold together, do not meet, or the
+            adjusted p of the one against the other, the reference, is at most 0.05.
+        contrary: how many stand the other way round.
+        contrary_shown: of these, how many are shown.
+        best: what the paper has best, and its rank here with its interval, as text.
+    """
+
+    column: Column
+    rows: tuple[Row, ...]
+    pairs: int
+    alike: int
+    alike_shown: int
+    contrary: int
+    contrary_shown: int
+    best: str = ""
+
+    @property
+    def said(self) -> str:
+        """What is to be said of it, without the column's name."""
+        if self.pairs == 1:
+            if not (self.alike or self.contrary):
+                return "the paper's two rows are a tie here"
+            word, shown = ("holds", self.alike_shown) if self.alike else ("is reversed", self.contrary_shown)
+            sure = "and that is shown" if shown else "but that is not shown"
+            return f"the paper's order of the two rows {word} here, {sure}"
+        ties = self.pairs - self.alike - self.contrary
+        told = [f"{self.alike} stand in the same order here ({self.alike_shown} of these shown)"]
+        told.append(f"{self.contrary} the other way round ({self.contrary_shown} shown)")
+        told += [f"{counted(ties, 'tie')}"] if ties else []
+        best = f"; {self.best}" if self.best else ""
+        return f"of {self.pairs} pairs of rows that the paper tells apart, {', '.join(told)}{best}"
+
+
+def sentences(found: Iterable[Order]) -> list[str]:
+    """Return what is to be said of the orders of a table, once where the same holds for several columns."""
+    told: dict[str, list[str]] = {}
+    for order in found:
+        if order.pairs:
+            told.setdefault(order.said, []).append(order.column.heading)
+    return [f"{'; '.join(headings)}: {said}." for said, headings in told.items()]
+
+
+SHOWN_MEANS = (
+    "Shown: their rank intervals, which hold for all ranks of a table together (95 %), do not meet, or the adjusted p "
+    f"of the one against the other, the reference, is at most {LEVEL:g}. What is not shown may be chance."
+)
+
+
+def orders(table: Table, results: Results) -> Iterator[Order]:
+    """Yield whether the paper's order holds, for each column and each set of rows that compare.
+
+    Args:
+        table: of scores.
+        results: of its runs.
+    """
+    for column in table.columns:
+        if not column.ordered:
+            continue
+        blocks: dict[tuple[str, str, str, str, str], list[tuple[Row, Shown]]] = {}
+        for row, own, cell in table.cells():
+            if own is column and cell.printed and not cell.only_printed:
+                block = (cell.run, cell.task, cell.metric, cell.group, cell.facet)
+                blocks.setdefault(block, []).append((row, results.of(cell)))
+        for rows in blocks.values():
+            if len(rows) > 1:
+                yield _order(column, rows)
+
+
+def _order(column: Column, rows: Sequence[tuple[Row, Shown]]) -> Order:
+    directions = {str(shown.row["direction"]) for _, shown in rows if shown.row is not None}
+    lower = directions == {"lower"}
+    sign = 1.0 if lower else -1.0
+    ordered = sorted(rows, key=lambda one: sign * one[1].cell.figure)
+    known = [(row, shown) for row, shown in ordered if shown.row is not None and not math.isnan(shown.row["value"])]
+    counts = {"pairs": 0, "alike": 0, "alike_shown": 0, "contrary": 0, "contrary_shown": 0}
+    for (_, better), (_, worse) in combinations(known, 2):
+        if better.cell.figure == worse.cell.figure:
+            continue
+        counts["pairs"] += 1
+        a, b = better.row, worse.row
+        assert a is not None
+        assert b is not None
+        if a["value"] == b["value"]:
+            continue
+        alike = (a["value"] < b["value"]) == lower
+        counts["alike" if alike else "contrary"] += 1
+        if _is_shown(a, b) or _is_shown(b, a):
+            counts["alike_shown" if alike else "contrary_shown"] += 1
+    return Order(column, tuple(row for row, _ in ordered), **counts, best=_best(known, ordered))
+
+
+def _is_shown(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if one["rank_high"] < other["rank_low"]:
+        return True
+    return bool(one["reference"] == other["enhancer"] and one["p_adjusted"] <= LEVEL)
+
+
+def _best(known: Sequence[tuple[Row, Shown]], ordered: Sequence[tuple[Row, Shown]]) -> str:
+    if len(known) < 3 or ordered[0][1].row is None:
+        return ""
+    row, first = ordered[0][0], ordered[0][1].row
+    if math.isnan(first["rank"]):
+        return ""
+    interval = f" [{first['rank_low']:.0f}-{first['rank_high']:.0f}]" if not math.isnan(first["rank_low"]) else ""
+    return f"the paper's best, {row.name}, has rank {first['rank']:.0f}{interval} here"

@@ -1,0 +1,378 @@
+"""Studies: a file becomes runs and the paper's tables; what is done is not done again, what is not there says so."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from radbench.cli import main
+from radbench.contracts.errors import UsageError
+from radbench.engine.run.reporting import Silent
+from radbench.engine.run.running import Options
+from radbench.leaderboard.schema import read_leaderboard
+from radbench.registry.registry import load_registry
+from radbench.studies.planning import Wish, plan_study, seeds_of
+from radbench.studies.results import Results, Shown, orders, results_in_leaderboards, sentences
+from radbench.studies.running import FORMATS, StudyRun, rendered, results_so_far, run_study
+from radbench.studies.study import Cell, Study, Table, load_study
+
+PLUGIN = Path(__file__).parents[1] / "leaderboard" / "board_plugin.py"
+HERE = Options("cpu", 1, debug=True)
+
+STUDY = """
+name = "greys"
+title = "Greys"
+citation = "Nobody 2020"
+summary = "how grey films are"
+plugins = { radbench = ">=0.2" }
+files = ["board_plugin.py"]
+notes = ["Made up."]
+
+[runs.films]
+enhancers = ["original", "more", "gone", "learnt"]
+tasks = ["grey"]
+dataset = { quick = "films[root=films]", paper = "films[root=nowhere]" }
+data = "a thousand films (§1)"
+learnt = { learnt = "other films (§2)" }
+
+[runs.films.variants]
+more = { quick = "plus[amount=0.2]", paper = "plus[amount=0.4]" }
+learnt = { quick = "learnt[trained_on='films[root=films]']", paper = "learnt" }
+
+[runs.other]
+enhancers = ["original"]
+tasks = ["of-no-plugin"]
+
+[[tables]]
+name = "table-1"
+place = "Table 1"
+caption = "Greys"
+spread = "standard deviation"
+columns = [{ heading = "grey %", run = "films", task = "grey", metric = "mean", scale = 100, digits = 1 }]
+
+[[tables.rows]]
+name = "Film"
+enhancer = "original"
+printed = [31.0]
+spread = [2.0]
+
+[[tables.rows]]
+name = "More"
+enhancer = "more"
+printed = [30.0]
+spread = [3.0]
+
+[[tables.rows]]
+name = "Learnt"
+enhancer = "learnt"
+printed = [45.5]
+spread = [3.0]
+note = "As told by hand."
+
+[[tables.rows]]
+name = "Gone"
+enhancer = "gone"
+printed = [99.0]
+spread = [1.0]
+
+[[tables]]
+name = "table-2"
+place = "Table 2"
+caption = "Of another task"
+columns = [{ heading = "x", run = "other", task = "of-no-plugin", enhancer = "original", metric = "x" }]
+rows = [{ name = "Film", printed = [1.0] }]
+
+[[tables]]
+name = "table-3"
+place = "Table 3"
+caption = "What readers say"
+kind = "reader-study"
+columns = [{ heading = "Reader 1", digits = 1 }]
+rows = [{ name = "best", printed = [50.0] }]
+command = "bench reader-study make RUN"
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyRun]:
+    """A study's file with its films and plugin, and the study as it was run."""
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "films").mkdir()
+    for k in range(9):
+        (folder / "films" / f"c{k}.txt").write_text(str((k * k % 13) / 20))
+    (folder / "films" / "t0.txt").write_text("0.3")
+    shutil.copy(PLUGIN, folder)
+    (folder / "study.toml").write_text(STUDY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RADBENCH_CACHE", str(folder / "cache"))
+        patch.setenv("RADBENCH_CONFIG", str(folder / "config"))
+        patch.chdir(folder)
+        return folder, ran(folder)
+
+
+def ran(folder: Path, wish: Wish = Wish(), **more: Any) -> StudyRun:  # noqa: B008
+    study, base = load_study(str(folder / "study.toml"))
+    options = Options("cpu", 1, debug=True, out=folder / "out")
+    return run_study(load_registry([folder / "board_plugin.py"]), study, wish, options, Silent(), base, **more)
+
+
+@pytest.fixture
+def there(made: tuple[Path, StudyRun], monkeypatch: pytest.MonkeyPatch) -> tuple[Path, StudyRun]:
+    monkeypatch.setenv("RADBENCH_CACHE", str(made[0] / "cache"))
+    monkeypatch.setenv("RADBENCH_CONFIG", str(made[0] / "config"))
+    monkeypatch.chdir(made[0])
+    return made
+
+
+def text_of(folder: Path, name: str = "tables.txt") -> str:
+    return (folder / "out" / name).read_text()
+
+
+def test_a_study_prints_the_papers_figures_and_ours_on_its_scale(there: tuple[Path, StudyRun]) -> None:
+    folder, done = there
+    frame = read_leaderboard(folder / "out" / "films")
+    row = frame[(frame["enhancer"] == "plus[amount=0.2]")].iloc[0]
+    text = text_of(folder)
+    assert f"{100 * row['value']:.1f}" in text
+    assert f"[{100 * row['ci_low']:.1f}, {100 * row['ci_high']:.1f}]" in text
+    assert "30.0 ± 3.0" in text
+    assert "grey % x 100" in text
+    assert "Made up." in text
+    assert done.failed == 0
+
+
+def test_what_differs_from_the_paper_is_said_of_each_row(there: tuple[Path, StudyRun]) -> None:
+    text = " ".join(text_of(there[0]).split())
+    assert "9 cases of 9 patients (paper: a thousand films (§1))" in text
+    assert "More: amount 0.2 (0.4)" in text
+    assert "Learnt: learnt from films[root=@" in text
+    assert "(paper: other films (§2))" in text
+    assert "Learnt: trained once" in text
+    assert "Learnt: As told by hand." in text
+
+
+def test_what_no_plugin_offers_says_so_and_stops_nothing(there: tuple[Path, StudyRun]) -> None:
+    folder, done = there
+    assert set(done.results.reasons) == {"other"}
+    text = " ".join(text_of(folder).split())
+    assert "Gone: not here: enhancer 'gone' is not installed here" in text
+    assert "not here: task 'of-no-plugin' is not installed here" in text
+    assert "bench reader-study make RUN" in text
+
+
+def test_a_second_run_computes_nothing_and_gives_the_same_tables(there: tuple[Path, StudyRun]) -> None:
+    folder, done = there
+    before = {name: text_of(folder, name) for name in ("tables.txt", "tables.csv", "tables.tex", "tables.json")}
+    again = ran(folder)
+    assert done.computed > 0
+    assert (again.computed, again.failed) == (0, 0)
+    assert again.reused == done.computed + done.reused
+    assert before == {name: text_of(folder, name) for name in before}
+
+
+def test_what_was_run_is_published(there: tuple[Path, StudyRun]) -> None:
+    frame = read_leaderboard(there[0] / "out" / "leaderboards" / "grey.csv")
+    assert len(set(frame["enhancer"])) == 3
+
+
+def test_results_are_found_in_published_leaderboards(there: tuple[Path, StudyRun]) -> None:
+    folder, done = there
+    study, base = load_study(str(folder / "study.toml"))
+    registry = load_registry([folder / "board_plugin.py"])
+    runs = plan_study(registry, study, Wish(), base)
+    results = results_in_leaderboards(registry, runs, [folder / "out" / "leaderboards"])
+    for _, _, cell in study.tables[0].cells():
+        mine, theirs = results.of(cell), done.results.of(cell)
+        assert (mine.row is None) == (theirs.row is None)
+        if mine.row is not None and theirs.row is not None:
+            assert mine.row["value"] == theirs.row["value"]
+
+
+def test_every_format_says_the_same(there: tuple[Path, StudyRun]) -> None:
+    folder, done = there
+    study, _ = load_study(str(folder / "study.toml"))
+    registry = load_registry([folder / "board_plugin.py"])
+    texts = {name: rendered(registry, study, Wish(), done.results, name) for name in FORMATS}
+    records = json.loads(texts["json"])
+    assert len(records) == 6
+    assert records[1]["place"] == "Table 1, row 'More', column 'grey %'"
+    assert (records[1]["printed"], records[1]["printed_spread"]) == ("30.0", "3.0")
+    lines = [*csv.DictReader(io.StringIO(texts["csv"]))]
+    assert [line["row"] for line in lines] == [record["row"] for record in records]
+    assert float(lines[1]["value"]) == records[1]["value"]
+    assert texts["latex"].count(r"\begin{table}") == 3
+    assert r"\toprule" in texts["latex"]
+    assert "### Table 1: Greys" in texts["markdown"]
+
+
+def test_another_data_set_takes_the_studys_place(there: tuple[Path, StudyRun], tmp_path: Path) -> None:
+    folder, _ = there
+    study, base = load_study(str(folder / "study.toml"))
+    registry = load_registry([folder / "board_plugin.py"])
+    wish = Wish(datasets={"films": "films"}, tables=("table-1",), limit=3)
+    options = Options("cpu", 1, debug=True, out=tmp_path / "mine")
+    done = run_study(registry, study, wish, options, Silent(), base)
+    shown = done.results.of(next(study.tables[0].cells())[2])
+    assert shown.row is not None
+    assert (shown.row["dataset"], shown.row["n_cases"]) == ("films", 3)
+    assert wish.folder_name("greys") != Wish().folder_name("greys") == "study-greys-quick"
+    with pytest.raises(UsageError, match="unknown run 'film'"):
+        plan_study(registry, study, Wish(datasets={"film": "x"}), base)
+
+
+def test_data_that_are_not_here_are_a_reason_and_no_crash(there: tuple[Path, StudyRun], tmp_path: Path) -> None:
+    folder, _ = there
+    study, base = load_study(str(folder / "study.toml"))
+    options = Options("cpu", 1, debug=True, out=tmp_path / "paper")
+    done = run_study(
+        load_registry([folder / "board_plugin.py"]), study, Wish(datasets={"": "no-such-set"}), options, Silent(), base
+    )
+    assert "no-such-set" in done.results.reasons["films"]
+    assert "no-such-set" in (tmp_path / "paper" / "tables.txt").read_text()
+
+
+def cell(name: str, value: float, low: float, high: float, printed: float, **more: Any) -> Shown:
+    rank = {"rank": (low + high) / 2, "rank_low": low, "rank_high": high}
+    row = {
+        "direction": "higher",
+        "enhancer": name,
+        "value": value,
+        "reference": "",
+        "p_adjusted": math.nan,
+        **rank,
+        **more,
+    }
+    return Shown(Cell(run="r", task="t", enhancer=name, metric="m", group="all", printed=str(printed)), row)
+
+
+class Given(Results):
+    """Results that are told."""
+
+    def __init__(self, shown: dict[str, Shown]) -> None:
+        super().__init__({}, {}, {})
+        object.__setattr__(self, "shown", shown)
+
+    def of(self, cell: Cell) -> Shown:
+        return self.shown[cell.enhancer]  # type: ignore[attr-defined]
+
+
+def table_of(*rows: Shown) -> tuple[Table, Given]:
+    told = [{"name": s.cell.enhancer, "enhancer": s.cell.enhancer, "printed": [s.cell.printed]} for s in rows]
+    columns = [{"heading": "M", "run": "r", "task": "t", "metric": "m"}]
+    table = Table.model_validate({"name": "t", "place": "T", "caption": "c", "columns": columns, "rows": told})
+    return table, Given({s.cell.enhancer: s for s in rows})
+
+
+def test_an_order_is_shown_where_rank_intervals_do_not_meet() -> None:
+    best, middle, worst = cell("a", 0.9, 1, 1, 9), cell("b", 0.5, 2, 3, 5), cell("c", 0.6, 2, 3, 4)
+    (order,) = orders(*table_of(worst, best, middle))
+    assert [row.name for row in order.rows] == ["a", "b", "c"]
+    assert (order.pairs, order.alike, order.alike_shown, order.contrary, order.contrary_shown) == (3, 2, 2, 1, 0)
+    (said,) = sentences([order])
+    assert "of 3 pairs of rows that the paper tells apart, 2 stand in the same order here (2 of these shown)" in said
+    assert "the paper's best, a, has rank 1 [1-1] here" in said
+
+
+def test_an_order_is_shown_by_the_difference_to_the_reference() -> None:
+    reference = cell("a", 0.5, 1, 2, 1)
+    better = cell("b", 0.6, 1, 2, 2, reference="a", p_adjusted=0.01)
+    (order,) = orders(*table_of(reference, better))
+    assert "holds here, and that is shown" in order.said
+    (order,) = orders(*table_of(reference, cell("b", 0.6, 1, 2, 2, reference="a", p_adjusted=0.06)))
+    assert "holds here, but that is not shown" in order.said
+    (order,) = orders(*table_of(reference, cell("b", 0.4, 1, 2, 2, reference="a", p_adjusted=0.01)))
+    assert "is reversed here, and that is shown" in order.said
+
+
+def test_lower_is_better_where_the_metric_says_so() -> None:
+    rows = [cell("a", 1.0, 1, 1, 3, direction="lower"), cell("b", 2.0, 2, 2, 4, direction="lower")]
+    (order,) = orders(*table_of(*rows))
+    assert (order.alike, order.alike_shown) == (1, 1)
+    assert order.rows[0].name == "a"
+
+
+def test_equal_figures_of_the_paper_have_no_order() -> None:
+    (order,) = orders(*table_of(cell("a", 0.5, 1, 1, 2), cell("b", 0.6, 2, 2, 2)))
+    assert order.pairs == 0
+    assert sentences([order]) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('enhancer = "more"', 'enhancer = "mroe"'), "names enhancer 'mroe', which run 'films' has not"),
+        (("printed = [30.0]", "printed = [30.0, 1.0]"), "row 'More' has 2 in 'printed' for the 1 columns"),
+        (('run = "films"', 'run = "film"'), "names no run that there is (films, other), but 'film'"),
+        (("summary =", "sumary ="), "sumary"),
+        (('radbench = ">=0.2"', 'radbench = ">=99"'), "wants radbench >=99"),
+        (('radbench = ">=0.2"', 'nobody = ">=1"'), "wants nobody >=1, which is not installed"),
+        (('radbench = ">=0.2"', 'radbench = "new"'), "must read >=0.2 or ==1.4.1"),
+        (
+            ("[runs.films.variants]", "[runs.films.variants]\nless = {quick = 'a', paper = 'b'}"),
+            "variant 'less' is neither",
+        ),
+        (('name = "greys"', "name = "), "is no TOML"),
+        (("printed = [30.0]", 'printed = ["about 30"]'), "'about 30' is no number as a paper prints it"),
+    ],
+)
+def test_a_fault_of_the_file_is_said_with_its_place(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    assert change[0] in STUDY
+    file = tmp_path / "study.toml"
+    file.write_text(STUDY.replace(*change, 1))
+    with pytest.raises(UsageError) as error:
+        plan_study(load_registry(), load_study(str(file))[0], Wish(), PLUGIN.parent)
+    assert said in str(error.value)
+
+
+def test_seeds_are_read_as_they_are_typed() -> None:
+    assert seeds_of("0-2,7") == (0, 1, 2, 7)
+    for wrong in ("", "a", "3-1", "-1"):
+        with pytest.raises(UsageError, match="seeds"):
+            seeds_of(wrong)
+
+
+def test_the_verbs_print(
+    there: tuple[Path, StudyRun], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, _ = there
+
+    def left(*words: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["bench", "study", *words])
+        with pytest.raises(SystemExit) as done:
+            main()
+        return int(done.value.code or 0)
+
+    assert left("list") == 0
+    assert "sgan-2018" in capsys.readouterr().out
+    file = str(folder / "study.toml")
+    assert left("show", file, "--table", "table-1", "--format", "markdown") == 0
+    said = capsys.readouterr()
+    assert "the paper's figures alone" in said.err
+    assert "not here" not in said.out
+    assert left("show", file, "--out", str(folder / "out"), "--table", "table-1") == 0
+    assert "a thousand films" in capsys.readouterr().out
+    assert left("run", file, "--plan") == 0
+    assert "other: cannot be run: task 'of-no-plugin' is not installed here" in capsys.readouterr().out
+    assert left("run", file, "--out", str(folder / "out"), "--debug", "--device", "cpu", "--jobs", "1") == 1
+    said = capsys.readouterr()
+    assert "nothing recomputed" in said.err
+    assert "1 run not run (other)" in said.err
+    assert left("show", "sgan-2081") == 2
+    assert "did you mean 'sgan-2018'" in capsys.readouterr().err
+
+
+def test_what_a_study_holds_so_far_is_shown(there: tuple[Path, StudyRun]) -> None:
+    folder, done = there
+    study, base = load_study(str(folder / "study.toml"))
+    runs = plan_study(load_registry([folder / "board_plugin.py"]), study, Wish(), base)
+    found = results_so_far(runs, folder / "out")
+    assert {name: len(frame) for name, frame in found.frames.items()} == {"films": len(done.results.frames["films"])}
+    assert isinstance(study, Study)
