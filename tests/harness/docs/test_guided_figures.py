@@ -85,7 +85,7 @@ def test_spines_stand_in_a_row_a_case_and_a_column_an_enhancer(maker, tmp_path):
     Image.fromarray((rng.random((64, 32)) * 255).astype(np.uint8)).save(folder / "a.png")
     cases = maker.cases_of(f'folder[root="{folder}"]', ["1"], "quick")
     to = tmp_path / "out" / "spines.jpg"
-    maker.spines(cases, {"original": "original", "blur[radius=8]": "blurred"}, "quick", "float32", to)
+    maker.spines(cases, {"original": "original", "blur[radius=0.2]": "blurred"}, "quick", "float32", to)
     drawn = np.asarray(Image.open(to).convert("L")).astype(float)
     left, right = np.array_split(drawn[40:-10], 2, axis=1)
     middle = (slice(20, -20), slice(40, -40))
