@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool3d
 
 from radbench.contracts.errors import CaseError
-from radbench.xray.chest_cube import SIDE_MM, chest_cube, cube_geometry, cube_views, radiograph_of
+from radbench.xray.chest_cube import SIDE_MM, chest_cube, cube_geometry, cube_side_mm, cube_views, radiograph_of
 from radbench.xray.geometry import ConeBeamGeometry, Pose
 
 BONE_G_CM2 = 0.05
@@ -81,7 +81,7 @@ def scene_of(
     except ValueError as error:
         raise CaseError(str(error)) from error
     geometry = cube_geometry(grid, size)
-    true_mm = min(hu.shape[0] * spacing_mm[0], hu.shape[2] * spacing_mm[2])
+    true_mm = cube_side_mm(hu, spacing_mm)
     pixel_mm = geometry.detector_spacing_mm[0] / geometry.magnification * true_mm / SIDE_MM
     return Scene(cube[None, None], share[None, None], soft[None, None], geometry, pixel_mm)
 

@@ -159,7 +159,7 @@ def test_planning_with_what_does_not_derive_from_a_network_imports_no_torch():
         "    for name in registry.names(kind):\n"
         "        entry = registry.entry(kind, name)\n"
         "        learns = ('radbench_ct_unets', 'radbench_lesions.hnn', 'radbench_sgan',\n"
-        "            'radbench_guided.guided', 'radbench_guided.madmad', 'radbench_cad')\n"
+        "            'radbench_guided.guided', 'radbench_guided.madmad', 'radbench_cad', 'radbench_xraysyn')\n"
         "        if not entry.spec.factory.startswith(learns):\n"
         "            load_factory(entry); loaded.append(name)\n"
         "print([loaded, sorted(sys.modules)])"

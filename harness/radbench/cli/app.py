@@ -44,6 +44,11 @@ VERBS = {
         "Apply an enhancer to an image, a DICOM file or a folder.",
         "bench enhance 'clahe[clip_limit=0.02]' chest.dcm enhanced.dcm",
     ),
+    "views": Verb(
+        "views:views",
+        "Show a radiograph from other azimuths.",
+        "bench views xraysyn chest.png views/ --from -9 --to 9 --steps 21",
+    ),
     "leaderboard": Verb(
         "leaderboard:leaderboard",
         "Print leaderboards as a paper would.",

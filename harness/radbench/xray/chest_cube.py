@@ -7,6 +7,7 @@ of a chest near white. Every length here is of that cube, thicknesses too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -42,11 +43,12 @@ def cube_geometry(voxels: int, pixels: int | None = None) -> ConeBeamGeometry:
 def chest_cube(hu: Tensor, bone: Tensor, spacing_mm: tuple[float, float, float], voxels: int) -> tuple[Tensor, Tensor]:
     """Return a chest CT as a cube of so many voxels, with what share of each voxel's mass is bone.
 
-    The cube is as wide as the smaller of the CT's height and width, which both stay centred; along y it is centred on
-    the body, and what lies outside the CT is air. Nothing is stretched [assumed; the paper crops tightly and reshapes,
-    which would turn a patient's depth into width]. Masses are averaged, so that a thin rib keeps its own in voxels
-    that are thicker than it; bone is the share of :func:`radbench.xray.materials.bone_share_from_hu` in and next to
-    the bone of the data set [assumed; the paper does not say where its masks come from].
+    The cube is as wide as the body in half of the CT's planes, or as high as the CT where that is less; it is centred
+    on the body and ends at the CT's top, since the abdomen can be spared. What lies outside the CT is air. Nothing is
+    stretched [assumed; the paper crops tightly and reshapes, which would turn a patient's depth into width]. Masses
+    are averaged, so that a thin rib keeps its own in voxels that are thicker than it. Bone is the share of mass of
+    :func:`radbench.xray.materials.bone_share_from_hu` in the bones of the data set and next to them [assumed; the
+    paper does not say where its masks come from].
 
     Args:
         hu: float ``[D,H,W]`` in HU; axes z from inferior, y from anterior, x from the patient's right.
@@ -65,15 +67,17 @@ def chest_cube(hu: Tensor, bone: Tensor, spacing_mm: tuple[float, float, float],
     if len(spacing_mm) != 3 or not min(spacing_mm) > 0 or voxels < 1:
         raise ValueError(f"spacing and voxels must be positive; got {tuple(spacing_mm)} and {voxels}")
     hu = hu.float()
-    along_y = (hu > _BODY_HU).any(2).any(0).nonzero().flatten()
-    if not len(along_y):
-        raise ValueError(f"the volume holds no body: nothing is above {_BODY_HU:g} HU")
+    along_y, across = _body(hu)
     near = torch.nn.functional.max_pool3d(bone.float()[None, None], 3, 1, 1)[0, 0] > 0
     mass = density_from_hu(hu)
     bone_mass = torch.where(near, mass * bone_share_from_hu(hu), torch.zeros_like(mass))
     counts = hu.shape
-    side = min(counts[0] * spacing_mm[0], counts[2] * spacing_mm[2])
-    middles = (counts[0] / 2, float(along_y[0] + along_y[-1] + 1) / 2, counts[2] / 2)
+    side = _side(across, counts[0], spacing_mm)
+    middles = (
+        counts[0] - side / spacing_mm[0] / 2,
+        float(along_y[:, 0].min() + along_y[:, 1].max()) / 2,
+        float(across.sum(1).median()) / 2,
+    )
     parts = [
         _overlaps(n, middle, side / spacing / voxels, voxels)
         for n, middle, spacing in zip(counts, middles, spacing_mm, strict=True)
@@ -84,6 +88,11 @@ def chest_cube(hu: Tensor, bone: Tensor, spacing_mm: tuple[float, float, float],
         both = torch.tensordot(both, part, dims=([axis], [1])).movedim(-1, axis)
     whole, of_bone = both
     return _hu_of(whole), (of_bone / whole.clamp_min(1e-3)).clamp(0.0, 1.0)
+
+
+def cube_side_mm(hu: Tensor, spacing_mm: tuple[float, float, float]) -> float:
+    """Return how wide the cube of :func:`chest_cube` is in the patient, in mm; arguments and errors are its."""
+    return _side(_body(hu)[1], hu.shape[0], spacing_mm)
 
 
 def cube_views(
@@ -108,6 +117,29 @@ def cube_views(
 def radiograph_of(bone: Tensor, tissue: Tensor) -> Tensor:
     """Return Eq. 5 of each view by itself, scaled to [0,1], of thicknesses ``[B,1,h,w]`` in g/cm^2; differentiable."""
     return scale_to_unit(-attenuated_intensity(bone, tissue))
+
+
+def _body(hu: Tensor) -> tuple[Tensor, Tensor]:
+    """Return where the body begins and ends (excluded): along y and along x in each plane that it is in."""
+    body = hu > _BODY_HU
+    along_y, across = _ends(body.any(2)), _ends(body.any(1))
+    if not len(across):
+        raise ValueError(f"the volume holds no body: nothing is above {_BODY_HU:g} HU")
+    return along_y, across
+
+
+def _side(across: Tensor, planes: int, spacing_mm: tuple[float, float, float]) -> float:
+    width = float((across[:, 1] - across[:, 0]).median()) * spacing_mm[2]
+    return min(planes * spacing_mm[0], width)
+
+
+def _ends(lines: Tensor) -> Tensor:
+    """Return where the body begins and ends (excluded) in each line ``[L,n]`` that it is in, float64 ``[l,2]``."""
+    there = lines[lines.any(1)].double()
+    count = torch.arange(lines.shape[1], dtype=torch.float64)
+    first = torch.where(there > 0, count, math.inf).amin(1) if len(there) else there.new_zeros(0)
+    last = torch.where(there > 0, count, -math.inf).amax(1) if len(there) else there.new_zeros(0)
+    return torch.stack([first, last + 1], dim=1)
 
 
 def _overlaps(count: int, middle: float, step: float, voxels: int) -> Tensor:

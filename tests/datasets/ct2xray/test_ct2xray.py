@@ -15,7 +15,7 @@ from radbench_ct2xray.plugin import radbench_datasets
 from radbench_phantom.ct import PhantomCt
 
 SIDE, MM = 32, 8.0
-"""Voxels and their side: a field of 256 mm, twice the cube's 128."""
+"""Voxels and their side. The body is 20 voxels wide: 160 mm, which are the cube's 128."""
 
 
 def body(width=20, depth=16):
@@ -82,18 +82,18 @@ def test_the_frontal_view_is_the_image_itself():
 
 def test_thickness_is_the_mass_along_the_ray_in_the_cube():
     tissue = seen().load("a").targets["view_images"]([Pose()])["tissue"][0, 0]
-    # 16 voxels of 8 mm are 64 mm of the cube, at 1.03 g/cm^3.
-    assert float(tissue[24, 24]) == pytest.approx(6.4 * 1.03, rel=1e-3)
-    # Beside the block there is air alone, at 0.001: it is 20 of 32 voxels wide, and the detector sees 5/6 of the cube.
-    assert float(tissue[24, 0]) == pytest.approx(12.8 * 0.001, rel=0.02)
+    # 16 voxels of 8 mm are 102.4 mm of the cube, at 1.03 g/cm^3; the rest of it is air, at 0.001.
+    assert float(tissue[24, 24]) == pytest.approx(10.24 * 1.03 + 2.56 * 0.001, rel=1e-3)
+    # No air is seen beside the block: the cube is as wide, and the detector shows 5/6 of it.
+    assert float(tissue.min()) > 10.0
 
 
 def test_bone_is_the_share_of_mass_and_the_rest_is_tissue():
     case = seen(Toy(*with_ribs())).load("a")
     views = case.targets["view_images"]([Pose()])
     bone = views["bone"][0, 0]
-    # Two voxels of bone of 1200 HU, all of whose mass is bone: 8 mm of the cube at 0.0005886 * 1200 + 1.03.
-    assert float(bone.max()) == pytest.approx(0.8 * (0.0005886 * 1200 + 1.03), rel=0.15)
+    # Two voxels of bone of 1200 HU, all of whose mass is bone: 12.8 mm of the cube at 0.0005886 * 1200 + 1.03.
+    assert float(bone.max()) == pytest.approx(1.28 * (0.0005886 * 1200 + 1.03), rel=0.15)
     assert torch.equal(case.targets["bone_mask"][0], bone >= 0.05)
     assert 0.05 < float(case.targets["bone_mask"].float().mean()) < 0.3
 
@@ -114,8 +114,8 @@ def test_opposite_views_of_a_symmetric_patient_mirror_each_other():
 
 
 def test_pixels_are_measured_in_the_patient_at_the_isocentre():
-    # 128 mm of the cube are 256 of the patient; the detector stands 1.2 times as far as the patient.
-    assert seen().load("a").spacing_mm == pytest.approx((256 / 48 / 1.2,) * 2)
+    # 128 mm of the cube are 160 of the patient; the detector stands 1.2 times as far as the patient.
+    assert seen().load("a").spacing_mm == pytest.approx((160 / 48 / 1.2,) * 2)
 
 
 def test_targets_of_one_case_are_looked_up_in_one_volume():

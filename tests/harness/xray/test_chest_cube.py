@@ -43,10 +43,24 @@ def test_nothing_is_stretched_where_a_field_is_not_as_high_as_wide():
     z, y, x = torch.meshgrid(*(torch.arange(n) + 0.5 for n in hu.shape), indexing="ij")
     ball = ((z - 30) ** 2 + (y - 20) ** 2 + (x - 20) ** 2).sqrt() < 12
     hu[ball] = 0.0
+    hu[:, 20] = 0.0
     cube, _ = chest_cube(hu, torch.zeros_like(ball), (1.0, 1.0, 1.0), 20)
-    inside = mass(cube) > 0.5
-    extents = [int(inside.any(a).any(b if b < a else b - 1).sum()) for a, b in ((1, 2), (0, 2), (0, 1))]
-    assert max(extents) - min(extents) <= 1
+    # The ball of 24 mm is as many voxels of 2 mm along every axis, and lies where it was below the CT's top.
+    inside = (mass(cube) > 0.5) & ~((torch.arange(20) - 9.5).abs() < 1)[None, :, None]
+    depth = inside.any(0).any(1).sum() + 2
+    height, width = inside.any(1).any(1).sum(), inside.any(0).any(0).sum()
+    assert max(int(depth), int(height), int(width)) - min(int(depth), int(height), int(width)) <= 1
+    rows = inside.any(2).any(1).nonzero().flatten().double()
+    assert abs(float(rows.mean()) - (9.5 - 10 / 2)) < 0.6
+
+
+def test_the_cube_is_as_wide_as_the_body_in_half_of_the_planes_and_ends_at_the_top():
+    hu = torch.full((40, 40, 60), -1000.0)
+    hu[:15, 10:30, :], hu[15:, 10:30, 20:50] = 0.0, 0.0
+    cube, _ = chest_cube(hu, torch.zeros(hu.shape, dtype=torch.bool), (1.0, 1.0, 1.0), 30)
+    # Planes of 30 voxels about 35 are more than half: a side of 30 mm, from z = 10 to 40, filled across above z = 15.
+    assert float(mass(cube[5:, 10:20]).min()) > 1.0
+    assert float(cube[5:, 0].max()) < -900
 
 
 def test_a_rib_thinner_than_a_voxel_keeps_its_bone():
