@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from radbench.cli.options import Plugins
 from radbench.cli.say import say
 from radbench.contracts.errors import UsageError
 
@@ -68,6 +69,7 @@ def make(
     bits: Annotated[int, typer.Option(min=8, max=16, help="Greys of the pages' images.")] = 16,
     size: Annotated[int, typer.Option(metavar="PIXELS", help="Longer side at the most; 0: as they are.")] = 0,
     task: Annotated[str, typer.Option(help="Whose images, where the run's tasks look at different ones.")] = "",
+    plugin: Plugins = [],  # noqa: B006
 ) -> None:
     """Make a page for each reader, and apart from them the key.
 
@@ -78,6 +80,7 @@ def make(
     from radbench.cli.progress import Progress
     from radbench.engine.keep.texts import counted
     from radbench.reader_study.making import Asked, make_study
+    from radbench.registry.discovery import plugin_paths
 
     asked = Asked(
         enhancers=tuple(enhancers),
@@ -96,6 +99,7 @@ def make(
         bits=bits,
         size=size,
         task=task,
+        plugin_files=plugin_paths(plugin),
     )
     progress = Progress()
 
@@ -111,6 +115,8 @@ def make(
     key = made.key
     trials = sorted({len(own) for own in key.readers.values()})
     say(f"study {key.study}: {counted(len(key.cases), 'case')}, {', '.join(map(str, trials))} trials for each reader")
+    for note in made.notes:
+        say(f"# {note}", err=True)
     for page in made.pages:
         say(f"  {page}")
     say(f"largest page: {made.largest / 1e6:.1f} MB; send each reader one of them, and nothing else of the folder")

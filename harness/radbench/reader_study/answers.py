@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,7 @@ def read_answers(key: Key, paths: Iterable[Path], leave_out_damaged: bool = Fals
     files = _files(paths)
     notes: list[str] = []
     found: dict[int, dict[str, Answer]] = {}
+    twice: Counter[tuple[int, str, str]] = Counter()
     for file in files:
         answers, damaged = _read(key, file)
         if damaged:
@@ -96,10 +98,7 @@ def read_answers(key: Key, paths: Iterable[Path], leave_out_damaged: bool = Fals
             before = mine.get(answer.trial.token)
             if before is not None and before.grades != answer.grades:
                 first, last = sorted((before, answer), key=lambda a: a.answered)
-                notes.append(
-                    f"reader {reader} answered a trial in '{printable(first.file)}' and otherwise in "
-                    f"'{printable(last.file)}': the later answer counts"
-                )
+                twice[reader, first.file, last.file] += 1
             if before is None or answer.answered >= before.answered:
                 mine[answer.trial.token] = answer
     if not any(found.values()):
@@ -107,6 +106,11 @@ def read_answers(key: Key, paths: Iterable[Path], leave_out_damaged: bool = Fals
             f"no trial is answered in {', '.join(repr(printable(f.name)) for f in files)}: let the readers answer "
             "some, and save their answers"
         )
+    notes += [
+        f"reader {reader} answered {counted(n, 'trial')} in '{printable(first)}' and otherwise in '{printable(last)}': "
+        "what was answered later counts"
+        for (reader, first, last), n in twice.items()
+    ]
     for reader, trials in key.readers.items():
         done = len(found.get(reader, {}))
         if not done:

@@ -51,6 +51,7 @@ class Asked:
         seed: of everything that is drawn; "" draws one.
         bits, size: of the images in a page; size 0 keeps theirs.
         task: of the run, where it has several.
+        plugin_files: that the run used and that may be loaded.
     """
 
     enhancers: tuple[str, ...]
@@ -69,6 +70,7 @@ class Asked:
     bits: int = 16
     size: int = 0
     task: str = ""
+    plugin_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,14 @@ class Made:
         folder: where it lies.
         pages: of the readers.
         largest: bytes of the largest page.
+        notes: sentences about what of the run is not in it.
     """
 
     key: Key
     folder: Path
     pages: tuple[Path, ...]
     largest: int
+    notes: tuple[str, ...] = ()
 
 
 def make_study(run: Path, asked: Asked, out: Path, tell: Callable[[int, int], None] = lambda done, total: None) -> Made:
@@ -115,7 +119,7 @@ def make_study(run: Path, asked: Asked, out: Path, tell: Callable[[int, int], No
     judged = tuple(name for name in labels if name != reference)
     design = make_design(asked.design, len(judged), asked.grades, asked.ties, asked.question, asked.finding)
     seed = asked.seed or secrets.token_hex(16)
-    with images_of(run, [*labels, *([reference] if reference else [])], asked.task) as images:
+    with images_of(run, [*labels, *([reference] if reference else [])], asked.task, asked.plugin_files) as images:
         chosen = _chosen(images, asked, seed)
         cases, packed = _packed(images, chosen, judged, reference, asked, seed, tell)
         readers = _readers(cases, asked, design.name, seed)
@@ -142,7 +146,7 @@ def make_study(run: Path, asked: Asked, out: Path, tell: Callable[[int, int], No
             f"a reader's page would have {largest / 1e6:.0f} MB, and browsers hold {LARGEST_PAGE / 1e6:.0f}: ask for "
             "fewer --cases, for smaller images (--size 1024) or fewer greys (--bits 12)"
         )
-    return _written(key, pages, out, largest)
+    return _written(key, pages, out, largest, images.notes)
 
 
 def _reference(asked: Asked, labels: Sequence[str]) -> str:
@@ -223,7 +227,7 @@ def _readers(cases: dict[str, ReadCase], asked: Asked, design: str, seed: str) -
     return found
 
 
-def _written(key: Key, pages: dict[int, bytes], out: Path, largest: int) -> Made:
+def _written(key: Key, pages: dict[int, bytes], out: Path, largest: int, notes: tuple[str, ...] = ()) -> Made:
     # The key first: pages without one would be worth nothing.
     write_key(out, key)
     digits = len(str(len(pages)))
@@ -233,4 +237,4 @@ def _written(key: Key, pages: dict[int, bytes], out: Path, largest: int) -> Made
         write_atomically(file, page)
         files.append(file)
     make_private(out / ANSWERS)
-    return Made(key, out, tuple(files), largest)
+    return Made(key, out, tuple(files), largest, notes)

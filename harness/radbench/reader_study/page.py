@@ -67,6 +67,7 @@ def _study(key: Key, reader: int, trials: Sequence[Trial], images: Mapping[str, 
         "reference": key.reference_name,
         "instructions": instructions(key.design, key.reference_name),
         "rest": REST,
+        "again": any(trial.repeats for trial in trials),
         "trials": [
             {
                 "id": trial.token,

@@ -17,6 +17,7 @@ from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.private import privately
 from radbench.engine.keep.sealed import UnreadableError
 from radbench.engine.keep.store import Store
+from radbench.engine.keep.texts import counted
 from radbench.engine.plan.keys import entry_key
 from radbench.engine.plan.pairs import Pair, make_plan
 from radbench.engine.plan.request import Request
@@ -41,6 +42,7 @@ class RunImages:
         plan: digest of the run's plan.
         pairs: by the enhancer's label, in the order asked for; all have the same cases.
         entries: the cases that all of these enhancers have images of.
+        notes: sentences about what is not among them.
     """
 
     dataset: str
@@ -48,6 +50,7 @@ class RunImages:
     plan: str
     pairs: Mapping[str, Pair]
     entries: tuple[CaseEntry, ...]
+    notes: tuple[str, ...]
     _bench: Any
     _loading: Loading
     _failures: list[str]
@@ -109,18 +112,25 @@ class RunImages:
 
 
 @contextmanager
-def images_of(folder: Path, enhancers: Sequence[str], task: str = "") -> Iterator[RunImages]:
+def images_of(
+    folder: Path, enhancers: Sequence[str], task: str = "", plugin_files: Sequence[str] = ()
+) -> Iterator[RunImages]:
     """Open the images of a run.
 
     Args:
         folder: of the run.
         enhancers: labels, as the run's table has them; comma lists are taken apart.
         task: whose data set, where the run has tasks on several.
+        plugin_files: that may be loaded: a run's folder is no reason to run what it names.
 
     Raises:
-        UsageError: there is no such run, its code or data have changed since, or it has no such enhancer.
+        UsageError: there is no such run, it needs a plugin file that is not among these, its code or data have changed since, or it has no such enhancer.
     """
     request, digest = _asked(folder)
+    if missing := [file for file in request.plugin_files if file not in plugin_files]:
+        raise UsageError(
+            f"the run '{folder}' used the plugin file '{missing[0]}': name it with --plugin, if you trust it"
+        )
     registry = load_registry(request.plugin_files)
     plan = make_plan(registry, request)
     if plan.digest != digest:
@@ -130,7 +140,14 @@ def images_of(folder: Path, enhancers: Sequence[str], task: str = "") -> Iterato
         )
     pairs = _pairs(folder, plan.pairs, enhancers, task)
     first = next(iter(pairs.values()))
+    notes = []
+    for label, pair in pairs.items():
+        seeds = {p.seed for p in plan.pairs if p.enhancer.label == label and not p.reason}
+        if len(seeds) > 1:
+            notes.append(f"{label}: the training of seed {pair.seed} stands for {len(seeds)}")
     good = _scored(RunFolder(folder), pairs.values())
+    if lost := len(first.entries) - len(good):
+        notes.append(f"{counted(lost, 'case')} of the run did not go well with every enhancer")
     failures: list[str] = []
 
     def heard(event: str, **facts: Any) -> None:
@@ -146,6 +163,7 @@ def images_of(folder: Path, enhancers: Sequence[str], task: str = "") -> Iterato
             plan=digest,
             pairs=pairs,
             entries=tuple(e for e in first.entries if e.case_id in good),
+            notes=tuple(notes),
             _bench=bench,
             _loading=loading_of(first.dataset, first.precision),
             _failures=failures,

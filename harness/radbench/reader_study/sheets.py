@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from textwrap import wrap
 
-from radbench.leaderboard.latex import escape as in_latex
+from radbench.leaderboard.latex import escape
 from radbench.leaderboard.markdown import escape as in_markdown
+
+WIDTH = 100
+"""Columns of text that notes are broken at, below a table that is no wider."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,8 @@ def _text(sheet: Sheet) -> Iterator[str]:
     yield "  ".join("─" * w for w in widths)
     for row in sheet.rows:
         yield _text_line(row, widths)
-    yield from sheet.notes
+    for note in sheet.notes:
+        yield from wrap(note, max(WIDTH, sum(widths) + 2 * (len(widths) - 1)))
 
 
 def _text_line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -99,6 +105,18 @@ def _markdown(sheet: Sheet) -> Iterator[str]:
     if sheet.notes:
         yield ""
         yield " ".join(map(in_markdown, sheet.notes))
+
+
+def in_latex(text: str) -> str:
+    """Return text that LaTeX prints as it is, with minus signs for hyphens before numbers."""
+    signed = re.sub(r"(?<![\w.])-(?=\d)", "\u2212", text)
+    return "$-$".join(map(_spaced, signed.split("\u2212")))
+
+
+def _spaced(text: str) -> str:
+    # The blanks at the ends part words from the sign between them.
+    before, after = (" " if text[:1].isspace() else ""), (" " if text[-1:].isspace() else "")
+    return f"{before}{escape(text)}{after}" if text.strip() else before
 
 
 def as_latex(sheets: Sequence[Sheet]) -> str:

@@ -55,9 +55,11 @@ def verdicts(analysis: Ordinal | Preferences | Detection, key: Key) -> Iterator[
 
 
 def _decided(pairs: Iterable[tuple[str, str, float, float]], how: str) -> Iterator[str]:
-    told, open_ = [], []
+    told, open_, untested = [], [], []
     for first, second, value, p in pairs:
-        if not math.isnan(p) and p <= LEVEL and value != 0:
+        if math.isnan(p):
+            untested.append(f"{first} and {second}")
+        elif p <= LEVEL and value != 0:
             told.append(f"{first} better than {second}" if value > 0 else f"{second} better than {first}")
         else:
             open_.append(f"{first} and {second}")
@@ -65,6 +67,8 @@ def _decided(pairs: Iterable[tuple[str, str, float, float]], how: str) -> Iterat
         yield f"told apart {how}: {'; '.join(told)}"
     if open_:
         yield f"not told apart {how}: {'; '.join(open_)}"
+    if untested:
+        yield f"not tested, for too few patients say anything {how}: {'; '.join(untested)}"
 
 
 def _ordinal(analysis: Ordinal, key: Key) -> Iterator[Sheet]:
@@ -91,7 +95,7 @@ def _ordinal(analysis: Ordinal, key: Key) -> Iterator[Sheet]:
             f"Share of the images of each enhancer that were given each {what}; "
             + ("1 is the best." if ranking else f"{key.design.grades} is the best.")
             + ties
-            + " Intervals take patients as clusters; none below six patients.",
+            + " Intervals take patients as clusters; there is none below six patients, nor where values differ too rarely.",
         ),
         "reader-ranks",
     )

@@ -14,6 +14,7 @@ import scipy.stats
 
 from radbench.cli import main
 from radbench.reader_study.results import FORMATS, analyse_study, joined_csv, render
+from radbench.reader_study.sheets import in_latex
 from radbench.stats import area_covariance, obuchowski_rockette, wilcoxon
 
 from .made_study import ENHANCERS, made_folder, made_key, write_answers
@@ -307,6 +308,7 @@ def test_every_design_prints_in_every_format(request, design, format_):
         body = [line for line in text.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
         for line in body:
             assert "%" not in line.replace(r"\%", "")
+            assert "[U+" not in line
 
 
 def test_the_joined_file_says_who_is_whose_and_names_no_patient(ranked):
@@ -332,6 +334,21 @@ def test_what_is_decided_is_said_in_words(ranked):
             assert f"{better} better than {worse}" in said
         else:
             assert f"{pair.first} and {pair.second}" in said
+
+
+def test_latex_keeps_the_blanks_round_a_sign():
+    assert in_latex("a − b") == "a $-$ b"
+    assert in_latex("[-1.2, -0.5] x-ray") == "[$-$1.2, $-$0.5] x-ray"
+    assert in_latex("50 % of a_b") == r"50 \% of a\_b"
+
+
+def test_too_few_patients_for_a_test_are_told_apart_from_no_difference(tmp_path):
+    key = made_key(cases=5, readers=1)
+    folder = made_folder(tmp_path / "study", key, images=_grey(key))
+    write_answers(folder, key, 1, lambda c, e, again: 1 + ENHANCERS.index(e))
+    said = [line for line in analyse_study(folder).summary if "told apart" in line or "not tested" in line]
+    (line,) = said
+    assert line.startswith("not tested, for too few patients say anything by mean rank")
 
 
 def test_the_command_prints_it_and_writes_the_joined_file(ranked, tmp_path, monkeypatch, capsys):

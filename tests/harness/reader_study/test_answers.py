@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import stat
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from radbench.contracts.errors import UsageError
 from radbench.reader_study.answers import AnswersError, read_answers
@@ -75,8 +79,8 @@ def test_of_two_answers_the_later_counts_and_it_is_said(folder, key):
     write_answers(folder, key, 2, by_rank)
     found = read(folder, key)
     assert all(sorted(answer.grades.values()) == [1, 2, 3] for answer in found.by_reader[1].values())
-    assert found.notes[0] == (
-        "reader 1 answered a trial in 'z-early.csv' and otherwise in 'a-late.csv': the later answer counts"
+    assert found.notes == (
+        "reader 1 answered 10 trials in 'z-early.csv' and otherwise in 'a-late.csv': what was answered later counts",
     )
 
 
@@ -194,3 +198,34 @@ def test_the_seal_stands_for_everything_in_the_key(tmp_path):
     assert len(names) == 4
     write_key(tmp_path, made_key())
     assert read_key(tmp_path).study == made_key().study
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_whatever_harm_a_file_takes_no_answer_is_another(data):
+    """Bytes are changed, dropped or put in: it is refused, or every answer that is read is one that was given."""
+    key = made_key(cases=3, readers=1)
+    content = bytearray("\r\n".join([*lines_of(key, 1, by_rank), ""]).encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        how = data.draw(st.sampled_from(["change", "drop", "cut", "put"]))
+        if how == "change":
+            content[at] = data.draw(st.integers(0, 255))
+        elif how == "drop":
+            del content[at : at + data.draw(st.integers(1, 30))]
+        elif how == "cut":
+            del content[at:]
+        else:
+            content[at:at] = data.draw(st.binary(min_size=1, max_size=5))
+        if not content:
+            return
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "a.csv"
+        file.write_bytes(bytes(content))
+        for leave_out in (False, True):
+            try:
+                found = read_answers(key, [file], leave_out)
+            except AnswersError:
+                continue
+            for answer in found.by_reader[1].values():
+                assert answer.grades == {i: RANK[key.image_of[i][1]] for i in answer.trial.images}

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from radbench.cli import main
+from radbench.reader_study.key import read_key
 from radbench.reader_study.results import analyse_study
 
 from .made_study import ENHANCERS, made_folder, made_images, made_key, write_answers
@@ -110,6 +112,7 @@ def test_a_ranking_by_keyboard_alone_across_a_reload_to_the_analysis(context, tm
         desk.press("ArrowLeft")
         ranked(key, reader, desk, RANK, slice(3, 8))
         assert "All 8 cases are judged" in desk.text("#screen")
+        assert desk.text("#count") == "8 of 8 done"
         file = desk.saved(folder, "Enter")
         assert re.fullmatch(rf"answers-{key.study[:9]}-reader-{reader}\.csv", file.name)
         assert (desk.heard, set(desk.asked) - {desk.address}) == ([], {u for u in desk.asked if u.startswith("blob:")})
@@ -118,6 +121,26 @@ def test_a_ranking_by_keyboard_alone_across_a_reload_to_the_analysis(context, tm
     for block in results.analysis.blocks[:2]:
         assert [m.value for m in block.means] == [3.0, 2.0, 1.0]
     assert all(one.plain.observed == 1.0 for one in results.analysis.intra)
+
+
+def test_from_a_run_by_the_commands_through_the_browser_to_the_table(context, run, tmp_path, monkeypatch, capsys):
+    def bench(*words):
+        monkeypatch.setattr("sys.argv", ["bench", "reader-study", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        assert not left.value.code
+        return capsys.readouterr().out
+
+    study = tmp_path / "study"
+    bench("make", run, "-e", "original,unsharp,gamma", "--cases", 8, "--readers", 1, "--repeats", 1, "--out", study)
+    key = read_key(study)
+    desk = Desk(context, study)
+    desk.begin()
+    ranked(key, 1, desk, {"unsharp": 1, "gamma": 2}, slice(None))
+    desk.saved(study, "Enter")
+    said = bench("analyse", study)
+    assert "told apart by mean rank (Wilcoxon, Holm): unsharp better than gamma" in said
+    assert re.search(r"^1 +100\.0 % +0\.0 %$", said, re.MULTILINE)
 
 
 def test_the_page_writes_what_the_tests_files_of_answers_are_made_like(context, tmp_path):

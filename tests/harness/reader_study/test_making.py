@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,23 +18,6 @@ from radbench.reader_study.pixels import grey_levels
 from radbench.reader_study.run_images import images_of
 
 ENHANCERS = ("original", "unsharp", "gamma")
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """Return a folder with a run of three enhancers on ten made-up lesions, and the cache that it filled."""
-    folder = tmp_path_factory.mktemp("run")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RADBENCH_CACHE", str(folder / "cache"))
-        patch.setenv("RADBENCH_CONFIG", str(folder / "config"))
-        radbench.run("unsharp,gamma", "grabcut", limit=10, debug=True, out=folder / "run")
-    return folder
-
-
-@pytest.fixture
-def run(place, monkeypatch):
-    monkeypatch.setenv("RADBENCH_CACHE", str(place / "cache"))
-    return place / "run"
 
 
 def asked(**different):
@@ -87,7 +71,7 @@ def test_a_detection_takes_its_truth_from_the_data_set(run, tmp_path):
 
 
 REFUSED = {
-    "too many cases": ({"cases": 11}, "--cases 11: the run has images of 10"),
+    "too many cases": ({"cases": 17}, "--cases 17: the run has images of 16"),
     "an enhancer that did not run": (
         {"enhancers": ("original", "clahe,gamma")},
         "unknown enhancer of this run 'clahe'",
@@ -146,6 +130,47 @@ def test_a_run_whose_plan_is_no_longer_that_of_its_table_is_refused(run, tmp_pat
     RunFolder(changed).record("run", **{k: v for k, v in last.items() if k not in ("event", "crc")} | {"plan": "other"})
     with pytest.raises(UsageError, match="have changed since, so that its images are no longer those of its table"):
         make_study(changed, asked(), tmp_path / "study")
+
+
+def test_a_plugin_file_that_a_run_names_is_not_loaded_unless_it_is_named(tmp_path, monkeypatch):
+    marker = tmp_path / "loaded"
+    plugin = tmp_path / "sharper.py"
+    plugin.write_text(
+        "from radbench import EnhancerSpec, hookimpl\n"
+        f"open({str(marker)!r}, 'a').write('x')\n"
+        "@hookimpl\n"
+        "def radbench_enhancers():\n"
+        "    return [EnhancerSpec(name='sharper', factory='sharper:sharper', summary='Steeper')]\n"
+        "def sharper(images):\n"
+        "    return images**2\n"
+    )
+    radbench.run("sharper,gamma", "grabcut", limit=4, debug=True, out=tmp_path / "run", plugins=[plugin])
+    marker.unlink()
+    mine = asked(enhancers=("original", "sharper", "gamma"), cases=2)
+    with pytest.raises(
+        UsageError, match=r"used the plugin file '.*sharper\.py': name it with --plugin, if you trust it"
+    ):
+        make_study(tmp_path / "run", mine, tmp_path / "study")
+    assert not marker.exists()
+    made = make_study(tmp_path / "run", replace(mine, plugin_files=(str(plugin.resolve()),)), tmp_path / "study")
+    assert made.key.enhancers == ("sharper", "gamma")
+
+
+def test_what_of_the_run_is_left_out_is_said(run, tmp_path):
+    from radbench.engine.keep.journal import RunFolder
+
+    changed = tmp_path / "changed"
+    shutil.copytree(run, changed)
+    file = next(p for p in (changed / "cases").iterdir() if "unsharp" in p.name)
+    text = file.read_text().splitlines()
+    at = text[0].split(",").index("status")
+    cells = text[1].split(",")
+    cells[at] = "error"
+    file.write_text("\n".join([text[0], ",".join(cells), *text[2:]]) + "\n")
+    assert RunFolder(changed).read_cases(file.stem)[0]["status"] == "error"
+    made = make_study(changed, asked(cases=15), tmp_path / "study")
+    assert made.notes == ("1 case of the run did not go well with every enhancer",)
+    assert text[1].split(",")[0] not in {case.case_id for case in made.key.cases.values()}
 
 
 def test_the_command_says_where_all_lies_and_names_nothing_else(run, tmp_path, monkeypatch, capsys):

@@ -410,16 +410,20 @@
     $("neither").className = "grade";
     $("next").disabled = !isWhole(shown);
     $("back").disabled = state.place === 0;
-    const done = doneCount();
-    $("count").textContent = `${one} ${state.place + 1} of ${trials.length}`;
-    $("bar").style.width = `${(100 * done) / trials.length}%`;
-    $("track").setAttribute("aria-valuemax", trials.length);
-    $("track").setAttribute("aria-valuenow", done);
+    progress(`${one} ${state.place + 1} of ${trials.length}`);
     $("hint").textContent = isWhole(shown) ? "Enter goes on; you can still change it."
       : alone && panels.length > 1 ? "One image alone: ← → change it in place, M shows all."
       : ranking ? `Keys 1 to ${study.labels.length} rank the marked image${study.ties ? "; equal ranks are allowed" : ""}.`
       : preference ? `Keys 1 and 2 choose${study.ties ? ", 3 is for neither" : ""}.`
       : `Keys 1 to ${study.labels.length}.`;
+  }
+
+  function progress(text) {
+    const done = doneCount();
+    $("count").textContent = text;
+    $("bar").style.width = `${(100 * done) / trials.length}%`;
+    $("track").setAttribute("aria-valuemax", trials.length);
+    $("track").setAttribute("aria-valuenow", done);
   }
 
   function answered() {
@@ -465,6 +469,8 @@
     shown = null;
     since = 0;
     for (const id of ["panels", "foot", "view"]) $(id).hidden = true;
+    progress(`${doneCount()} of ${trials.length} done`);
+    $("progress").hidden = doneCount() === 0;
     $("screen").hidden = false;
     $("screen").replaceChildren(...children);
     $("screen").scrollTop = 0;
@@ -508,7 +514,7 @@
       element("h2", "", study.title),
       element("p", "", study.question),
       ...study.instructions.map((text) => element("p", "", text)),
-      element("p", "quiet", `${trials.length} ${one}s; some come twice. Every answer is kept in this browser at once: you may close the page and go on later, on this computer.`),
+      element("p", "quiet", `${trials.length} ${one}s${study.again ? "; some come twice" : ""}. Every answer is kept in this browser at once: you may close the page and go on later, on this computer.`),
       row(mainButton(started ? (first < 0 ? "See the last one again" : `Go on with ${one} ${first + 1}`) : "Begin", () => show(first < 0 ? trials.length - 1 : first)), pick),
       told,
       element("h3", "", "Your screen"),
