@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,12 @@ class Key:
     salt: str
     format: int = field(default=FORMAT)
 
-    @property
+    @cached_property
     def study(self) -> str:
         """The study's name, on every page and in every line of answers: it is the seal of this key."""
         return f"s{digest(_plain(self))[:24]}"
 
-    @property
+    @cached_property
     def image_of(self) -> dict[str, tuple[str, str]]:
         """The token of the case, and the enhancer, of every judged image."""
         return {t: (c, e) for c, case in self.cases.items() for e, t in case.images.items()}

@@ -124,7 +124,8 @@ def images_of(
         plugin_files: that may be loaded: a run's folder is no reason to run what it names.
 
     Raises:
-        UsageError: there is no such run, it needs a plugin file that is not among these, its code or data have changed since, or it has no such enhancer.
+        UsageError: there is no such run, it needs a plugin file that is not among these, its code or data have changed
+            since, or it has no such enhancer.
     """
     request, digest = _asked(folder)
     if missing := [file for file in request.plugin_files if file not in plugin_files]:

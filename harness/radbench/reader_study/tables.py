@@ -95,7 +95,8 @@ def _ordinal(analysis: Ordinal, key: Key) -> Iterator[Sheet]:
             f"Share of the images of each enhancer that were given each {what}; "
             + ("1 is the best." if ranking else f"{key.design.grades} is the best.")
             + ties
-            + " Intervals take patients as clusters; there is none below six patients, nor where values differ too rarely.",
+            + " Intervals take patients as clusters; there is none below six patients, nor where values differ too "
+            "rarely.",
         ),
         "reader-ranks",
     )
