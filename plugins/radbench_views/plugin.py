@@ -19,7 +19,9 @@ def _metrics() -> tuple[MetricSpec, ...]:
         for of in (PSNR, SSIM):
             empty = "; ".join(part for part in (of.empty, lacking) if part)
             name = f"{of.name}{suffix}"
-            found.append(replace(of, name=name, over_facets="mean", empty=empty, primary=name == "psnr"))
+            found.append(
+                replace(of, name=name, over_facets="" if suffix else "mean", empty=empty, primary=name == "psnr")
+            )
             at_input = empty if suffix else f"{empty}; {_COPIED}"
             found.append(replace(of, name=f"{name}_input", empty=at_input))
     return tuple(found)

@@ -29,10 +29,10 @@ class ViewSynthesis:
 
     - ``psnr``, ``ssim``: of the radiographs from the other view points, each on its own [0,1], data range 1. By facet
       each angle, as Table 4 has them; the whole is their mean.
-    - ``psnr_bone``, ``ssim_bone``, ``psnr_tissue``, ``ssim_tissue``: the same of the renderer's layers
-      ``bone_thickness`` and ``tissue_thickness``, NaN where it offers none. Both pictures are divided by the truth's
-      greatest thickness over the case's views, which makes that 1; an estimate beyond it counts in full in PSNR, and as
-      1 in SSIM.
+    - ``psnr_bone``, ``ssim_bone``, ``psnr_tissue``, ``ssim_tissue``: the mean over the angles of the same, of the
+      renderer's layers ``bone_thickness`` and ``tissue_thickness``; NaN where it offers none. Both pictures are divided
+      by the truth's greatest thickness over the case's views, which makes that 1; an estimate beyond it counts in full
+      in PSNR, and as 1 in SSIM.
     - ``…_input``: the same at the input's own view, which tells what is lost on the way to the volume and back.
 
     Nothing rendered is rescaled: a wrong brightness is an error. Who shows the input itself at the input's view, bit
@@ -82,23 +82,18 @@ class ViewSynthesis:
                 f"case '{case.case_id}': its views are {list(truth['radiograph'].shape)}, what was rendered is "
                 f"{list(rendered.shape)}"
             )
-        found = _compared(rendered, truth["radiograph"])
         copied = bool((rendered[0] == case.image).all())
-        scores = self._named(found, "", copied)
-        for material, name in LAYERS.items():
-            layer = sample.views.layers.get(name)
-            pair = None if layer is None else _of_thickness(layer.detach().cpu(), truth[material])
-            scores |= self._named(pair, f"_{material}")
-        return scores
-
-    def _named(
-        self, found: tuple[list[float], list[float]] | None, suffix: str, copied: bool = False
-    ) -> dict[str, float | dict[str, float]]:
+        names = [facet(angle) for angle in self.config.angles]
         scores: dict[str, float | dict[str, float]] = {}
-        for k, name in enumerate(("psnr", "ssim")):
-            values = [math.nan] * (1 + len(self.config.angles)) if found is None else found[k]
-            scores[f"{name}{suffix}"] = dict(zip(map(facet, self.config.angles), values[1:], strict=True))
-            scores[f"{name}{suffix}_input"] = math.nan if copied else values[0]
+        for name, values in zip(("psnr", "ssim"), _compared(rendered, truth["radiograph"]), strict=True):
+            scores[name] = dict(zip(names, values[1:], strict=True))
+            scores[f"{name}_input"] = math.nan if copied else values[0]
+        for material, layer in LAYERS.items():
+            found = sample.views.layers.get(layer)
+            pair = None if found is None else _of_thickness(found.detach().cpu(), truth[material])
+            for k, name in enumerate((f"psnr_{material}", f"ssim_{material}")):
+                scores[name] = math.nan if pair is None else math.fsum(pair[k][1:]) / len(names)
+                scores[f"{name}_input"] = math.nan if pair is None else pair[k][0]
         return scores
 
     def show(self, sample: Sample, context: TaskContext) -> dict[str, Tensor]:
