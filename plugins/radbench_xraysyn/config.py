@@ -19,6 +19,7 @@ _QUICK_VOLUMES: dict[str, Any] = {
     "most_filters": 96,
     "levels": 5,
     "spectral_norm": False,
+    "xray_weight": 3.0,
     "batch_size": 2,
     "epochs": 20,
     "steps_per_epoch": 40,
@@ -169,6 +170,13 @@ class XraySynConfig(SuppressingConfig):
     stage: int = param(
         2, "1: 3DPN alone, learnt from CT; 2: 2DRN refines it, learnt from radiographs", source=_PAPER, ge=1, le=2
     )
+    anchored: bool = param(
+        False,
+        "the first stage begins with the volume of tissue alone that shows the radiograph, and learns what to change "
+        "in it",
+        affects="weights",
+        source="assumed: for trainings of minutes",
+    )
     volumes: PartName = part(
         "enhancer", _first_stage, description="the first stage, which the second refines", source=_PAPER,
         affects="weights",
@@ -226,6 +234,7 @@ class XraySynConfig(SuppressingConfig):
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {
             **_QUICK_VOLUMES,
+            "anchored": True,
             "blocks": 4,
             "layers": 4,
             "growth": 16,
@@ -246,5 +255,5 @@ class XraySynConfig(SuppressingConfig):
         return values
 
 
-SECOND_STAGE = frozenset(XraySynConfig.model_fields) - frozenset(SuppressingConfig.model_fields) - {"stage"}
+SECOND_STAGE = frozenset(XraySynConfig.model_fields) - frozenset(SuppressingConfig.model_fields) - {"stage", "anchored"}
 """The fields that mean nothing to the first stage."""

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from radbench.learn.batch import Batch
 from radbench.learn.draws import Draws
-from radbench.xray import ConeBeamGeometry, Pose, backproject, density_from_hu, project, scale_to_unit
-from radbench.xray.chest_cube import SIDE_MM, cube_geometry, radiograph_of
+from radbench.xray import (
+    ConeBeamGeometry,
+    Pose,
+    backproject,
+    density_from_hu,
+    project,
+    scale_to_unit,
+    tissue_thickness,
+)
+from radbench.xray.chest_cube import SIDE_MM, cube_geometry, hu_from_density, radiograph_of
 from radbench_xraysyn.networks import Shape, SpreadUNet, VolumeUNet, seeded
 
 Kind = Literal["3dpn", "x2ct", "drr"]
 
 USUAL = (1.0, 10.0)
 """g/cm^2 of bone and of tissue that count as one: about what the cube's thickest rays hold [assumed]."""
+
+_BRIGHT, _DARK = 3.7, 0.75
+"""Eq. 6 where least and most is attenuated: medians of phantom-ct in the cube [assumed]."""
 
 _HU_RANGE, _LEAST_HU, _MM_PER_CM = 5000.0, -1000.0, 10.0
 _SHARES = 255.0
@@ -34,12 +46,14 @@ class Prior:
         voxels: n, of the volume along each axis.
         shape: of the network.
         refinements: of the backprojection.
+        anchored: whether tissue begins, in an untrained network, as what alone would show the radiograph.
     """
 
     kind: Kind
     voxels: int
     shape: Shape
     refinements: int = 0
+    anchored: bool = False
 
     @property
     def geometry(self) -> ConeBeamGeometry:
@@ -57,7 +71,21 @@ class Prior:
             return radiographs
         side = (self.voxels,) * 3
         # Per mm it is less than a hundredth; over the cube's side it is as large as the radiograph.
-        return backproject(radiographs, list(poses), self.geometry, side, self.refinements) * SIDE_MM
+        seen = backproject(radiographs, list(poses), self.geometry, side, self.refinements) * SIDE_MM
+        return torch.cat([seen, self._anchor(radiographs, poses)], dim=1) if self.anchored else seen
+
+    def _anchor(self, radiographs: Tensor, poses: Sequence[Pose]) -> Tensor:
+        """Return the CT in [0,1] that is tissue alone, evenly along every ray, and shows the radiographs."""
+        # Scaled to its own range, a radiograph is the same for any two intensities that this is thought to be.
+        intensities = _BRIGHT - radiographs * (_BRIGHT - _DARK)
+        tissue = tissue_thickness(intensities, torch.zeros_like(intensities)).clamp_min(0.0)
+        # Rays beside the detector pass voxels, too, which other views show: they see what its edge does.
+        margin = self.voxels // 4
+        wider = functional.pad(tissue * _MM_PER_CM, (margin,) * 4, mode="replicate")
+        pixels = (self.voxels + 2 * margin,) * 2
+        geometry = replace(self.geometry, detector_shape=pixels)
+        density = backproject(wider, list(poses), geometry, (self.voxels,) * 3)
+        return (hu_from_density(density) - _LEAST_HU) / _HU_RANGE
 
     def masses(self, found: Tensor) -> Tensor:
         """Return densities in g/cm^3 of what a network gave: bone and tissue ``[B,2,n,n,n]``, or all ``[B,1,n,n,n]``.

@@ -87,7 +87,7 @@ def chest_cube(hu: Tensor, bone: Tensor, spacing_mm: tuple[float, float, float],
     for axis, part in ((3, parts[2]), (2, parts[1]), (1, parts[0])):
         both = torch.tensordot(both, part, dims=([axis], [1])).movedim(-1, axis)
     whole, of_bone = both
-    return _hu_of(whole), (of_bone / whole.clamp_min(1e-3)).clamp(0.0, 1.0)
+    return hu_from_density(whole), (of_bone / whole.clamp_min(1e-3)).clamp(0.0, 1.0)
 
 
 def cube_side_mm(hu: Tensor, spacing_mm: tuple[float, float, float]) -> float:
@@ -150,7 +150,7 @@ def _overlaps(count: int, middle: float, step: float, voxels: int) -> Tensor:
     return (shared.clamp_min(0.0) / step).float()
 
 
-def _hu_of(density: Tensor) -> Tensor:
+def hu_from_density(density: Tensor) -> Tensor:
     """Return the HU of densities in g/cm^3: the inverse of the two lines of DeepDRR, from -1000 on."""
     above = density - 1.03
     return torch.where(above > 0, above / 0.0005886, above / 0.001029).clamp_min(-1000.0)
