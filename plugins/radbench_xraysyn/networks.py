@@ -13,6 +13,9 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 N = TypeVar("N", bound=nn.Module)
 
+_FIRST_STEP = 0.05
+"""How far, of its usual draw, an anchored network strays from its anchor before it has learnt anything."""
+
 _EDGE = 0.01
 """An anchor keeps so far from 0 and 1, where nothing could move it: 50 HU."""
 
@@ -154,6 +157,10 @@ def _begin(up: Decoder, outputs: int, anchored: bool = False) -> None:
         bias = up.last.bias
         assert isinstance(bias, Tensor)
         bias.copy_(torch.atanh(torch.tensor(first) * 2 - 1))
+        weight = up.last.weight
+        assert isinstance(weight, Tensor)
+        if anchored and not hasattr(up.last, "parametrizations"):
+            weight.mul_(_FIRST_STEP)
 
 
 def _twice(volumes: Tensor) -> Tensor:
