@@ -54,18 +54,30 @@ def test_categories_that_nobody_uses_change_nothing():
     assert cohen_kappa(a, b, (1, 2, 3, 4, 5), "quadratic").kappa == cohen_kappa(a, b, (2, 3), "quadratic").kappa
 
 
-def test_the_interval_covers_what_it_says():
-    """Of two judges with a known kappa, 40 patients with three images each: nominal .95, 300 drawn studies."""
+@pytest.mark.parametrize(
+    ("patients", "images", "weights"), [(40, 3, "none"), (40, 3, "quadratic"), (12, 1, "quadratic")]
+)
+def test_the_interval_covers_what_it_says(patients, images, weights):
+    """Of two judges whose kappa is known; nominal .95, 300 drawn studies."""
     draws = np.random.default_rng(0)
     covered = 0
     for _ in range(300):
-        truth = np.repeat(draws.integers(0, 3, size=40), 3)
-        said = [np.where(draws.random(120) < 0.7, truth, draws.integers(0, 3, size=120)) for _ in range(2)]
-        # Both say the truth with .7, else anything: they agree with .49 + .51 / 3, by chance with 1/3.
-        true = (0.49 + 0.51 / 3 - 1 / 3) / (1 - 1 / 3)
-        found = cohen_kappa(*said, (0, 1, 2), patients=[str(i // 3) for i in range(120)])
-        covered += found.low <= true <= found.high
-    assert 0.91 <= covered / 300 <= 0.98
+        n = patients * images
+        truth = np.repeat(draws.integers(0, 3, size=patients), images)
+        said = [np.where(draws.random(n) < 0.7, truth, draws.integers(0, 3, size=n)) for _ in range(2)]
+        # Both say the truth with .49; else what one says tells nothing of the other, whatever the weights.
+        found = cohen_kappa(*said, (0, 1, 2), weights, [str(i // images) for i in range(n)])
+        covered += found.low <= 0.49 <= found.high
+    assert 0.92 <= covered / 300 <= 0.985
+
+
+def test_the_ends_of_an_interval_are_kappas():
+    draws = np.random.default_rng(5)
+    for _ in range(50):
+        first = draws.integers(1, 4, size=12)
+        found = cohen_kappa(first, np.where(draws.random(12) < 0.85, first, 1), (1, 2, 3), "quadratic")
+        if not math.isnan(found.low):
+            assert -1 < found.low < found.kappa < found.high < 1
 
 
 def test_what_was_not_judged_twice_is_left_out():
