@@ -19,7 +19,7 @@ QUESTIONS = {
     "ranking": "Rank the images by quality: 1 is the highest.",
     "rating": "How good is this image for making a diagnosis?",
     "preference": "Which of the two images do you prefer for making a diagnosis?",
-    "detection": "Is there a {finding}?",
+    "detection": "Does the image show this finding: {finding}?",
 }
 
 QUALITY = {5: ("bad", "poor", "fair", "good", "excellent")}

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import radbench
 from radbench.cli import main
 from radbench.contracts.errors import UnknownNameError, UsageError
+from radbench.imaging import write_image
 from radbench.reader_study.key import read_key
 from radbench.reader_study.making import Asked, make_study
 from radbench.reader_study.pixels import grey_levels
@@ -68,6 +70,26 @@ def test_a_detection_takes_its_truth_from_the_data_set(run, tmp_path):
     with pytest.raises(UnknownNameError, match=r"unknown finding of this data set 'nodule_mask'.*lesion_mask"):
         make_study(run, asked(design="detection", finding="nodule_mask"), tmp_path / "study")
     assert not (tmp_path / "study").exists()
+
+
+def test_half_the_cases_of_a_detection_have_what_the_masks_show(tmp_path):
+    draws = np.random.default_rng(0)
+    for k in range(12):
+        write_image(tmp_path / "images" / f"{k:02}.png", torch.from_numpy(draws.random((1, 64, 64), dtype=np.float32)))
+        mask = torch.zeros(1, 64, 64)
+        mask[:, 20:30, 20:30] = k < 5
+        write_image(tmp_path / "masks" / f"{k:02}.png", mask)
+    folder = f"folder[root={tmp_path / 'images'},masks={tmp_path / 'masks'},mask_target=heart_mask]"
+    radbench.run("gamma", "image-quality", folder, debug=True, out=tmp_path / "run")
+    mine = asked(enhancers=("original", "gamma"), design="detection", finding="heart_mask", cases=8)
+    made = make_study(tmp_path / "run", mine, tmp_path / "study")
+    assert made.key.design.question == "Does the image show this finding: heart?"
+    told = {int(case.case_id[:2]): case.positive for case in made.key.cases.values()}
+    assert all(positive == (k < 5) for k, positive in told.items())
+    assert sum(told.values()) == 4
+    assert made.key.enhancers == ("original", "gamma")
+    with pytest.raises(UsageError, match="takes 6 cases with the finding, and the run has 5: ask for at most 10"):
+        make_study(tmp_path / "run", replace(mine, cases=12), tmp_path / "other")
 
 
 REFUSED = {
