@@ -56,7 +56,7 @@ def radbench_enhancers() -> Sequence[EnhancerSpec]:
         EnhancerSpec(
             name="wls",
             factory="radbench_classical.decomposition:wls",
-            summary="Edge-preserving WLS decomposition of grey values, mild boosts of detail; papers' Fattal is 'fattal'",
+            summary="Edge-preserving WLS decomposition of grey values, boosted mildly; the papers' Fattal is 'fattal'",
             reference=(
                 "Farbman, Fattal, Lischinski & Szeliski 2008, "
                 "Edge-preserving decompositions for multi-scale tone and detail manipulation"
