@@ -26,6 +26,9 @@ DAMAGES = {
 }
 SETS = {"radiographs": "radiographs", "phantom-cxr": "`phantom-cxr`", "phantom-lesions": "`phantom-lesions`"}
 DRAWN = ("brisque", "lpc_si", "noise_gain", "halo", "clipped", "ssim", "detail_correlation", "cnr", "gcnr")
+FEWEST = 6
+"""Images from which on there are intervals."""
+
 BETTER, WORSE, NEITHER, NONE = "**better**", "worse", "·", "–"
 
 Row = dict[str, str]
@@ -53,7 +56,9 @@ def _side(row: Row) -> int:
     """Return 1 where the score got better, -1 where it got worse, 0 where that is open."""
     change, low, high = (float(row[name]) for name in ("change", "change_low", "change_high"))
     if math.isnan(low) or math.isnan(high):
-        # Of fewer than six patients, or where nothing varies (the PSNR to the original leaves infinity): all or none.
+        if math.isfinite(change) and int(row["cases"]) >= FEWEST:
+            return 0  # Few images changed at all: there is nothing to bound.
+        # Of fewer than six images, or where the PSNR to the original leaves infinity: all or none.
         return 1 if float(row["better"]) == 1 else -1 if float(row["better"]) == 0 and change else 0
     sign = 1 if row["direction"] == "higher" else -1
     return sign if low > 0 else -sign if high < 0 else 0

@@ -61,9 +61,18 @@ def test_every_metric_of_both_tasks_is_audited_and_explained(maker):
 )
 def test_a_verdict_follows_the_intervals(maker, changes, said):
     names = ("change", "change_low", "change_high")
-    rows = [dict(zip(names, one, strict=True), direction="higher", better=float(one[0] > 0)) for one in changes]
+    rows = [
+        dict(zip(names, one, strict=True), direction="higher", better=float(one[0] > 0), cases="2") for one in changes
+    ]
     assert maker.verdict(rows) == said
     assert maker.verdict([]) == "–"
+
+
+def test_of_many_images_without_an_interval_nothing_is_said_but_of_an_infinite_change(maker):
+    row = {"change_low": NAN, "change_high": NAN, "direction": "lower", "better": "0.000", "cases": "12"}
+    assert maker.verdict([row | {"change": "0.01"}]) == "·"
+    assert maker.verdict([row | {"change": "0.01", "cases": "5"}]) == "worse"
+    assert maker.verdict([row | {"change": "inf"}]) == "worse"
 
 
 def test_the_damages_are_enhancers_like_any_other():
