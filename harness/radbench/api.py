@@ -41,6 +41,7 @@ __all__ = [
     "run",
     "run_plan",
     "run_trainings",
+    "show",
     "train",
 ]
 
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from radbench.leaderboard.notebook import Shown
 
 
 def run(
@@ -182,6 +185,38 @@ def read_leaderboard(path: str | Path) -> pd.DataFrame:
 
     path = Path(path)
     return read(path / "leaderboard.csv" if path.is_dir() else path)
+
+
+def show(
+    frame: pd.DataFrame,
+    *,
+    metric: str | None = None,
+    task: str | None = None,
+    group: str | None = None,
+    facet: str | None = None,
+    columns: Sequence[str] = (),
+    numbers: Sequence[str] = ("value", "interval", "delta", "delta-interval", "stars"),
+) -> Shown:
+    """Return a leaderboard as a notebook draws it, and ``print`` prints it: the tables of ``bench leaderboard``.
+
+    Args:
+        frame: rows in the schema's columns, as :func:`run` and :func:`read_leaderboard` return them.
+        metric, task, group, facet: this one alone.
+        columns: of one table for a paper instead, each "TASK:METRIC:GROUP" as ``bench leaderboard --column`` takes it.
+        numbers: what its cells show, as ``--show`` takes them.
+
+    Raises:
+        UsageError: there is no such metric, task, group or facet in it.
+    """
+    from radbench.leaderboard.exports import select
+    from radbench.leaderboard.notebook import Shown
+    from radbench.leaderboard.paper import paper_tables, shown, side_by_side
+    from radbench.leaderboard.tabulate import tables
+
+    rows = select(frame, metric, task, group, facet)
+    if columns:
+        return Shown([side_by_side(paper_tables(rows, columns, shown(",".join(numbers))))])
+    return Shown(list(tables(rows)))
 
 
 def enhance(

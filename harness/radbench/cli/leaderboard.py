@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from radbench.cli.say import say
 from radbench.contracts.errors import UsageError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 def leaderboard(
@@ -31,6 +35,26 @@ def leaderboard(
             "decides: who is better, worse, not inferior or undecided.",
         ),
     ] = None,
+    dataset: Annotated[str, typer.Option(help="This data set alone: a label, or a name with all its variants.")] = "",
+    column: Annotated[
+        list[str],
+        typer.Option(
+            "--column",
+            metavar="TASK:METRIC:GROUP",
+            help="A column of one table for a paper; METRIC and GROUP may be left out. GROUP: a group, a name of "
+            "groups for all of them, a facet, or * for all facets. Repeatable.",
+        ),
+    ] = [],  # noqa: B006
+    show: Annotated[
+        str,
+        typer.Option(
+            metavar="N,…",
+            help="With --column, what a cell shows: value, std, interval, delta, delta-interval, p, stars, rank.",
+        ),
+    ] = "value,interval,delta,delta-interval,stars",
+    enhancer: Annotated[
+        list[str], typer.Option(metavar="E", help="With --column, these rows alone, in this order. Repeatable.")
+    ] = [],  # noqa: B006
     seeds: Annotated[
         bool, typer.Option("--seeds", help="Print each seed below the row that stands for all of an enhancer.")
     ] = False,
@@ -40,12 +64,16 @@ def leaderboard(
 
     What several of them hold of one table is compared anew, from the per-case scores beside them.
 
+    --column makes one table of chosen columns of several tasks, side by side, whose caption says in words what its
+    numbers, intervals and tests are; --show chooses the numbers, --enhancer the rows.
+
     Every format but the table is for others: its messages name cases by digest, and no path or patient.
     """
     from radbench.cli.tables import print_leaderboard
     from radbench.engine.keep.journal import newest_run
     from radbench.leaderboard.aggregate import Margin
-    from radbench.leaderboard.exports import FORMATS, render
+    from radbench.leaderboard.exports import FORMATS, on_dataset, render, select
+    from radbench.leaderboard.paper import shown
     from radbench.leaderboard.sources import read_together
 
     if format_ not in FORMATS:
@@ -59,8 +87,36 @@ def leaderboard(
     frame, notes = read_together(paths, format_ == "table", reference, asked)
     for note in notes:
         say(f"# {note}", err=True)
+    if dataset:
+        frame = on_dataset(frame, dataset)
+    if column:
+        _print_columns(select(frame, None, task or None), column, shown(show), enhancer, format_)
+        return
     chosen = (metric or None, task or None, group or None, facet or None)
     if format_ == "table":
         print_leaderboard(frame, *chosen, each_seed=seeds)
     else:
         typer.echo(render(frame, format_, *chosen, clear=True, each_seed=seeds), nl=False)
+
+
+def _print_columns(
+    frame: DataFrame, columns: list[str], show: tuple[str, ...], enhancers: list[str], format: str
+) -> None:
+    from radbench.leaderboard import paper
+    from radbench.leaderboard.console import TableView, plain_text
+    from radbench.leaderboard.latex import latex_side_by_side
+    from radbench.leaderboard.markdown import markdown
+
+    parts = paper.paper_tables(frame, columns, show, enhancers)
+    if format == "table" and sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(TableView(paper.side_by_side(parts)))
+    elif format == "table":
+        say(plain_text([paper.side_by_side(parts)]))
+    elif format == "markdown":
+        typer.echo(markdown([paper.side_by_side(parts)]), nl=False)
+    elif format == "latex":
+        typer.echo(latex_side_by_side(parts), nl=False)
+    else:
+        typer.echo(paper.as_csv(parts) if format == "csv" else paper.as_json(parts), nl=False)

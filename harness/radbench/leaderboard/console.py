@@ -138,4 +138,6 @@ def _cell_lines(cell: Cell) -> list[str]:
         lines.append(cell.spread)
     if cell.delta:
         lines.append(f"{cell.stars} Δ {cell.difference}".lstrip())
-    return lines
+    elif cell.stars:
+        lines.append(cell.stars)
+    return [*lines, *filter(None, (cell.p, cell.rank))]

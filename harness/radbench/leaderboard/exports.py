@@ -144,6 +144,19 @@ def select(
     return rows.reset_index(drop=True)
 
 
+def on_dataset(frame: DataFrame, dataset: str) -> DataFrame:
+    """Return the rows on a data set: a label, or a name that stands for all its variants.
+
+    Raises:
+        UsageError: there is no such data set in the leaderboard.
+    """
+    labels = [str(label) for label in dict.fromkeys(frame["dataset"])]
+    wanted = [label for label in labels if dataset in (label, label.partition("[")[0])]
+    if not wanted:
+        raise UnknownNameError("data set", dataset, labels)
+    return frame[frame["dataset"].isin(wanted)].reset_index(drop=True)
+
+
 def _json(rows: DataFrame) -> str:
     records = [{name: _plain(row[name], name) for name in COLUMNS} for row in rows.to_dict("records")]
     text = json.dumps({"schema_version": SCHEMA_VERSION, "rows": records}, indent=2, ensure_ascii=False) + "\n"

@@ -64,6 +64,11 @@ def latex(tables: Sequence[Table]) -> str:
     return "\n".join(_table(shared) for shared in _shared(tables))
 
 
+def latex_side_by_side(parts: Sequence[Table]) -> str:
+    """Return parts that have the same rows as one ``table`` environment, each under a heading of its own."""
+    return _table(parts)
+
+
 def escape(text: str) -> str:
     """Return text that LaTeX prints as it is, on one line; what pdflatex has no letter for as its code point."""
     return "".join(_SPECIAL.get(c) or (c if c.isprintable() and c < "\u0180" else _code(c)) for c in _one_line(text))
@@ -184,7 +189,11 @@ def _sentence(remark: str) -> str:
 
 def _width(heading: Heading, cells: Sequence[Cell]) -> int:
     numbers = [f"{c.value} ± {c.std}" if c.std else c.value for c in cells]
-    small = [SMALL * len(text) for c in cells for text in (c.interval, c.spread, f"Δ {c.difference}{c.stars}")]
+    small = [
+        SMALL * len(text)
+        for c in cells
+        for text in (c.interval, c.spread, f"Δ {c.difference}{c.stars}" if c.delta else c.stars, c.p, c.rank)
+    ]
     return math.ceil(max(*map(len, (f"{heading.name} {heading.arrow}", heading.remark, *numbers)), *small))
 
 
@@ -242,4 +251,6 @@ def _cell_lines(cell: Cell) -> list[str]:
         signed = f"{{{cell.delta[0]}}}{cell.delta[1:]}" if cell.delta[0] in "+-" else cell.delta
         between = f" [{cell.delta_interval.replace('-', '$-$')}]" if cell.delta_interval else ""
         lines.append(rf"{{\scriptsize $\Delta\,{signed}{stars}${between}}}")
-    return lines
+    elif cell.stars:
+        lines.append(rf"{{\scriptsize ${cell.stars}$}}")
+    return [*lines, *(rf"{{\scriptsize {escape(text)}}}" for text in (cell.p, cell.rank) if text)]

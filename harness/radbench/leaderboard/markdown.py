@@ -55,4 +55,6 @@ def _cell(cell: Cell) -> str:
         lines.append(cell.spread)
     if cell.delta:
         lines.append(f"Δ {cell.difference} {escape(cell.stars)}".rstrip())
-    return "<br>".join(lines)
+    elif cell.stars:
+        lines.append(escape(cell.stars))
+    return "<br>".join([*lines, *(escape(text) for text in (cell.p, cell.rank) if text)])

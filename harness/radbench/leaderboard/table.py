@@ -28,6 +28,8 @@ class Cell:
         place: 1 best, 2 second best, 0 neither.
         incomplete: whether it has a value and no rank, because cases failed.
         failed: whether ``value`` is no number.
+        p: "p = 0.012" of the difference, or "".
+        rank: "rank 2 [1–3]", or "".
     """
 
     value: str
@@ -40,6 +42,8 @@ class Cell:
     failed: bool = False
     delta_interval: str = ""
     spread: str = ""
+    p: str = ""
+    rank: str = ""
 
     @property
     def difference(self) -> str:

@@ -299,7 +299,7 @@ def _column(column: DataFrame, order: list[str], whole: DataFrame, digits: int) 
         own = column[column["entry"] == entry]
         failed = whole[(whole["entry"] == entry) & (whole["status"] != Status.OK)]
         if not own.empty and not math.isnan(own["value"].iloc[0]):
-            cells[entry] = _cell(own.iloc[0], digits, bool(ranked[own.index[0]]))
+            cells[entry] = cell_of(own.iloc[0], digits, bool(ranked[own.index[0]]))
             printed.append(cells[entry].value if ranked[own.index[0]] else None)
         else:
             cells[entry] = Cell("–" if failed.empty else str(failed["status"].iloc[0]), failed=True)
@@ -308,7 +308,9 @@ def _column(column: DataFrame, order: list[str], whole: DataFrame, digits: int) 
     return {e: replace(cell, place=mark) for (e, cell), mark in zip(cells.items(), marks, strict=True)}
 
 
-def _cell(row: Any, digits: int, ranked: bool) -> Cell:
+def cell_of(row: Any, digits: int, ranked: bool) -> Cell:
+    """Return what a row shows: its value, deviation, interval and difference, with stars, in so many decimals."""
+
     def number(name: str, sign: str = "-") -> str:
         return _number(float(row[name]), digits, sign)
 
