@@ -12,6 +12,7 @@ import pandas as pd
 from filling import filled
 
 from radbench.leaderboard import read_leaderboard
+from radbench.studies.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "image-quality.md"
@@ -23,43 +24,21 @@ COLLECTIONS = ("NIH", "JSRT", "CheXpert")
 Printed = tuple[float, float, float, float]
 """BRISQUE and its standard deviation, LPC-SI and its."""
 
-TABLE_2: Mapping[str, tuple[str, Printed]] = {
-    "guided-unet[boundary_loss=l2]": ("l2 + DEL", (21.634, 8.619, 0.871, 0.056)),
-    "guided-unet[feature_loss=l2]": ("GCL + l2", (21.201, 8.176, 0.883, 0.051)),
-    "guided-unet": ("GCL + DEL", (21.173, 10.169, 0.889, 0.048)),
-}
-"""By enhancer: what the paper calls it, and what is printed (on the NIH's radiographs)."""
+STUDY, _ = load_study("guided-unet-2023")
 
-TABLE_3: Mapping[str, tuple[str, tuple[Printed, ...]]] = {
-    "original": (
-        "Original",
-        ((29.076, 10.959, 0.820, 0.084), (35.626, 4.941, 0.813, 0.081), (28.310, 9.635, 0.887, 0.049)),
-    ),
-    "fattal": (
-        "Fattal",
-        ((24.089, 4.611, 0.910, 0.037), (24.263, 4.901, 0.914, 0.036), (26.748, 13.348, 0.945, 0.016)),
-    ),
-    "madmad": (
-        "Madmad",
-        ((28.930, 6.065, 0.893, 0.037), (28.556, 4.451, 0.885, 0.053), (28.148, 6.215, 0.907, 0.028)),
-    ),
-    "guided-unet": (
-        "Ours",
-        ((19.881, 6.675, 0.910, 0.044), (19.545, 5.487, 0.922, 0.037), (21.195, 8.507, 0.950, 0.030)),
-    ),
-}
-"""The same on each of :data:`COLLECTIONS`."""
 
-TABLE_4: Mapping[str, tuple[str, Printed]] = {
-    "guided-unet[rounds=1]": ("First step", (20.680, 7.886, 0.891, 0.055)),
-    "guided-unet": ("Second step", (19.881, 6.675, 0.910, 0.044)),
-}
-TABLE_5: Mapping[str, tuple[str, Printed]] = {
-    "original": ("Original", (29.076, 10.959, 0.820, 0.084)),
-    "preprocess": ("Preprocessed", (26.394, 11.275, 0.833, 0.084)),
-    "guided-unet[preprocess=false]": ("Learning-based", (24.517, 5.462, 0.875, 0.058)),
-    "guided-unet": ("Prep. + Learning", (19.881, 6.674, 0.910, 0.044)),
-}
+def printed(name: str) -> dict[str, tuple[str, tuple[Printed, ...]]]:
+    """Return a table of the paper: by enhancer what the paper calls it, and what is printed for each collection."""
+    found = {}
+    for row in STUDY.table(name).rows:
+        pairs = [(float(a), float(b)) for a, b in zip(row.printed, row.spread, strict=True)]
+        cells = tuple((*pairs[k], *pairs[k + 1]) for k in range(0, len(pairs), 2))
+        label = STUDY.runs["nih"].label(row.enhancer, "quick")
+        found[label] = (row.name.replace("+", " + "), cells)
+    return found
+
+
+TABLE_2, TABLE_3, TABLE_4, TABLE_5 = (printed(f"table-{k}") for k in (2, 3, 4, 5))
 UNPRINTED = ("guided-unet[rounds=3]", "guided-unet[guidance=false]")
 """Of these the paper has pictures alone (Fig. 9, Fig. 5)."""
 
@@ -126,15 +105,15 @@ def beside(
     at = places(frame)
     head = [*(named(place) for place in at), *(f"{name}, printed" for name in collections)]
     lines = ["| | | " + " | ".join(head) + " |", "|---" * (len(head) + 2) + "|"]
-    for enhancer, (called, printed) in table.items():
-        cells = [*(ours(frame, place, enhancer) for place in at), *(cell(figures) for figures in printed)]
+    for enhancer, (called, figures) in table.items():
+        cells = [*(ours(frame, place, enhancer) for place in at), *map(cell, figures)]
         lines.append(f"| {called} | `{enhancer}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def of_the_nih(table: Mapping[str, tuple[str, Printed]]) -> str:
+def of_the_nih(table: Mapping[str, tuple[str, tuple[Printed, ...]]]) -> str:
     """Return a table that is printed for one collection alone."""
-    return beside({enhancer: (called, (printed,)) for enhancer, (called, printed) in table.items()}, COLLECTIONS[:1])
+    return beside(table, COLLECTIONS[:1])
 
 
 def enhancers() -> list[str]:

@@ -156,6 +156,9 @@ def run(
             say(f"{one.name}: {of}, on {', '.join(dict.fromkeys(p.dataset.label for p in planned.pairs))}")
             for why in one.missing.values():
                 say(f"  left out: {why}")
+            for pair in planned.pairs:
+                if pair.reason:
+                    say(f"  does not apply: {pair.enhancer.label} x {pair.task.label}: {pair.reason}")
         return
     progress = Progress(plain=debug)
     options = Options(device, jobs, timeout, out=folder_of_its_own(out), retry_failed=retry_failed, debug=debug)

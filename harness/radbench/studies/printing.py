@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from radbench.contracts.errors import RadbenchError
 from radbench.engine.keep.texts import counted
 from radbench.engine.plan.parts import Part
 from radbench.leaderboard.columns import ALL
@@ -206,8 +207,9 @@ def _learnt(part: Part, paper: str) -> str:
 
 def _of_texts(study: Study, table: Table) -> PrintedTable:
     """Return a table of which our part is no leaderboard's."""
-    check = load_attribute(table.check)() if table.check else {}
-    headings, rows = [], []
+    check, lacking = _checked(table.check)
+    headings: list[Heading] = []
+    rows: list[tuple[str, tuple[Printed, ...]]] = []
     for column in table.columns:
         headings += [Heading(column.heading, "", PRINTED), *([Heading(column.heading, "", HERE)] if check else [])]
     agree = 0
@@ -220,12 +222,23 @@ def _of_texts(study: Study, table: Table) -> PrintedTable:
             cells += [Printed(printed or "–"), *([Printed(ours, failed=ours != printed)] if check else [])]
         rows.append((row.name, tuple(cells)))
     notes = [f"{PRINTED}: {study.citation}, {table.place}.", *table.notes]
+    notes += [lacking] if lacking else []
     if check:
         notes.append(f"{agree} of {counted(len(table.rows) * len(table.columns), 'cell')} agree with the network here.")
     if table.command:
         notes.append(f"Ours is answered by people: {table.command}")
     title = f"{table.place}: {table.caption}"
     return PrintedTable(title, tuple(headings), tuple(rows), (), "", tuple(notes), (), f"{study.name}-{table.name}")
+
+
+def _checked(check: str) -> tuple[Mapping[tuple[str, str], str], str]:
+    """Return what a function tells of our network, or why it cannot."""
+    if not check:
+        return {}, ""
+    try:
+        return load_attribute(check)(), ""
+    except (ImportError, AttributeError, RadbenchError) as error:
+        return {}, f"The network here cannot be looked at: {error}."
 
 
 def records(study: Study, table: Table, results: Results | None) -> Iterator[dict[str, Any]]:

@@ -74,7 +74,7 @@ def _found(cell: Cell, run: PlannedRun, frame: DataFrame) -> Shown:
     if own.empty:
         return Shown(cell, None, "it was not run yet")
     failed = own[own["status"] != Status.OK]
-    rows = own[(own["metric"] == cell.metric) & (own["group"] == cell.group) & (own["facet"] == cell.facet)]
+    rows = own[own["metric"].isin(cell.metrics) & (own["group"] == cell.group) & (own["facet"] == cell.facet)]
     rows = rows[rows["status"] == Status.OK].sort_values("created_utc", kind="stable")
     pooled = rows[rows["n_seeds"] > 1]
     rows = pooled if len(pooled) else rows

@@ -77,7 +77,8 @@ class Selector(_Strict):
     Attributes:
         run: the run's name in the study.
         task, enhancer: as the run names them.
-        metric: of the task; group and facet: as the leaderboard names them.
+        metric: of the task, or several with ``|`` between them, of which a profile has one; group and facet: as the
+            leaderboard names them.
     """
 
     run: str = ""
@@ -200,6 +201,11 @@ class Cell(Selector):
     spread: str = ""
     text: str = ""
     only_printed: bool = False
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metric's names."""
+        return tuple(self.metric.split("|"))
 
     @property
     def figure(self) -> float:
