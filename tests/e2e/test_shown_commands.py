@@ -71,6 +71,7 @@ ENDS = {
     # They are in the repository, and not in a reader's folder.
     "bench verify leaderboards/": (2, "there is no leaderboard"),
     "bench report leaderboards/": (2, "there is no leaderboard"),
+    "bench site leaderboards": (2, "there is no leaderboard"),
     "bench merge runs/": (2, "there is no leaderboard"),
     "bench card merged": (2, "there is no leaderboard"),
     "bench card leaderboards/": (2, "there is no leaderboard"),

@@ -64,6 +64,11 @@ VERBS = {
         "One page on what a run shows, with figures and images.",
         "bench report runs/my-run --figures figures",
     ),
+    "site": Verb(
+        "site:site",
+        "Published leaderboards as pages for any static host.",
+        "bench site leaderboards site",
+    ),
     "publish": Verb("publish:publish", "Merge a run into the published leaderboards.", "bench publish runs/my-run"),
     "merge": Verb(
         "merge:merge", "Join runs of several machines into one.", "bench merge runs/one runs/other --out merged"

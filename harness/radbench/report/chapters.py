@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radbench.contracts import MetricSpec, Status
+from radbench.engine.keep.digests import digest, short
 from radbench.engine.keep.texts import visible
-from radbench.leaderboard.columns import ALL
+from radbench.leaderboard.columns import ALL, COMPARABLE_KEY
 from radbench.leaderboard.predictions import reliability_of
 from radbench.leaderboard.sources import ComparedSet
 from radbench.leaderboard.table import ARROWS, Table
@@ -30,6 +31,19 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+COMPARED_BY = {
+    "task": "task",
+    "dataset": "data set",
+    "split": "split",
+    "profile": "profile",
+    "truth": "compared with",
+    "given": "task is told",
+    "limit": "at most so many cases",
+    "schema_version": "schema",
+}
+"""Columns that say why two sets do not compare, and their headings; digests do, too, and say nothing to a reader."""
+
+
 @dataclass(frozen=True)
 class Plate:
     """A figure of the page.
@@ -39,12 +53,14 @@ class Plate:
         svg: markup, safe as it is.
         caption: what it shows, in words.
         main: whether it is shown at once; the others are folded away.
+        wide: whether it takes the page's whole width.
     """
 
     name: str
     svg: str
     caption: str
     main: bool
+    wide: bool = False
 
 
 @dataclass
@@ -55,7 +71,8 @@ class Chapter:
         ident: of its element.
         title: task on data set.
         subtitle: what else tells it from other sets.
-        facts: what a filter of the site goes by: "task", "dataset", "profile", "comparable", and so on.
+        facts: what tells it from other sets, by :data:`COMPARED_BY`.
+        key: digest of what its rows share, by which it is known on other pages.
         words: the summary.
         notes: on what could not be done.
         printed: the paper's tables.
@@ -67,12 +84,14 @@ class Chapter:
         gallery: viewers by entry, filled in where there are pictures.
         picked_by: how the cases were picked.
         no_pictures: why there are none.
+        reports: pages with images, as (address, title).
     """
 
     ident: str
     title: str
     subtitle: str
     facts: dict[str, str]
+    key: str
     words: Summary
     notes: Sequence[str]
     printed: Sequence[Table]
@@ -85,6 +104,7 @@ class Chapter:
     gallery: list[tuple[Entry, Any]] = field(default_factory=list)
     picked_by: str = ""
     no_pictures: str = ""
+    reports: Sequence[tuple[str, str]] = ()
 
     by_metric: bool = True
     decimals: int = 3
@@ -152,7 +172,8 @@ def chapter(
         ident,
         title,
         visible(_subtitle(first)),
-        {name: visible(str(first[name])) for name in ("task", "dataset", "split", "profile")},
+        {name: visible(_fact(first[name])) for name in COMPARED_BY},
+        set_key(first),
         summary(rows, entries),
         [visible(note) for note in found.notes],
         [*tables(found.rows)],
@@ -164,6 +185,15 @@ def chapter(
         shared_by(rows),
         decimals=decimals(main_rows(rows, deciding(rows))["value"].tolist()),
     )
+
+
+def set_key(row: Any) -> str:
+    """Return the digest of what all rows of a comparable set share."""
+    return short(digest([str(row[name]) for name in COMPARABLE_KEY]))
+
+
+def _fact(value: Any) -> str:
+    return "" if str(value) in ("nan", "<NA>", "0") else str(value)
 
 
 def _subtitle(first: Any) -> str:
@@ -178,6 +208,10 @@ def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower()[:80]
 
 
+_WIDE = 7.0
+"""Inches from which on a figure takes the page's whole width."""
+
+
 class _Drawing:
     """Draws figures once for the page and, where files are wanted, once more for these."""
 
@@ -188,8 +222,9 @@ class _Drawing:
     def add(self, name: str, draw: Callable[[], Figure], caption: str, main: bool) -> None:
         name = f"{self.slug}-{_slug(name)}"
         with drawing():
-            svg = inline(draw(), f"{self.ident}-fig{len(self.plates) + 1}", caption)
-        self.plates.append(Plate(name, svg, caption, main))
+            figure = draw()
+            svg = inline(figure, f"{self.ident}-fig{len(self.plates) + 1}", caption)
+        self.plates.append(Plate(name, svg, caption, main, figure.get_figwidth() > _WIDE))
         if self.folder is not None:
             with drawing(for_page=False):
                 write_files(draw(), self.folder, name)
@@ -294,7 +329,8 @@ def _reliability(drawn: _Drawing, found: ComparedSet, entries: Sequence[Entry]) 
     for finding, of_finding in by_finding.items():
         text = (
             f"Reliability of the probabilities of {visible(finding)}: the share that was positive over the mean "
-            "probability, in bins of equal width; a point's area tells how many cases are behind it. What is "
-            "calibrated lies on the diagonal."
+            "probability, in bins of equal width, with 95 % intervals (Clopper and Pearson, cases taken as "
+            "independent; none below six). A point's area tells how many cases are behind it; what is calibrated "
+            "lies on the diagonal."
         )
         drawn.add(f"reliability-{finding}", partial(curves.reliability, of_finding), text, True)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+_DECIDES = "\u00a0✦"
+"""Stands behind the metric that decides."""
+
+
 @dataclass(frozen=True)
 class Shown:
     """A cell: its text, what it is sorted by, and whether it is a number."""
@@ -110,7 +114,7 @@ def _line(row: Any, digits: int, control: str) -> Line:
     status = "" if row["status"] == Status.OK else f"{row['status']}: "
     cells = (
         Shown(row["entry"]),
-        Shown(f"{row['metric']}{' ✦' if decides else ''}", row["metric"]),
+        Shown(f"{row['metric']}{_DECIDES if decides else ''}", row["metric"]),
         Shown(visible(row["group"])),
         Shown(visible(row["facet"])),
         _number(row["value"], digits),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +24,8 @@ from radbench.engine.plan.resolver import Resolver
 from radbench.leaderboard.aggregate import Margin
 from radbench.leaderboard.schema import FILE_NAME
 from radbench.leaderboard.sources import ComparedSet, compared_sets
-from radbench.registry.registry import Registry, load_registry
-from radbench.report.chapters import Chapter, Plate, chapter
+from radbench.registry.registry import load_registry
+from radbench.report.chapters import COMPARED_BY, Chapter, Plate, chapter
 from radbench.report.citations import Source, bibtex
 from radbench.report.encoding import BUDGET, Album, encoded
 from radbench.report.entries import MEANING, USUAL_CONTROLS
@@ -69,7 +69,7 @@ class Wanted:
 
 
 @dataclass
-class _Run:
+class Run:
     """A run among what a report is made of."""
 
     folder: RunFolder
@@ -77,12 +77,27 @@ class _Run:
 
 
 @dataclass
-class _Material:
-    """What is known beside the rows."""
+class Material:
+    """What is known beside the rows.
 
-    runs: list[_Run] = field(default_factory=list)
+    Attributes:
+        runs: that the rows come from.
+        resolvers: by profile, what finds parts as they are installed here.
+    """
 
-    def pair(self, facts: dict[str, Any], short_digest: str) -> tuple[_Run, Pair] | None:
+    runs: list[Run] = field(default_factory=list)
+    resolvers: dict[str, Resolver] = field(default_factory=dict)
+
+    def installed(self, kind: str, label: str, profile: str) -> Part | None:
+        """Return a part as it is installed here, None where it is not."""
+        try:
+            if profile not in self.resolvers:
+                self.resolvers[profile] = Resolver(load_registry(), profile)
+            return self.resolvers[profile].part(kind, label)
+        except (RadbenchError, OSError):
+            return None
+
+    def pair(self, facts: dict[str, Any], short_digest: str) -> tuple[Run, Pair] | None:
         """Return the pair that a row is of, where it is still what was scored."""
         for run in self.runs:
             found = run.plan.pairs.get(pair_key(facts))
@@ -113,20 +128,21 @@ def report(paths: Sequence[Path], wanted: Wanted, told: Callable[[str], None] = 
     return page_of(sets, _material(paths), wanted, told)
 
 
-def _material(paths: Iterable[Path]) -> _Material:
-    material = _Material()
+def _material(paths: Iterable[Path]) -> Material:
+    material = Material()
     for path in paths:
         folder = RunFolder(path if path.is_dir() else path.parent)
         if folder.journal.is_file() and (path.is_dir() or path.name == FILE_NAME):
-            material.runs.append(_Run(folder, replanned(folder)))
+            material.runs.append(Run(folder, replanned(folder)))
     return material
 
 
 def page_of(
     sets: Sequence[ComparedSet],
-    material: _Material,
+    material: Material,
     wanted: Wanted,
     told: Callable[[str], None] = lambda text: None,
+    reports: Mapping[str, Sequence[tuple[str, str]]] | None = None,
 ) -> str:
     """Return a page on sets that were read already.
 
@@ -135,8 +151,11 @@ def page_of(
         material: what is known beside the rows.
         wanted: what the page is to be.
         told: of what is being done.
+        reports: by key of a set, (address, title) of pages that show its images.
     """
     chapters = [chapter(one, k, wanted.controls, wanted.figures, told) for k, one in enumerate(sets, start=1)]
+    for one in chapters:
+        one.reports = (reports or {}).get(one.key, ())
     pictures = Pictures()
     with ExitStack() as stack:
         studios: dict[int, Studio] = {}
@@ -153,7 +172,9 @@ def page_of(
         back=wanted.back,
         version=radbench.__version__,
         made=_made(sets),
+        sets=" ".join(one.key for one in chapters),
         notes=[visible(note) for note in _notes(material)],
+        filters=_filters(chapters),
         chapters=chapters,
         headings=HEADINGS,
         meanings=MEANING,
@@ -163,6 +184,16 @@ def page_of(
         album=album,
         pictures=_defined(album),
     )
+
+
+def _filters(chapters: Sequence[Chapter]) -> list[tuple[str, str, list[str]]]:
+    """Return what tells sets of one page apart, as (attribute, heading, values)."""
+    found = []
+    for name, heading in COMPARED_BY.items():
+        values = list(dict.fromkeys(one.facts[name] for one in chapters))
+        if len(values) > 1:
+            found.append((name, heading, values))
+    return found
 
 
 def _defined(album: Album | None) -> dict[str, Any]:
@@ -193,7 +224,7 @@ def _made(sets: Sequence[ComparedSet]) -> str:
     return visible(f"{rows} {when} {by}; page by radbench {radbench.__version__}.".replace("  ", " "))
 
 
-def _notes(material: _Material) -> list[str]:
+def _notes(material: Material) -> list[str]:
     return [
         f"Neither settings nor images of a run are told: its plan cannot be made again here ({run.plan.problem})."
         for run in material.runs
@@ -207,7 +238,7 @@ def _notes(material: _Material) -> list[str]:
 def _show(
     one: Chapter,
     found: ComparedSet,
-    material: _Material,
+    material: Material,
     wanted: Wanted,
     pictures: Pictures,
     stack: ExitStack,
@@ -250,7 +281,7 @@ def _show(
 # what the rows stand on ------------------------------------------------------------------------------------
 
 
-def _parts(sets: Sequence[ComparedSet], material: _Material) -> list[Part]:
+def _parts(sets: Sequence[ComparedSet], material: Material) -> list[Part]:
     """Return the parts behind the rows, as the runs have them or, of leaderboards, as they are installed here."""
     found: dict[tuple[str, str], Part] = {}
     for run in material.runs:
@@ -259,22 +290,14 @@ def _parts(sets: Sequence[ComparedSet], material: _Material) -> list[Part]:
                 found.setdefault((part.kind, part.identity), part)
     if material.runs:
         return list(found.values())
-    registry = load_registry()
     for one in sets:
         digests = {"enhancer": "enhancer_digest", "task": "task_digest"}
         for kind, column in digests.items():
             for label, digest, profile in {*zip(one.rows[kind], one.rows[column], one.rows["profile"], strict=True)}:
-                here = _installed(registry, kind, label, profile)
+                here = material.installed(kind, label, profile)
                 if here is not None and digest and here.identity.startswith(digest):
                     found.setdefault((kind, here.identity), here)
     return sorted(found.values(), key=lambda part: (part.kind, part.label, part.identity))
-
-
-def _installed(registry: Registry, kind: str, label: str, profile: str) -> Part | None:
-    try:
-        return Resolver(registry, profile).part(kind, label)
-    except (RadbenchError, OSError):
-        return None
 
 
 def _ledgers(parts: Iterable[Part]) -> list[list[PartLedger]]:
@@ -310,7 +333,7 @@ def _cited(sets: Sequence[ComparedSet], parts: Iterable[Part]) -> list[Source]:
     return sorted({*found}, key=lambda s: (s.kind, s.part, s.text))
 
 
-def _trainings(material: _Material, wanted: Wanted) -> list[tuple[Learnt, list[Plate]]]:
+def _trainings(material: Material, wanted: Wanted) -> list[tuple[Learnt, list[Plate]]]:
     store = Store(cache_folder())
     pairs = [pair for run in material.runs for pair in run.plan.pairs.values()]
     out = []

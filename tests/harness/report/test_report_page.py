@@ -91,7 +91,7 @@ def test_every_number_is_the_leaderboards(board, text):
     (line,) = [
         one
         for one in re.findall(r"<tr><th scope=\"row\">wls</th>.*?</tr>", text)
-        if ">dice ✦<" in one and "<td>all</td>" in one
+        if ">dice\u00a0✦<" in one and "<td>all</td>" in one
     ]
     by = [float(b) for b in re.findall(r'data-by="(-?[\d.e-]+)"', line)]
     assert f"{row['value']:.10g}" in {f"{b:.10g}" for b in by}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from radbench.report.figures.style import LINE, MARKERS, MUTED, SERIES, new_figure, shortened
+from radbench.report.figures.style import ACCENT, LINE, MARKERS, MUTED, SERIES, new_figure, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -14,29 +14,49 @@ if TYPE_CHECKING:
 Bin = tuple[float, float, int, float, float]
 """(low, high, count, mean probability, share of positives) of a bin of probabilities."""
 
+_ABREAST = 4
+"""Panels side by side."""
+
 
 def reliability(curves: Mapping[str, Sequence[Bin]]) -> Figure:
-    """Return the share of positives over the mean probability, bin by bin; what is calibrated lies on the diagonal.
+    """Return for each enhancer the share of positives over the mean probability, bin by bin, with 95 % intervals of the
+    share (Clopper and Pearson's, cases taken as independent; none below six); what is calibrated lies on the diagonal.
 
     Args:
         curves: by enhancer; a point's area tells how many cases are behind it.
     """
-    figure, axes = new_figure(4.6, 4.2)
-    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)))
+    from matplotlib.figure import Figure
+
+    columns = min(len(curves), _ABREAST)
+    rows = -(-len(curves) // columns)
+    figure = Figure(figsize=(2.2 * columns + 0.5, 2.45 * rows + 0.3), layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     most = max((n for bins in curves.values() for _, _, n, _, _ in bins), default=1)
-    for k, (name, bins) in enumerate(curves.items()):
-        colour, marker = SERIES[k % len(SERIES)], MARKERS[k % len(MARKERS)]
-        x, y = [one[3] for one in bins], [one[4] for one in bins]
-        axes.plot(x, y, color=colour, linewidth=1.2, label=shortened(name))
-        axes.scatter(x, y, s=[14 + 60 * one[2] / most for one in bins], color=colour, marker=marker, alpha=0.85)
-    axes.set_xlim(-0.02, 1.02)
-    axes.set_ylim(-0.02, 1.02)
-    axes.set_aspect("equal")
-    axes.set_xlabel("mean probability that was given")
-    axes.set_ylabel("share that was positive")
-    axes.grid(color=LINE, linewidth=0.6)
-    axes.legend(fontsize=7.5, loc="upper left")
+    for axes, (name, bins) in zip(panels.flat, curves.items(), strict=False):
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)))
+        for _, _, n, mean, share in bins:
+            ends = _of_share(n, share)
+            axes.plot([mean, mean], ends, color=ACCENT, linewidth=1.1, alpha=0.6)
+            axes.scatter([mean], [share], s=8 + 60 * n / most, color=ACCENT, linewidth=0)
+        axes.set_title(shortened(name, 24), fontsize=9)
+        axes.set_xlim(-0.03, 1.03)
+        axes.set_ylim(-0.03, 1.03)
+        axes.set_aspect("equal")
+        axes.grid(color=LINE, linewidth=0.6)
+        axes.set_axisbelow(True)
+    for axes in [*panels.flat][len(curves) :]:
+        axes.set_visible(False)
+    figure.supxlabel("mean probability that was given", fontsize=9)
+    figure.supylabel("share that was positive", fontsize=9)
     return figure
+
+
+def _of_share(n: int, share: float) -> tuple[float, float]:
+    from radbench.stats.proportions import proportion
+
+    hits = round(n * share)
+    found = proportion([1.0] * hits + [0.0] * (n - hits))
+    return found.low, found.high
 
 
 def over_facet(curves: Mapping[str, Sequence[tuple[float, float, float, float]]], metric: str, arrow: str) -> Figure:

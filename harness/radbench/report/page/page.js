@@ -85,6 +85,27 @@
     apply();
   }
 
+  // Sets that do not compare are shown one at a time, where their reader wants it.
+  for (const box of document.querySelectorAll("[data-chapters]")) {
+    const chapters = [...document.querySelectorAll("section.set")];
+    const choices = [...box.querySelectorAll("select")];
+    const count = document.getElementById("chapters-count");
+    const apply = () => {
+      let n = 0;
+      for (const chapter of chapters) {
+        const shown = choices.every((c) => {
+          const name = c.dataset.fact.replaceAll("_", "-");
+          return c.value === "" || chapter.getAttribute(`data-${name}`) === c.value.slice(1);
+        });
+        chapter.hidden = !shown;
+        n += shown;
+      }
+      count.textContent = `${n} of ${chapters.length} sets`;
+    };
+    box.addEventListener("change", apply);
+    apply();
+  }
+
   // Viewers: how much of the enhanced image lies over the original, as a share of what is seen of it.
   for (const element of document.querySelectorAll(".viewer[data-width]")) {
     const input = element.querySelector("input[type=range]");
