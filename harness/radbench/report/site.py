@@ -14,7 +14,7 @@ import radbench
 from radbench.contracts.atomic import replace_file
 from radbench.contracts.errors import UsageError
 from radbench.engine.keep.digests import digest
-from radbench.engine.keep.texts import visible
+from radbench.engine.keep.texts import counted, visible
 from radbench.leaderboard.clashes import label_of
 from radbench.leaderboard.schema import leaderboards_in
 from radbench.leaderboard.scores import files_beside
@@ -192,6 +192,7 @@ def _index(rows: Sequence[Mapping[str, Any]], title: str) -> str:
         title=visible(title) or "Leaderboards",
         version=radbench.__version__,
         rows=rows,
+        counted=counted(len(rows), "comparable set"),
         headings=_HEADINGS,
         choices=choices,
         choosing=[(k, _HEADINGS[k][0]) for k, texts in choices.items() if len(texts) > 1],

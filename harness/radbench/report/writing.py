@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -271,7 +271,11 @@ def _show(
         plan = run.plan.plan
         if id(run) not in studios and plan is not None:
             studios[id(run)] = stack.enter_context(studio(plan.request.plugin_files))
-        one.gallery.append((entry, viewers(one.ident, place, entry, pair, picks, studios[id(run)], pictures, told)))
+        shown = viewers(one.ident, place, entry, pair, picks, studios[id(run)], pictures, told)
+        if len({*rows["seed"].dropna()}) > 1:
+            # A case's number is the mean over seeds; an image is of one.
+            shown = [replace(each, remark=f"The image of seed {pair.seed}. {each.remark}".strip()) for each in shown]
+        one.gallery.append((entry, shown))
     if lacking:
         why = {what for run in material.runs for what in run.plan.changed.values()}
         changed = f": {' and '.join(sorted(why))} changed since they were scored" if why else ""

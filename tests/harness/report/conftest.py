@@ -94,6 +94,8 @@ def opened(browser):
 
     def open_(file: Path, width: int = 1200, height: int = 900, **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        # Other test processes share the cores.
+        context.set_default_timeout(180_000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: told.append(f"console: {message.text}"))

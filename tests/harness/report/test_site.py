@@ -1,4 +1,4 @@
-"""The site: one page that finds leaderboards, one for each task and data set; nothing that is not its own is touched."""
+"""The site: a page that finds leaderboards, one for each task and data set; what is not its own is left alone."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -59,6 +60,19 @@ def drawing(for_page: bool = True) -> Iterator[None]:
     """
     import matplotlib
 
+    current: Any = matplotlib.rcParams
+    with matplotlib.rc_context():
+        # They were checked when they were put together; to check all of them takes as long as a small figure.
+        dict.update(current, _settings(for_page))
+        yield
+
+
+@cache
+def _settings(for_page: bool) -> dict[str, Any]:
+    """Return every setting of matplotlib but for its windows, the defaults and ours."""
+    import matplotlib
+
+    current: Any = matplotlib.rcParams
     ours: dict[Any, Any] = {
         "font.size": 9.0,
         "font.family": ["sans-serif"],
@@ -86,8 +100,8 @@ def drawing(for_page: bool = True) -> Iterator[None]:
     }
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(ours)
-        yield
+        current.update(ours)
+        return {name: dict.__getitem__(current, name) for name in current if not name.startswith("backend")}
 
 
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
