@@ -39,12 +39,13 @@ class Inception(nn.Module):
         super().__init__()
         import timm
 
+        # timm draws from torch's own generator; what it draws is not kept.
         state = torch.get_rng_state()
-        torch.manual_seed(_SEED)
         try:
             network: Any = timm.create_model(TIMM_NAME, pretrained=False)
         finally:
             torch.set_rng_state(state)
+        _draw(network)
         if weights is not None:
             _take(network, read_state(weights)[0], f"'{weights}'")
         elif pretrained:
@@ -71,6 +72,14 @@ class Inception(nn.Module):
         # One by one: a convolution may round otherwise where another image stands beside it.
         maps = [self.network.forward_preaux(one[None]) for one in normalised]
         return torch.cat([m.mean((2, 3)) for m in maps])
+
+
+def _draw(network: nn.Module) -> None:
+    """Give the convolutions random weights that keep the scale of what passes: timm's own let it grow to 10^7."""
+    generator = torch.Generator().manual_seed(_SEED)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
 
 
 def _take(network: Any, state: Mapping[str, Any], whose: str) -> None:

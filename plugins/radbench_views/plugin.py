@@ -66,6 +66,8 @@ def radbench_tasks() -> list[TaskSpec]:
             modality="cxr",
             needs_views=True,
             truth=("image",),
+            # The original renders nothing that could be compared; this is the paper's 3DPN.
+            baseline="xraysyn[stage=1]",
             default_dataset="phantom-cxr[look=hospital]",
             spec_for="radbench_views.realism:spec_of_view_realism",
         ),

@@ -25,7 +25,7 @@ SHOWN = re.compile(r"^    (bench [^#\n]*?)(?:   .*|\s*#.*)?$", re.MULTILINE)
 SMALL = "patients=20,grid=[32,32,32],size=64"
 """Nor are as many large patients made as the documents name."""
 STUDIES = itertools.count()
-LEARNERS = ("lung-unet", "bone-unet", "dncnn", "gan", "hnn", "cad", "guided-unet", "madmad")
+LEARNERS = ("lung-unet", "bone-unet", "dncnn", "gan", "hnn", "cad", "guided-unet", "madmad", "xraysyn")
 ENDS = {
     "bench data check lidc": (2, "holds no"),
     "bench data check 'lidc[root=PATH": (2, "holds no"),

@@ -11,8 +11,11 @@ from safetensors.torch import save_file
 
 import radbench
 from radbench.contracts import Case, Enhancement, Features, Sample, TaskContext
+from radbench.engine.plan.pairs import make_plan
+from radbench.engine.plan.request import Request
 from radbench.learn.vgg import PretrainedWeightsError
 from radbench.metrics import psnr, ssim
+from radbench.registry.registry import load_registry
 from radbench_views.inception import CHANNELS, Inception
 from radbench_views.plugin import radbench_tasks
 from radbench_views.radiomics import radiomic_features
@@ -93,6 +96,8 @@ def test_random_weights_are_the_same_each_time_and_leave_the_draws_alone(network
     again = Inception(pretrained=False)
     assert torch.rand(1) == expected
     assert all(torch.equal(a, b) for a, b in zip(again.parameters(), network.parameters(), strict=True))
+    # They neither fade nor grow through fifteen layers.
+    assert 0.01 < float(network(noise(0)[None]).std()) < 100
 
 
 def test_weights_come_from_a_file_and_what_lacks_is_named(network, tmp_path):
@@ -134,6 +139,15 @@ def test_the_distance_is_called_by_what_its_weights_are(config, name):
     (spec,) = (spec for spec in radbench_tasks() if spec.name == "view-realism")
     found = spec_of_view_realism(spec, ViewRealism.Config(**config), {})
     assert [m.name for m in found.metrics] == ["radiomic_frechet", name, "psnr", "ssim"]
+
+
+def test_differences_are_to_the_paper_s_first_stage():
+    request = Request(
+        ("original", "xraysyn[stage=1]", "xraysyn"), ("view-realism",), dataset="phantom-cxr[patients=20]"
+    )
+    pairs = make_plan(load_registry([]), request).pairs
+    assert {p.baseline for p in pairs} == {"xraysyn[stage=1]"}
+    assert [p.enhancer.label for p in pairs] == ["original", "xraysyn[stage=1]", "xraysyn"]
 
 
 PLUGIN = """
