@@ -36,9 +36,9 @@ class ViewRealism:
     - ``radiomic_frechet``: Fréchet distance of the new views to the radiographs themselves on fourteen radiomic
       features (:mod:`radbench_views.radiomics`), each in its deviation over the radiographs
       (:class:`radbench_views.standardised.StandardisedFrechet`). It needs no weights, and twenty patients or more.
-    - ``fid``: the same, not standardised, on Inception-v3's last layer of 768 channels, as the paper has it; it compares
-      within one table alone. With random weights it is no FID, and is called ``frechet_random_inception``; the column
-      ``task_pretrained`` says which.
+    - ``fid``: the same, not standardised, on Inception-v3's last layer of 768 channels, as the paper has it; it is of
+      use within one table alone. With random weights it is no FID, and is called ``frechet_random_inception``; the
+      column ``task_pretrained`` says which.
     - ``psnr``, ``ssim``: of the radiograph as the enhancer renders it at its own view, on [0,1], data range 1.
 
     Who shows the radiograph itself from everywhere, bit for bit (``original``), has rendered nothing, which no distance
