@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from radbench.engine.work.enhance import LiveEnhancer
 
+THICKEST_CM = 40.0
+"""What white stands for in the picture of a thickness."""
+
 _WRITABLE = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".dcm"}
 
 
@@ -47,7 +50,9 @@ def enhance(
     plane: Annotated[
         str, typer.Option(metavar="axial|coronal|sagittal", help="Which way a NIfTI volume is cut into slices.")
     ] = "axial",
-    layers: Annotated[bool, typer.Option("--layers", help="Write the enhancer's layers, too.")] = False,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Write the enhancer's layers, too; thicknesses over 40 cm.")
+    ] = False,
     profile: Profile = "quick",
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
     device: Device = "auto",
@@ -312,6 +317,7 @@ def _one(
     device: str,
 ) -> list[str]:
     from radbench.contracts.case import CaseInfo
+    from radbench.contracts.enhancement import THICKNESSES
     from radbench.engine.work.enhance import enhance as enhance_images
     from radbench.engine.work.remarks import remarks_to
     from radbench.imaging import is_dicom_file, read_image, write_derived_dicom, write_image
@@ -333,5 +339,9 @@ def _one(
         write_image(to, image, bits=8 if to.suffix.lower() in (".jpg", ".jpeg") else bits)
     if write.layers:
         for name, layer in result.layers.items():
-            write_image(_layer_file(to, name), layer[0].cpu(), bits=bits)
+            if name in THICKNESSES:
+                # 8 bits would leave bone a dozen greys.
+                write_image(_layer_file(to, name), (layer[0].cpu() / THICKEST_CM).clamp(0.0, 1.0), bits=16)
+            else:
+                write_image(_layer_file(to, name), layer[0].cpu(), bits=bits)
     return [*([read.provenance["noticed"]] if "noticed" in read.provenance else []), *remarks]
