@@ -91,7 +91,8 @@ VERBS = {
         "Make blinded pages for readers of a run's images, and analyse their answers.",
         "bench reader-study make RUN --enhancers original,clahe --reference none --cases 4 --out study",
     ),
-    "data": Verb("data:app", "List, check, add and make data sets.", "bench data check phantom-lesions"),
+    "data": Verb("data:app", "List, check, add, remove and make data sets.", "bench data check phantom-lesions"),
+    "cache": Verb("cache:app", "What is kept to save time: what, how big; take away, check.", "bench cache info"),
     "plugin": Verb("plugin:app", "Begin a plugin, and check one.", "bench plugin new my-method --kind learner"),
 }
 

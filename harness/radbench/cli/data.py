@@ -1,4 +1,4 @@
-"""``bench data``: list, check, add and make data sets."""
+"""``bench data``: list, check, add, remove and make data sets."""
 
 from __future__ import annotations
 
@@ -22,27 +22,64 @@ if TYPE_CHECKING:
     from radbench.engine.plan.parts import Part
     from radbench.registry.registry import Registry
 
-app = typer.Typer(help="List, check, add and make data sets.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="List, check, add, remove and make data sets.", no_args_is_help=True, rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(help="A data set or variant.", autocompletion=names_of("dataset"))]
 
 
 @app.command("list", epilog="Example:  bench data list")
-def list_(plugin: Plugins = []) -> None:  # noqa: B006
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    plugin: Plugins = [],  # noqa: B006
+) -> None:
     """List data sets and where they lie."""
     from radbench.engine.keep.locations import locations
 
     registry, known = open_registry(plugin), locations()
+    strange = sorted(known.keys() - registry.entries["dataset"].keys())
+    if as_json:
+        facts = [
+            {
+                "name": name,
+                "modality": entry.spec.modality,
+                "summary": entry.spec.summary,
+                "targets": list(entry.spec.targets),
+                "licence": entry.spec.licence,
+                "citation": entry.spec.citation,
+                "place": str(known[name]) if name in known else None,
+                "there": known[name].exists() if name in known else None,
+            }
+            for name, entry in sorted(registry.entries["dataset"].items())
+        ]
+        say(json.dumps(facts, indent=1))
+        return
     print_rows(
         [
             {
                 "name": name,
                 "modality": entry.spec.modality,
-                "summary": entry.spec.summary + (f"  at {known[name]}" if name in known else ""),
+                "summary": entry.spec.summary + (f"  at {_place(known[name])}" if name in known else ""),
             }
             for name, entry in sorted(registry.entries["dataset"].items())
         ]
     )
+    for name in strange:
+        say(f"a place is kept of '{name}', which no plugin here offers: {_place(known[name])}")
+
+
+def _place(path: Path) -> str:
+    return f"{path}" if path.exists() else f"{path}, where nothing lies now ('bench data add' names another place)"
+
+
+@app.command("remove", epilog="Example:  bench data add folder my-radiographs && bench data remove folder")
+def remove(
+    name: Annotated[str, typer.Argument(help="A data set that 'bench data list' shows a place of.")],
+) -> None:
+    """Forget where a data set lies. What lies there stays."""
+    from radbench.engine.keep.locations import locations_file, remove_location
+
+    place = remove_location(name)
+    say(f"{name} is no longer remembered to lie at {place} (in {locations_file()}); what lies there stays")
 
 
 @app.command("add", epilog="Example:  bench data add folder my-radiographs && bench data check folder")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import filelock
 
-from radbench.contracts.errors import UsageError
+from radbench.contracts.errors import UsageError, did_you_mean
 from radbench.contracts.folders import config_folder
 from radbench.engine.keep.private import privately
 from radbench.engine.keep.sealed import StoreError, write_atomically
@@ -47,14 +47,32 @@ def add_location(name: str, path: Path) -> Path:
     path = path.expanduser().resolve()
     if not path.exists():
         raise UsageError(f"data set '{name}': '{path}' does not exist")
+    _change(name, path)
+    return path
+
+
+def remove_location(name: str) -> Path:
+    """Forget where a data set lies; return where that was. What lies there stays.
+
+    Raises:
+        UsageError: nothing was remembered of it, or the user's configuration folder cannot be written.
+    """
+    known = locations()
+    if name not in known:
+        raise UsageError(f"no place is kept of data set '{name}'{did_you_mean(name, known)}")
+    _change(name, None)
+    return known[name]
+
+
+def _change(name: str, path: Path | None) -> None:
     file = locations_file()
     try:
         with privately():
             file.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(file.with_suffix(".lock"), mode=0o600):
-            known = {k: str(v) for k, v in locations().items()} | {name: str(path)}
+            known = {k: str(v) for k, v in locations().items() if k != name}
+            known |= {} if path is None else {name: str(path)}
             write_atomically(file, json.dumps(known, indent=1, sort_keys=True).encode())
     except (OSError, StoreError) as e:
         why = e.strerror if isinstance(e, OSError) and e.strerror else e
         raise UsageError(f"data set '{name}': its place cannot be remembered in '{file}': {why}") from e
-    return path

@@ -37,10 +37,16 @@ def budget() -> int:
     given = os.environ.get("RADBENCH_CACHE_BUDGET", "").strip()
     if not given:
         return _DEFAULT
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]B)?", given.upper())
-    if not found:
+    size = size_of(given)
+    if size is None:
         raise UsageError(f"RADBENCH_CACHE_BUDGET '{given}' must be a size such as 500MB, 20GB or 0")
-    return int(float(found[1]) * _UNITS[found[2] or ""])
+    return size
+
+
+def size_of(text: str) -> int | None:
+    """Return the bytes of a text such as "500MB", "1.5 GB" or "0", None where it is no size."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]B)?", text.strip().upper())
+    return int(float(found[1]) * _UNITS[found[2] or ""]) if found else None
 
 
 class Room:
@@ -87,7 +93,8 @@ class Room:
                     path.unlink()
             self._own = None
 
-    def _needed_by_others(self) -> set[str]:
+    def needed_by_others(self) -> set[str]:
+        """Return what running processes need: names of folders below the kinds, or of files."""
         found: set[str] = set()
         for file in sorted((self.root / "in-use").glob("*.json")):
             if self._own is not None and file == self._own[0]:
@@ -133,7 +140,7 @@ class Room:
 
     def trim(self, needed: set[tuple[str, str]]) -> int:
         """Take away the least recently used until the rest is within the budget; return how many bytes went."""
-        others = self._needed_by_others()
+        others = self.needed_by_others()
         files = sorted(self._files(), key=lambda found: found[2])
         self._kept = sum(size for _, size, _ in files)
         gone, target = 0, int(_SLACK * self.budget)

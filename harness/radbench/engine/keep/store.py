@@ -260,6 +260,7 @@ class Store:
 
     def read_scores(self, key: str, torn: Callable[[], None] = lambda: None) -> Iterator[dict[str, Any]]:
         """Yield the records, oldest first; a line that is torn or damaged is passed over, once ``torn`` is called."""
+        self.used(self._scores(key))
         return (r for r in read_lines(self._scores(key), torn) if "entry" in r and "evidence" in r)
 
     def discard_scores(self, key: str) -> None:
@@ -361,6 +362,7 @@ class Store:
             raise UnreadableError(f"stored weights '{file}' cannot be read: {e.strerror or e}") from e
         if sha256(data).hexdigest() != facts.get("sha256"):
             raise UnreadableError(f"stored weights '{file}' are damaged: their checksum does not match")
+        self.used(file)
         return load(data), facts
 
     def note_dependents(self, key: str, dependents: Iterable[tuple[str, str]]) -> None:

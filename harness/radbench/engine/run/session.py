@@ -10,6 +10,7 @@ from typing import Any
 
 from radbench.contracts.dataset import CaseEntry
 from radbench.engine.keep.journal import RunFolder
+from radbench.engine.keep.names import note_names
 from radbench.engine.keep.room import Room
 from radbench.engine.keep.store import Store
 from radbench.engine.plan.keys import MEASUREMENT, entry_key
@@ -25,7 +26,7 @@ from radbench.engine.run.ready_queue import ReadyQueue
 from radbench.engine.run.reporting import Listeners, Reporter, expected
 from radbench.engine.run.settling import settle
 from radbench.engine.run.trained import Trained, trained
-from radbench.engine.run.using import files_of, folders_of
+from radbench.engine.run.using import files_of, folders_of, names_of
 from radbench.engine.work.failures import RunAbortedError
 
 _NOTES = 3
@@ -106,6 +107,8 @@ class Session:
         every = break_into_steps(wanted, Known(failed=self.ledger.failed), chunk_size, apart, self.cases)
         self.outcome.reused = sum(s.size for s in every) - sum(s.size for s in self.steps)
         self._note_dependents()
+        if self.steps:
+            note_names(self.store.root, names_of(self.steps))
         self.open = {s.number for s in self.steps}
         self.unscored = Counter(s.key for s in self.steps if s.kind == "score")
         if self.room is not None and self.steps:

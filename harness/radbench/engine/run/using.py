@@ -10,7 +10,20 @@ from radbench.engine.plan.steps import Step
 
 def folders_of(steps: Iterable[Step]) -> set[str]:
     """Return the names under which other processes must leave things alone: folders of keys, files of pieces."""
-    return {name[:32] for step in steps for name in (*_keys(step), *_pieces(step))}
+    return {name[:32] for step in steps for name in (*_keys(step), *_pieces(step), *step.weights, step.key)}
+
+
+def names_of(steps: Iterable[Step]) -> Iterator[dict[str, str]]:
+    """Yield what the keys of steps are of: the kind under which results are kept, the key, and labels."""
+    kinds = {"make": "cases", "enhance": "enhancements", "lesson": "lessons", "fit": "weights", "score": "scores"}
+    for key, step in {(step.kind, step.key): step for step in steps}.items():
+        learner = step.learner.asked if step.learner is not None else None
+        shown = step.enhancer.asked.label if step.enhancer is not None else ""
+        task = learner.label if learner is not None and learner.kind == "task" else ""
+        # What an enhancer learns is its own; what a task learns or scores is of the enhancer that it was shown.
+        enhancer = learner.label if learner is not None and learner.kind == "enhancer" else shown
+        dataset = step.loading.dataset.asked.label if step.loading is not None else ""
+        yield {"kind": kinds[key[0]], "key": step.key, "enhancer": enhancer, "dataset": dataset, "task": task}
 
 
 def files_of(steps: Iterable[Step]) -> set[tuple[str, str]]:
