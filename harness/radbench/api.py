@@ -66,6 +66,7 @@ def run(
     precision: str = "float32",
     allow_leakage: bool = False,
     null: bool = False,
+    shard: str = "",
     device: str = "auto",
     jobs: int = 0,
     timeout: float = 600.0,
@@ -88,6 +89,7 @@ def run(
         precision: of trainings, "float32" or "mixed".
         allow_leakage: score learners on patients that they learnt from; the rows say so.
         null: beside every enhancer X but the original its control ``null[of=X]``, what a tone curve alone would do.
+        shard: "i/n" for one of n parts of the plan, for n machines whose runs ``bench merge`` joins.
         device, jobs, timeout, memory_mb, out, retry_failed, debug, keep: see :class:`Options`.
 
     Returns:
@@ -109,6 +111,7 @@ def run(
         precision=precision,
         leakage=allow_leakage,
         null=null,
+        shard=shard,
     )
     registry = load_registry(request.plugin_files)
     options = Options(device, jobs, timeout, memory_mb, Path(out) if out else None, retry_failed, debug, keep)

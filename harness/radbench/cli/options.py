@@ -71,6 +71,9 @@ Leakage = Annotated[
 Null = Annotated[
     bool, typer.Option("--null", help="Beside every enhancer X its control null[of=X]: what tone alone would do.")
 ]
+Shard = Annotated[
+    str, typer.Option(metavar="i/n", help="Only the i-th of n parts of the plan, for n machines; 'bench merge' joins.")
+]
 Plugins = Annotated[
     list[Path], typer.Option("--plugin", metavar="FILE", help="A plugin file beyond the installed ones. Repeatable.")
 ]
@@ -101,6 +104,7 @@ def make_request(
     precision: str = "float32",
     leakage: bool = False,
     null: bool = False,
+    shard: str = "",
 ) -> Request:
     """Return what was typed as a request.
 
@@ -120,7 +124,18 @@ def make_request(
         overrides.setdefault(owner, {})[field] = value.strip()
     files = plugin_paths(plugins)
     return Request(
-        tuple(enhancers), tuple(tasks), dataset, profile, numbers, limit, overrides, files, precision, leakage, null
+        tuple(enhancers),
+        tuple(tasks),
+        dataset,
+        profile,
+        numbers,
+        limit,
+        overrides,
+        files,
+        precision,
+        leakage,
+        null,
+        shard,
     )
 
 

@@ -18,6 +18,7 @@ from radbench.cli.options import (
     Profile,
     Seeds,
     Sets,
+    Shard,
     Tasks,
     make_request,
     open_registry,
@@ -38,6 +39,7 @@ def plan(
     precision: Precision = "float32",
     allow_leakage: Leakage = False,
     null: Null = False,
+    shard: Shard = "",
     plugin: Plugins = [],  # noqa: B006
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -47,7 +49,9 @@ def plan(
     from radbench.engine.plan.pairs import describe
 
     registry = open_registry(plugin)
-    request = make_request(enhancer, task, dataset, profile, seed, set_, limit, plugin, precision, allow_leakage, null)
+    request = make_request(
+        enhancer, task, dataset, profile, seed, set_, limit, plugin, precision, allow_leakage, null, shard
+    )
     made = plan_request(registry, request)
     records = describe(made)
     if as_json:

@@ -20,6 +20,7 @@ from radbench.cli.options import (
     Profile,
     Seeds,
     Sets,
+    Shard,
     Tasks,
     folder_of_its_own,
     make_request,
@@ -71,6 +72,7 @@ def run(
     ] = False,
     allow_leakage: Leakage = False,
     null: Null = False,
+    shard: Shard = "",
     plugin: Plugins = [],  # noqa: B006
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A study.toml with these options; the command line wins.")
@@ -104,6 +106,7 @@ def run(
         "debug": debug,
         "allow_leakage": allow_leakage,
         "null": null,
+        "shard": shard,
         "plugin": plugin,
     }
     if config is not None:
@@ -130,9 +133,13 @@ def run(
         given["precision"],
         given["allow_leakage"],
         given["null"],
+        given["shard"],
     )
     progress = Progress(plain=given["debug"])
     plan = plan_request(registry, request)
+    if request.shard and not plan.pairs:
+        say(f"shard {request.shard} has nothing to do: there are fewer groups of pairs than shards")
+        return
     for pair in plan.pairs:
         if pair.reason:
             progress.note(f"not applicable: {pair.enhancer.label} x {pair.task.label}: {pair.reason}")
@@ -216,6 +223,7 @@ def _from_file(path: Path, given: dict[str, Any], context: typer.Context) -> dic
             "debug": isinstance(value, bool),
             "allow_leakage": isinstance(value, bool),
             "null": isinstance(value, bool),
+            "shard": isinstance(value, str),
         }.get(name, True)
         if not right or (name in _LISTS and not _texts(found[name])):
             raise UsageError(f"--config '{path}': '{name}' has a value of the wrong type: {value!r}")

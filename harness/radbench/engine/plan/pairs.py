@@ -27,6 +27,7 @@ from radbench.engine.plan.learning import (
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.request import Request
 from radbench.engine.plan.resolver import Resolver, unique
+from radbench.engine.plan.shards import dealt, shard_of
 from radbench.registry.registry import Registry
 
 BASELINE = "original"
@@ -231,7 +232,7 @@ def make_plan(registry: Registry, request: Request) -> Plan:
             datasets.append(dataset)
             pairs += _pairs(unique([*beside, *enhancers]), task, dataset, request, reference)
     resolver.check_overrides("dataset", datasets)
-    return Plan(request, tuple(pairs))
+    return Plan(request, dealt(pairs, shard_of(request.shard)) if request.shard else tuple(pairs))
 
 
 def with_nulls(resolver: Resolver, enhancers: Iterable[Part]) -> list[Part]:

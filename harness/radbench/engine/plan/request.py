@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from radbench.contracts.errors import UsageError
+from radbench.engine.plan.shards import shard_of
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Request:
         precision: of trainings, "float32" or "mixed".
         leakage: whether a learner may be scored on patients that it learnt from; the rows say so.
         null: whether the null control of every enhancer runs beside it.
+        shard: "i/n" for one of n parts of the plan, "" for all of it.
 
     Raises:
         UsageError: a value is of the wrong type or out of range.
@@ -39,6 +41,7 @@ class Request:
     precision: str = "float32"
     leakage: bool = False
     null: bool = False
+    shard: str = ""
 
     def __post_init__(self) -> None:
         for what, names in (("enhancers", self.enhancers), ("tasks", self.tasks)):
@@ -54,6 +57,8 @@ class Request:
             raise UsageError(f"profile '{self.profile}' must be quick or paper")
         if self.precision not in ("float32", "mixed"):
             raise UsageError(f"precision '{self.precision}' must be float32 or mixed")
+        if self.shard:
+            shard_of(self.shard)
         for kind in self.overrides:
             if kind not in ("enhancer", "task", "dataset"):
                 raise UsageError(f"--set {kind}.…: the owner must be enhancer, task or dataset")
