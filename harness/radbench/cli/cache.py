@@ -65,8 +65,8 @@ def info(as_json: Json = False) -> None:
             say("")
             _print(title if title == "kind" else f"by {title.replace('dataset', 'data set')}", rows)
     if nameless:
-        size = _size(sum(one.size for one in nameless))
-        say(f"\n{size} in {counted(len(nameless), 'holding')} were kept before anybody noted whose they are")
+        told = _size(sum(one.size for one in nameless))
+        say(f"\n{told} in {counted(len(nameless), 'holding')} were kept before anybody noted whose they are")
     if needed:
         say(f"\nin use by running processes: {counted(len(needed), 'key')}")
     if left:

@@ -43,9 +43,7 @@ def list_(
                 "name": name,
                 "modality": entry.spec.modality,
                 "summary": entry.spec.summary,
-                "targets": list(entry.spec.targets),
-                "licence": entry.spec.licence,
-                "citation": entry.spec.citation,
+                **{what: getattr(entry.spec, what) for what in ("targets", "licence", "citation")},
                 "place": str(known[name]) if name in known else None,
                 "there": known[name].exists() if name in known else None,
             }

@@ -23,7 +23,7 @@ app = typer.Typer(help="Begin a plugin, and check one.", no_args_is_help=True, r
 @app.command(
     "new",
     short_help="Write a package with one plugin that passes its own tests.",
-    epilog="Example:  bench plugin new my-method --kind learner",
+    epilog="Example:  bench plugin new my-task --kind task",
 )
 def new(
     name: Annotated[str, typer.Argument(help="Of the package, and of what it offers: letters, digits and hyphens.")],
