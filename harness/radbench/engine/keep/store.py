@@ -146,9 +146,6 @@ class Store:
         """Take away a case that cannot be read, so that it is made anew."""
         _discard(self._case(key, entry))
 
-    def _discard_cases(self, key: str) -> None:
-        shutil.rmtree(self._case(key, "").parent, ignore_errors=True)
-
     # enhancements ------------------------------------------------------------------------------------------
 
     def _enhancements(self, key: str) -> Path:
@@ -385,7 +382,7 @@ class Store:
     def discard_weights(self, key: str) -> None:
         """Forget weights, so that they are learnt anew, and whatever any run has built on them."""
         discard: dict[str, Callable[[str], None]] = {
-            "make": self._discard_cases,
+            "make": lambda key: shutil.rmtree(self._case(key, "").parent, ignore_errors=True),
             "enhance": self.discard_enhancements,
             "lesson": self.discard_piece,
             "fit": self.discard_weights,
