@@ -75,6 +75,7 @@ def run(
     retry_failed: bool = False,
     debug: bool = False,
     keep: str = "images",
+    log: str | Sequence[str] = (),
 ) -> pd.DataFrame:
     """Score enhancers under tasks and return the leaderboard, as ``bench run`` does.
 
@@ -90,7 +91,7 @@ def run(
         allow_leakage: score learners on patients that they learnt from; the rows say so.
         null: beside every enhancer X but the original its control ``null[of=X]``, what a tone curve alone would do.
         shard: "i/n" for one of n parts of the plan, for n machines whose runs ``bench merge`` joins.
-        device, jobs, timeout, memory_mb, out, retry_failed, debug, keep: see :class:`Options`.
+        device, jobs, timeout, memory_mb, out, retry_failed, debug, keep, log: see :class:`Options`.
 
     Returns:
         The long leaderboard (schema version 2), also written to ``leaderboard.csv`` in the run folder.
@@ -114,7 +115,9 @@ def run(
         shard=shard,
     )
     registry = load_registry(request.plugin_files)
-    options = Options(device, jobs, timeout, memory_mb, Path(out) if out else None, retry_failed, debug, keep)
+    told = (log,) if isinstance(log, str) and log else tuple(log)
+    folder = Path(out) if out else None
+    options = Options(device, jobs, timeout, memory_mb, folder, retry_failed, debug, keep, told)
     plan = make_plan(registry, request)
     for warning in registry.warnings:
         warnings.warn(warning, stacklevel=2)

@@ -27,6 +27,7 @@ SMALL = "patients=20,grid=[32,32,32],size=64"
 STUDIES = itertools.count()
 LEARNERS = ("lung-unet", "bone-unet", "dncnn", "gan", "hnn", "cad", "guided-unet", "madmad", "xraysyn")
 ENDS = {
+    "bench run --enhancer original,'command[run=": (2, "there is no program 'convert-my-image'"),
     "bench data check lidc": (2, "holds no"),
     "bench data check 'lidc[root=PATH": (2, "holds no"),
     "bench run --enhancer original,clahe --task image-quality --dataset lidc": (2, "holds no"),

@@ -24,6 +24,7 @@ class What(StrEnum):
     enhancers = "enhancers"
     tasks = "tasks"
     datasets = "datasets"
+    loggers = "loggers"
     plugins = "plugins"
 
 
@@ -32,7 +33,7 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     plugins: Annotated[list[Path], typer.Option("--plugin", help="A plugin file beyond the installed ones.")] = [],  # noqa: B006
 ) -> None:
-    """List enhancers, tasks, data sets and plugins."""
+    """List enhancers, tasks, data sets, loggers and plugins."""
     registry = open_registry(plugins)
     tables: dict[str, list[dict[str, Any]]] = {}
     for kind in ("enhancer", "task", "dataset"):
@@ -55,6 +56,11 @@ def list_(
         }
         for p in registry.plugins
     ]
+    if what is What.loggers:
+        tables["loggers"] = [
+            {"name": name, "plugin": plugin.name, "summary": spec.summary}
+            for name, (spec, plugin) in sorted(registry.loggers().items())
+        ]
     wanted = ["enhancers", "tasks", "datasets"] if what is What.all else [what.value]
     if as_json:
         chosen = {name: tables[name] for name in wanted}

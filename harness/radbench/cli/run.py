@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from radbench.engine.keep.journal import RunFolder
     from radbench.leaderboard.running import Finished
 
-_LISTS = ("enhancer", "task", "set", "plugin")
+_LISTS = ("enhancer", "task", "set", "plugin", "log")
 
 
 def run(
@@ -73,6 +73,10 @@ def run(
     allow_leakage: Leakage = False,
     null: Null = False,
     shard: Shard = "",
+    log: Annotated[
+        list[str],
+        typer.Option(metavar="LOGGER,…", help="Tell loggers what happens: csv, tensorboard, mlflow. Repeatable."),
+    ] = [],  # noqa: B006
     plugin: Plugins = [],  # noqa: B006
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A study.toml with these options; the command line wins.")
@@ -107,6 +111,7 @@ def run(
         "allow_leakage": allow_leakage,
         "null": null,
         "shard": shard,
+        "log": log,
         "plugin": plugin,
     }
     if config is not None:
@@ -152,6 +157,7 @@ def run(
         given["retry_failed"],
         given["debug"],
         given["keep"],
+        tuple(given["log"]),
     )
     try:
         finished = run_plan(registry, plan, options, progress)

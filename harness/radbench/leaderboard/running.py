@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import radbench
+from radbench.contracts.events import PairEnded, PairStarted, RunEnded, RunStarted
 from radbench.engine.keep.journal import RunFolder
+from radbench.engine.keep.private import privately
 from radbench.engine.keep.store import StoreError
 from radbench.engine.plan.pairs import Pair, Plan
 from radbench.engine.run.outcome import Outcome
 from radbench.engine.run.reporting import Reporter
-from radbench.engine.run.running import Options, run_pairs
+from radbench.engine.run.running import Options, Ran, run_pairs
 from radbench.engine.work.failures import RunAbortedError
 from radbench.leaderboard.commits import commit_of
+from radbench.leaderboard.loggers import Loggers
 from radbench.leaderboard.predictions import write_predictions
 from radbench.leaderboard.view import journal_run, write_leaderboard, write_what_there_is
 from radbench.registry.discovery import one_line
@@ -52,41 +57,67 @@ def run_plan(registry: Registry, plan: Plan, options: Options, reporter: Reporte
         RunAbortedError: the machine stopped it; what is done is kept, and stands in the leaderboard.
     """
     begun: list[RunFolder] = []
+    loggers = Loggers(registry, options.log, reporter.note)
 
     def opened(folder: RunFolder) -> _Listeners:
         begun.append(folder)
+        loggers.open(folder.root)
         journal_run(folder, plan, commit_of)
-        return _Listeners(registry, folder, reporter)
+        pairs = [pair.name for pair in plan.pairs if not pair.reason]
+        loggers.tell(RunStarted(folder.root, plan.digest, plan.title, vars(plan.request), pairs, radbench.__version__))
+        return _Listeners(registry, folder, reporter, loggers)
 
-    try:
-        ran = run_pairs(plan, options, reporter, opened)
-    except BaseException:
-        for folder in begun:
-            write_what_there_is(folder)
-        raise
-    try:
-        frame = write_leaderboard(ran.folder)
-        write_predictions(ran.folder)
+    started = time.monotonic()
+    with privately(), closing(loggers):
+        try:
+            ran = run_pairs(plan, options, reporter, opened)
+        except BaseException:
+            for folder in begun:
+                write_what_there_is(folder)
+                loggers.tell(RunEnded(folder.root, "stopped", time.monotonic() - started, 0, 0, [], []))
+            raise
+        try:
+            frame = write_leaderboard(ran.folder)
+            write_predictions(ran.folder)
+        except StoreError as e:
+            raise RunAbortedError(e) from e
+        loggers.tell(_ended(ran, frame))
         return Finished(frame, ran.folder, ran.outcome, ran.seconds)
-    except StoreError as e:
-        raise RunAbortedError(e) from e
+
+
+def _ended(ran: Ran, frame: pd.DataFrame) -> RunEnded:
+    outcome, root = ran.outcome, ran.folder.root
+    whole = all(scored == cases for scored, cases in outcome.scored.values()) and bool(outcome.scored)
+    files = [path for path in sorted(root.glob("*.csv")) if path.is_file()]
+    return RunEnded(
+        root,
+        "ok" if whole else "failed",
+        ran.seconds,
+        outcome.computed,
+        outcome.reused,
+        [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")],
+        files,
+    )
 
 
 class _Listeners:
     """Keeps ``leaderboard.csv`` up with the run, and tells the plugins that listen."""
 
-    def __init__(self, registry: Registry, folder: RunFolder, reporter: Reporter) -> None:
-        self.hook, self.folder, self.reporter = registry.hooks.hook, folder, reporter
+    def __init__(self, registry: Registry, folder: RunFolder, reporter: Reporter, loggers: Loggers) -> None:
+        self.hook, self.folder, self.reporter, self.loggers = registry.hooks.hook, folder, reporter, loggers
+        self.tell = loggers.tell if loggers.anybody else None
         self.next_view = 0.0
         self.noted: set[str] = set()
 
     def started(self, pair: Pair) -> None:
         """See :class:`radbench.engine.run.reporting.Listeners`."""
+        if self.tell is not None:
+            self.tell(PairStarted(pair.name, *_labels(pair), pair.seed, len(pair.entries)))
         self._tell(self.hook.radbench_pair_started, pair=pair)
 
     def ended(self, pairs: Sequence[Pair], last: bool) -> None:
         """See :class:`radbench.engine.run.reporting.Listeners`."""
-        heard = bool(self.hook.radbench_pair_finished.get_hookimpls())
+        heard = bool(self.hook.radbench_pair_finished.get_hookimpls()) or self.tell is not None
         begun = time.monotonic()
         if not heard and (last or begun < self.next_view):
             return  # The run writes it in the end.
@@ -97,7 +128,10 @@ class _Listeners:
             key = {"task": pair.task.label, "dataset": pair.dataset.label, "enhancer": pair.enhancer.label}
             mine = frame[(frame[list(key)] == list(key.values())).all(axis=1)]
             mine = mine[mine["seed"].isna() if pair.seed is None else mine["seed"] == pair.seed]
-            self._tell(self.hook.radbench_pair_finished, pair=pair, rows=mine.to_dict("records"))
+            rows = mine.to_dict("records")
+            self._tell(self.hook.radbench_pair_finished, pair=pair, rows=rows)
+            if self.tell is not None:
+                self.tell(PairEnded(pair.name, *_labels(pair), pair.seed, rows))
 
     def _tell(self, hook: Any, **facts: Any) -> None:
         # One by one: pluggy would stop at the first that raises and leave the others untold.
@@ -109,3 +143,7 @@ class _Listeners:
                 if who not in self.noted:
                     self.noted.add(who)
                     self.reporter.note(f"{who} raised {one_line(e)}")
+
+
+def _labels(pair: Pair) -> tuple[str, str, str]:
+    return pair.enhancer.label, pair.task.label, pair.dataset.label

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
+    from radbench.contracts.events import Event, LoggerSpec
     from radbench.contracts.specs import DatasetSpec, EnhancerSpec, TaskSpec
 
 PROJECT = "radbench"
@@ -38,6 +39,26 @@ def radbench_datasets() -> Sequence[DatasetSpec]:  # type: ignore[empty-body]
     """Return the data sets that the plugin offers. Called once, when the registry is filled.
 
     .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def radbench_loggers() -> Sequence[LoggerSpec]:  # type: ignore[empty-body]
+    """Return the loggers that the plugin offers to ``bench run --log``. Called when a run names one.
+
+    .. versionadded:: 0.2
+    """
+
+
+@hookspec
+def radbench_event(event: Event) -> None:
+    """Listen: something happened in a run. Return values are ignored; an exception is one warning.
+
+    Args:
+        event: one of :mod:`radbench.contracts.events`: the run, a pair or a step began or ended, a training came on or
+            left a curve.
+
+    .. versionadded:: 0.2
     """
 
 

@@ -28,6 +28,7 @@ from radbench.registry.whereabouts import code_places, definition_of
 
 if TYPE_CHECKING:
     from radbench.contracts.config import Config
+    from radbench.contracts.events import LoggerSpec
 
 KINDS = ("enhancer", "task", "dataset")
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("radbench_"))
@@ -148,6 +149,50 @@ class Registry:
             if hint := self._meant(kind, name):
                 raise UsageError(hint) from None
             raise UnknownNameError(kind, name, self.entries[kind]) from None
+
+    def loggers(self) -> dict[str, tuple[LoggerSpec, Plugin]]:
+        """Return the loggers that plugins offer, by name.
+
+        Raises:
+            PluginError: a plugin's ``radbench_loggers()`` gives something else than a list of LoggerSpec.
+            DuplicateNameError: two plugins offer the same name.
+        """
+        from radbench.contracts.events import LoggerSpec
+
+        found: dict[str, tuple[LoggerSpec, Plugin]] = {}
+        by_module = {plugin.module: plugin for plugin in self.plugins if plugin.module is not None}
+        for implementation in self.hooks.hook.radbench_loggers.get_hookimpls():
+            plugin = by_module[implementation.plugin]
+            for spec in implementation.function():
+                if not isinstance(spec, LoggerSpec):
+                    raise PluginError(
+                        f"radbench_loggers() of plugin '{plugin.name}' gave {_what(spec)}, not LoggerSpec"
+                    )
+                if spec.name in found:
+                    raise DuplicateNameError(
+                        f"logger '{spec.name}' is offered twice: by plugin '{found[spec.name][1].name}' and by plugin "
+                        f"'{plugin.name}'"
+                    )
+                found[spec.name] = spec, plugin
+        return found
+
+    def logger(self, name: str) -> Any:
+        """Import the class behind a logger.
+
+        Raises:
+            UnknownNameError: nothing has that name.
+            PluginError: it cannot be imported.
+        """
+        known = self.loggers()
+        if name not in known:
+            raise UnknownNameError("logger", name, known)
+        spec, plugin = known[name]
+        try:
+            return load_attribute(spec.factory)
+        except (Exception, SystemExit) as e:
+            raise PluginError(
+                f"logger '{name}' of plugin '{plugin.name}': factory '{spec.factory}' cannot be loaded: {one_line(e)}"
+            ) from e
 
     def _meant(self, kind: str, name: str) -> str:
         """Return what somebody may have meant by a name that no plugin of the kind has, "" where nobody can tell."""

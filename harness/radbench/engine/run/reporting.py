@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from radbench.contracts.duration import duration
+from radbench.contracts.events import Event
 from radbench.engine.plan.pairs import Pair
 
 
@@ -30,7 +31,13 @@ class Reporter(Protocol):
 
 
 class Listeners(Protocol):
-    """Told of a run's pairs."""
+    """Told of a run's pairs.
+
+    Attributes:
+        tell: told of every event; None where nobody wants to know.
+    """
+
+    tell: Callable[[Event], None] | None
 
     def started(self, pair: Pair) -> None:
         """The first step of a pair was handed to a worker."""
@@ -64,6 +71,8 @@ class Silent:
 
 class Nobody:
     """Listens to no pairs."""
+
+    tell: Callable[[Event], None] | None = None
 
     def started(self, pair: Pair) -> None:
         """See :class:`Listeners`."""

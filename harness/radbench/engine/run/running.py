@@ -22,6 +22,7 @@ from radbench.engine.plan.pairs import Plan
 from radbench.engine.plan.request import Request
 from radbench.engine.run.executors.executor import Executor
 from radbench.engine.run.executors.local import LocalExecutor, free_memory
+from radbench.engine.run.executors.told import ToldExecutor
 from radbench.engine.run.outcome import Outcome
 from radbench.engine.run.reporting import Listeners, Nobody, Reporter
 from radbench.engine.run.session import Session
@@ -43,6 +44,7 @@ class Options:
         retry_failed: try again what failed in this folder before.
         debug: do every step in this process, where a debugger works; nothing is watched then.
         keep: "images", within the budget of the cache, or "scores" alone.
+        log: loggers that are told of what happens, by name or variant.
 
     Raises:
         UsageError: a value is of the wrong type or out of range.
@@ -56,6 +58,7 @@ class Options:
     retry_failed: bool = False
     debug: bool = False
     keep: str = "images"
+    log: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, least in (("jobs", 0), ("memory_mb", 0)):
@@ -188,16 +191,23 @@ def _run_session(session: Session, request: Request, options: Options, devices: 
     if devices != ["cpu"] and any(step.kind == "make" for step in steps):
         # Data sets know of no card: their cases are made on all cores, before the workers of the cards begin.
         cores = min(options.jobs or os.cpu_count() or 1, len(steps))
-        with closing(executor_of(session.folder, request, options, ["cpu"], cores)) as makers:
+        with closing(_told(session, executor_of(session.folder, request, options, ["cpu"], cores))) as makers:
             session.run(makers, only="make")
-    executor = (
-        executor_of(session.folder, request, options, devices, min(jobs, len(session.open))) if session.open else None
-    )
+    executor: Executor | None = None
+    if session.open:
+        at_most = min(jobs, len(session.open))
+        executor = _told(session, executor_of(session.folder, request, options, devices, at_most))
     try:
         return session.run(executor)
     finally:
         if executor is not None:
             executor.close()
+
+
+def _told(session: Session, executor: Executor) -> Executor:
+    """Return an executor that tells of its steps where anybody wants to know."""
+    tell = session.listeners.tell
+    return executor if tell is None else ToldExecutor(executor, session.store, tell)
 
 
 def executor_of(folder: RunFolder, request: Request, options: Options, devices: list[str], jobs: int) -> Executor:

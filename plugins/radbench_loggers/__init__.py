@@ -1,0 +1,1 @@
+"""Loggers: what happens in a run, as CSV, for TensorBoard, and for MLflow."""
