@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import radbench
-from radbench.contracts.events import PairEnded, PairStarted, RunEnded, RunStarted
+from radbench.contracts.events import Event, PairEnded, PairStarted, RunEnded, RunStarted
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.private import privately
 from radbench.engine.keep.store import StoreError
@@ -105,7 +105,7 @@ class _Listeners:
 
     def __init__(self, registry: Registry, folder: RunFolder, reporter: Reporter, loggers: Loggers) -> None:
         self.hook, self.folder, self.reporter, self.loggers = registry.hooks.hook, folder, reporter, loggers
-        self.tell = loggers.tell if loggers.anybody else None
+        self.tell: Callable[[Event], None] | None = loggers.tell if loggers.anybody else None
         self.next_view = 0.0
         self.noted: set[str] = set()
 

@@ -160,10 +160,11 @@ class Registry:
         from radbench.contracts.events import LoggerSpec
 
         found: dict[str, tuple[LoggerSpec, Plugin]] = {}
-        by_module = {plugin.module: plugin for plugin in self.plugins if plugin.module is not None}
+        by_module: dict[Any, Plugin] = {p.module: p for p in self.plugins if p.module is not None}
         for implementation in self.hooks.hook.radbench_loggers.get_hookimpls():
             plugin = by_module[implementation.plugin]
-            for spec in implementation.function():
+            offered: Any = implementation.function()
+            for spec in offered:
                 if not isinstance(spec, LoggerSpec):
                     raise PluginError(
                         f"radbench_loggers() of plugin '{plugin.name}' gave {_what(spec)}, not LoggerSpec"
