@@ -68,8 +68,7 @@ class CsvLogger:
             about = (_now(), event.task, event.dataset, event.enhancer, seed)
             self._append("pairs", [(*about, *one) for one in numbers(event.rows)])
         elif isinstance(event, RunEnded):
-            facts = (event.status, self.plan, event.seconds, event.computed, event.reused)
-            self._append("runs", [(_now(), *facts)])
+            self._append("runs", [(_now(), event.status, self.plan, event.seconds, event.computed, event.reused)])
 
     def close(self) -> None:
         """See :class:`radbench.contracts.events.Logger`."""
