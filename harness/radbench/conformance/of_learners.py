@@ -16,7 +16,6 @@ from radbench.engine.work.building import prepare
 from radbench.engine.work.enhance import LiveEnhancer
 from radbench.registry.whereabouts import definition_of
 
-
 _TOLERANCE = 1e-4
 """By how much an object that was trained may differ from one that was given its weights: it may lay out its memory
 otherwise, which rounds sums otherwise. No run enhances with the former."""
