@@ -143,7 +143,7 @@ def analyse(
 ) -> None:
     """Join the readers' answers with the key, and print what they say.
 
-    Rankings and ratings: cumulative shares, means, Friedman's test, pairs by Wilcoxon's with Holm, Kendall's W.
+    Rankings and ratings: the share of each answer, means, Friedman's test, pairs by Wilcoxon's with Holm, Kendall's W.
     Preferences: shares, sign tests with Holm, abilities. Detection: areas under the curve, and all readers together by
     Obuchowski and Rockette. Each with kappa, between readers and within each.
     """

@@ -20,6 +20,9 @@ COLUMNS = ("study", "reader", "trial", "image", "answer", "milliseconds", "answe
 
 LARGEST_FILE = 64 * 2**20
 
+_DIGITS = 15
+"""Of a whole number in a file: more than a browser writes exactly, and far fewer than Python refuses to read."""
+
 
 class AnswersError(RadbenchError):
     """A file of answers is damaged, was changed, or belongs to another study."""
@@ -195,12 +198,18 @@ def _fault(key: Key, trials: dict[tuple[int, str], Trial], cells: Sequence[str])
         return "was changed or damaged after the page wrote it: its check does not fit"
     if cells[0] != key.study:
         return "is of another study"
-    trial = trials.get((int(cells[1]), cells[2])) if cells[1].isdecimal() else None
+    trial = trials.get((int(cells[1]), cells[2])) if _whole(cells[1]) else None
     if trial is None:
         return "names a trial that this reader was not shown"
     if cells[3] not in trial.images:
         return "names an image that its trial does not show"
     answers = {f"{a:g}" for a in key.design.answers}
-    if cells[4] not in answers or not (cells[5].isdecimal() and cells[6].isdecimal()):
+    if cells[4] not in answers:
         return f"has the answer '{printable(cells[4])}', which the design does not know"
+    if not (_whole(cells[5]) and _whole(cells[6])):
+        return f"has a time that is no whole number of at most {_DIGITS} digits"
     return ""
+
+
+def _whole(cell: str) -> bool:
+    return cell.isascii() and cell.isdecimal() and len(cell) <= _DIGITS

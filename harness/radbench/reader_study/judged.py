@@ -44,6 +44,13 @@ class Judged:
         """Labels of the judged ones."""
         return self.key.enhancers
 
+    @property
+    def answered(self) -> tuple[int, ...]:
+        """Places of the cases that a reader said something of."""
+        seen = np.asarray((~np.isnan(self.values)).any(axis=(0, 2)))
+        seen[[case for _, case, *_ in self.chosen]] = True
+        return tuple(int(case) for case in np.flatnonzero(seen))
+
 
 def unblind(key: Key, answers: Answers) -> Judged:
     """Join answers with the key."""

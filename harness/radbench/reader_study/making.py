@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from radbench.contracts.variants import split_list
 from radbench.engine.keep.digests import short
 from radbench.engine.keep.private import make_private
 from radbench.engine.keep.sealed import write_atomically
+from radbench.engine.keep.texts import counted
 from radbench.engine.plan.keys import entry_key
 from radbench.engine.plan.pairs import BASELINE
 from radbench.reader_study.designs import make_design
@@ -120,7 +122,7 @@ def make_study(run: Path, asked: Asked, out: Path, tell: Callable[[int, int], No
     design = make_design(asked.design, len(judged), asked.grades, asked.ties, asked.question, asked.finding)
     seed = asked.seed or secrets.token_hex(16)
     with images_of(run, [*labels, *([reference] if reference else [])], asked.task, asked.plugin_files) as images:
-        chosen = _chosen(images, asked, seed)
+        chosen, untold = _chosen(images, asked, seed)
         cases, packed = _packed(images, chosen, judged, reference, asked, seed, tell)
         readers = _readers(cases, asked, design.name, seed)
         key = Key(
@@ -146,7 +148,8 @@ def make_study(run: Path, asked: Asked, out: Path, tell: Callable[[int, int], No
             f"a reader's page would have {largest / 1e6:.0f} MB, and browsers hold {LARGEST_PAGE / 1e6:.0f}: ask for "
             "fewer --cases, for smaller images (--size 1024) or fewer greys (--bits 12)"
         )
-    return _written(key, pages, out, largest, images.notes)
+    notes = (f"the data set does not state {asked.finding} of {counted(untold, 'case')}",) if untold else ()
+    return _written(key, pages, out, largest, (*images.notes, *notes))
 
 
 def _reference(asked: Asked, labels: Sequence[str]) -> str:
@@ -159,32 +162,42 @@ def _reference(asked: Asked, labels: Sequence[str]) -> str:
     return BASELINE if asked.design == "ranking" and BASELINE in labels else ""
 
 
-def _chosen(images: RunImages, asked: Asked, seed: str) -> list[tuple[CaseEntry, bool | None]]:
-    """Return the cases that are read, and whether each has the finding."""
+def _chosen(images: RunImages, asked: Asked, seed: str) -> tuple[list[tuple[CaseEntry, bool | None]], int]:
+    """Return the cases that are read and whether each has the finding, and of how many of the run it is not stated."""
     by_id = {entry.case_id: entry for entry in images.entries}
     patients = {name: entry.patient_id for name, entry in by_id.items()}
     positive: dict[str, bool] | None = None
     if asked.finding:
-        told = {name: _has(images.case(entry), asked.finding) for name, entry in by_id.items()}
-        # What the data set does not state is no truth.
-        positive = {name: bool(has) for name, has in told.items() if has is not None}
+        positive = _truth(((name, images.case(entry)) for name, entry in by_id.items()), asked.finding)
         patients = {name: patients[name] for name in positive}
     ids = choose_cases(patients, asked.cases, seed, positive)
-    return [(by_id[name], positive[name] if positive is not None else None) for name in ids]
+    chosen = [(by_id[name], positive[name] if positive is not None else None) for name in ids]
+    return chosen, len(by_id) - len(patients)
+
+
+def _truth(cases: Iterable[tuple[str, Case]], finding: str) -> dict[str, bool]:
+    """Tell by case id whether each has a finding, without the cases of which that is not stated.
+
+    Raises:
+        UnknownNameError: no case states such a finding.
+    """
+    found: dict[str, bool] = {}
+    known: set[str] = set()
+    for name, case in cases:
+        known |= {*(MASK_TARGETS & case.targets.keys()), *case.targets.get("findings", {})}
+        # What the data set does not state is no truth.
+        if (has := _has(case, finding)) is not None:
+            found[name] = has
+    if finding not in known:
+        raise UnknownNameError("finding of this data set", finding, known)
+    return found
 
 
 def _has(case: Case, finding: str) -> bool | None:
-    """Tell whether a case has a finding, None where it is not stated.
-
-    Raises:
-        UsageError: the data set knows no such finding.
-    """
+    """Tell whether a case has a finding, None where it is not stated."""
     if finding in MASK_TARGETS and finding in case.targets:
         return bool(case.targets[finding].any())
-    stated = case.targets.get("findings", {})
-    if finding not in stated:
-        raise UnknownNameError("finding of this data set", finding, {*(MASK_TARGETS & case.targets.keys()), *stated})
-    value = float(stated[finding])
+    value = float(case.targets.get("findings", {}).get(finding, math.nan))
     return None if value != value else value > 0
 
 

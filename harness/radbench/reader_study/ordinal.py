@@ -1,4 +1,4 @@
-"""Ordinal: what ranks and grades say: cumulative shares, means, Friedman's test, pairs of enhancers, agreement."""
+"""Ordinal: what ranks and grades say: shares, means, Friedman's test, pairs of enhancers, agreement."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from radbench.reader_study.agreeing import Agreed, between_readers, within_readers
 from radbench.reader_study.judged import Judged
 from radbench.stats.both import Estimate, clustered_mean, paired_difference
+from radbench.stats.clusters import FEWEST_PATIENTS
 from radbench.stats.friedman import Friedman, concordance, friedman
 from radbench.stats.significance import holm, wilcoxon
 
@@ -25,6 +26,8 @@ class Pairwise:
     Attributes:
         first, second: their labels.
         difference: first minus second, with an interval.
+        signed_ranks: sum of the signed ranks of the patients' differences, above zero where the first's are the larger:
+            what the test goes by, which may point another way than the mean.
         p_value: of Wilcoxon's signed-rank test over patients; NaN where it is withheld.
         p_holm: adjusted for all pairs.
     """
@@ -32,6 +35,7 @@ class Pairwise:
     first: str
     second: str
     difference: Estimate
+    signed_ranks: float
     p_value: float
     p_holm: float
 
@@ -140,17 +144,29 @@ def _mean(values: Array, patients: tuple[str, ...]) -> Estimate | None:
 
 
 def _pairs(means: Array, judged: Judged) -> list[Pairwise]:
-    found: list[tuple[int, int, Estimate, float]] = []
+    found: list[tuple[int, int, Estimate, float, float]] = []
     for a, b in combinations(range(len(judged.enhancers)), 2):
         difference = paired_difference(means[:, a], means[:, b], judged.patients)
-        p = wilcoxon(np.round(means[:, a] - means[:, b], 9), judged.patients)
-        found.append((a, b, difference, math.nan if difference.n_patients < 6 else p))
+        of_patients = by_patient((means[:, a] - means[:, b])[:, None], judged.patients)[:, 0]
+        p = math.nan if difference.n_patients < FEWEST_PATIENTS else wilcoxon(of_patients)
+        found.append((a, b, difference, signed_ranks(of_patients), p))
     adjusted = holm([p for *_, p in found]) if found else np.zeros(0)
     names = judged.enhancers
     return [
-        Pairwise(names[a], names[b], difference, p, float(both))
-        for (a, b, difference, p), both in zip(found, adjusted, strict=True)
+        Pairwise(names[a], names[b], difference, ranks, p, float(both))
+        for (a, b, difference, ranks, p), both in zip(found, adjusted, strict=True)
     ]
+
+
+def signed_ranks(differences: Array) -> float:
+    """Return the sum of the signed ranks of differences by their size, zeros and NaN left out: 0 where none is left.
+
+    Its sign is the side to which Wilcoxon's test speaks (Hollander, Wolfe & Chicken 2014, section 3.1).
+    """
+    from scipy.stats import rankdata
+
+    told = differences[~np.isnan(differences) & (differences != 0)]
+    return float((np.sign(told) * rankdata(np.abs(told))).sum()) if len(told) else 0.0
 
 
 def _among(values: Array) -> float:

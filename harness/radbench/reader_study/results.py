@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -49,15 +50,21 @@ class Results:
     def summary(self) -> tuple[str, ...]:
         """What was read by whom, in sentences, and what follows."""
         judged, key = self.judged, self.key
-        seconds = sorted(s for own in judged.seconds for s in own)
-        middle = seconds[len(seconds) // 2] if seconds else math.nan
-        cases = f"{counted(len(judged.cases), 'case')} of {counted(len(set(judged.patients)), 'patient')}"
+        middle = statistics.median(s for own in judged.seconds for s in own)
+        answered = len(judged.answered)
+        cases = f"{counted(answered, 'case')} of {counted(self._patients_answered, 'patient')}"
+        if answered < len(judged.cases):
+            cases += f" (of {len(judged.cases)} in the study)"
         return (
             f"{key.design.name} of {', '.join(key.enhancers)} by {counted(len(judged.readers), 'reader')}, {cases} of "
             f"{key.dataset}; median time {middle:.1f} s",
             *verdicts(self.analysis, key),
             *self.answers.notes,
         )
+
+    @property
+    def _patients_answered(self) -> int:
+        return len({self.judged.patients[case] for case in self.judged.answered})
 
     @property
     def sheets(self) -> tuple[Sheet, ...]:
@@ -125,6 +132,8 @@ def as_json(results: Results) -> str:
                 "readers": list(results.judged.readers),
                 "cases": len(results.judged.cases),
                 "patients": len(set(results.judged.patients)),
+                "answered_cases": len(results.judged.answered),
+                "answered_patients": results._patients_answered,
                 "notes": list(results.answers.notes),
                 "summary": list(results.summary),
                 "analysis": _plain(results.analysis),

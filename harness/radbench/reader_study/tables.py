@@ -1,4 +1,4 @@
-"""Tables: the sheets of each analysis, beginning with the paper's table of cumulative ranks, and verdicts in words."""
+"""Tables: the sheets of each analysis, beginning with the paper's table of ranks, and verdicts in words."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from radbench.reader_study.ordinal import Ordinal
 from radbench.reader_study.preferences import Preferences
 from radbench.reader_study.sheets import Sheet, interval, number, p_value, percent
 from radbench.stats.agreement import Agreement
+from radbench.stats.areas import FEWEST_FOR_P, FEWEST_OF_A_CLASS
 from radbench.stats.both import Estimate
 
 LEVEL = 0.05
@@ -33,15 +34,14 @@ def verdicts(analysis: Ordinal | Preferences | Detection, key: Key) -> Iterator[
     if isinstance(analysis, Ordinal):
         lower = key.design.better == "lower"
         what = "rank" if lower else "grade"
-        pairs = [
-            (p.first, p.second, -p.difference.value if lower else p.difference.value, p.p_holm) for p in analysis.pairs
-        ]
-        yield from _decided(pairs, f"by mean {what} (Wilcoxon, Holm)")
+        # By what was tested: the mean difference may point the other way.
+        pairs = [(p.first, p.second, -p.signed_ranks if lower else p.signed_ranks, p.p_holm) for p in analysis.pairs]
+        yield from _decided(pairs, f"by {what} (Wilcoxon's signed ranks, Holm)")
     elif isinstance(analysis, Preferences):
         last = analysis.pairs[-1].who
         of_all = [p for p in analysis.pairs if p.who == last]
         yield from _decided(
-            [(p.first, p.second, float(p.wins - p.losses), p.p_holm) for p in of_all],
+            [(p.first, p.second, float(p.test.for_first - p.test.for_second), p.p_holm) for p in of_all],
             f"by choice ({last}; sign test, Holm)",
         )
     else:
@@ -88,7 +88,7 @@ def _ordinal(analysis: Ordinal, key: Key) -> Iterator[Sheet]:
     rows.append(("images", *(str(n) for block in analysis.blocks for n in block.cases)))
     ties = " Equal ranks were allowed, so that a row need not sum to 100 %." if ranking and key.design.ties else ""
     yield Sheet(
-        f"Readers' assessment: cumulative {what}s",
+        f"Readers' assessment: share of each {what}",
         tuple(headings),
         tuple(rows),
         (
@@ -128,6 +128,7 @@ def _ordinal(analysis: Ordinal, key: Key) -> Iterator[Sheet]:
         (
             "Each patient with the mean over readers and cases; "
             + ("below zero the first is ranked better." if ranking else "above zero the first is graded better."),
+            *_two_ways("The test goes by the ranks of the patients' differences", _opposed(analysis)),
         ),
         "reader-pairs",
     )
@@ -181,7 +182,10 @@ def _preferences(analysis: Preferences) -> Iterator[Sheet]:
             )
             for p in analysis.pairs
         ),
-        ("The share counts 'neither' half; the sign test is exact, over patients.",),
+        (
+            "The share counts 'neither' half; the sign test is exact, over patients.",
+            *_two_ways("The test goes by patients, the share by cases", _opposed(analysis)),
+        ),
         "reader-preferences",
     )
     names = dict.fromkeys(name for p in analysis.pairs for name in (p.first, p.second))
@@ -190,8 +194,9 @@ def _preferences(analysis: Preferences) -> Iterator[Sheet]:
         (("", "enhancer"), ("", "ability")),
         tuple((name, number(a, 3)) for name, a in zip(names, analysis.abilities, strict=True)),
         (
-            "Their sum is 1; one is preferred to another with the probability of its share of both. None where one was "
-            "always preferred.",
+            "Their sum is 1; one is preferred to another with the probability of its share of both. None where the "
+            "enhancers fall into two groups and none of the one was ever preferred to any of the other, nor where so "
+            "few choices join the groups that the likelihood's maximum is not found.",
         ),
         "reader-abilities",
     )
@@ -211,6 +216,25 @@ def _preferences(analysis: Preferences) -> Iterator[Sheet]:
             ("Cohen's kappa, quadratic weights: one for the first and one for neither is half a disagreement.",),
             "reader-agreement",
         )
+
+
+def _opposed(analysis: Ordinal | Preferences) -> list[str]:
+    """Return the pairs whose tested statistic and printed mean point two ways."""
+    if isinstance(analysis, Ordinal):
+        told = [(p.first, p.second, p.signed_ranks * p.difference.value) for p in analysis.pairs]
+    else:
+        told = [
+            (p.first, f"{p.second} ({p.who})", (p.test.for_first - p.test.for_second) * (p.share.value - 0.5))
+            for p in analysis.pairs
+            if p.share is not None
+        ]
+    return [f"{first} and {second}" for first, second, product in told if product < -1e-9]
+
+
+def _two_ways(how: str, pairs: list[str]) -> list[str]:
+    return (
+        [f"{how}: they point two ways of {'; '.join(pairs)}, and what is told apart goes by the test."] if pairs else []
+    )
 
 
 def percent_of(share: float) -> str:
@@ -235,7 +259,11 @@ def _detection(analysis: Detection, key: Key) -> Iterator[Sheet]:
         f"Detection of {key.design.finding}: area under the ROC curve",
         (("", "reader"), *(("", name) for name in key.enhancers)),
         tuple(rows),
-        (f"{analysis.positives} cases with the finding, {analysis.negatives} without.{joint} Patients are clusters.",),
+        (
+            f"{analysis.positives} cases with the finding, {analysis.negatives} without.{joint} Patients are clusters.",
+            f"There is no interval below {FEWEST_OF_A_CLASS} patients of the rarer class, nor of a mean that does not "
+            "vary.",
+        ),
         "reader-areas",
     )
     for model in (analysis.random, analysis.fixed):
@@ -251,7 +279,7 @@ def _detection(analysis: Detection, key: Key) -> Iterator[Sheet]:
                         p_value(model.p_value),
                     ),
                 ),
-                (),
+                (f"p is withheld below {FEWEST_FOR_P} patients of the rarer class; here are {analysis.joint_rarer}.",),
                 f"reader-{model.readers}",
             )
     if analysis.compared:
@@ -268,7 +296,10 @@ def _detection(analysis: Detection, key: Key) -> Iterator[Sheet]:
                 )
                 for c in analysis.compared
             ),
-            ("One reader: DeLong, clustered. p is withheld below ten patients of the rarer class.",),
+            (
+                f"One reader: DeLong, clustered. p is withheld below {FEWEST_FOR_P} patients of the rarer class, the "
+                f"interval below {FEWEST_OF_A_CLASS}.",
+            ),
             "reader-pairs",
         )
     yield from _agreement([*analysis.inter, *analysis.intra])

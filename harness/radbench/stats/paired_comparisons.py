@@ -81,7 +81,8 @@ def bradley_terry(wins: ArrayLike) -> Array:
 
     Returns:
         float64 ``[K]``, positive, their sum 1. NaN where there is no maximum: where the things fall into two groups of
-        which none of the one was ever preferred to any of the other (Ford 1957, Am. Math. Mon. 64:28-33).
+        which none of the one was ever preferred to any of the other (Ford 1957, Am. Math. Mon. 64:28-33); and where
+        so few comparisons join two groups that the iteration does not come to it in 100,000 steps.
 
     Raises:
         ValueError: not square, or counts below zero.
@@ -102,7 +103,7 @@ def bradley_terry(wins: ArrayLike) -> Array:
         if np.abs(np.log(new) - np.log(a)).max() < _ENOUGH:
             return np.asarray(new)
         a = new
-    return np.asarray(a)
+    return np.full(len(w), np.nan)
 
 
 def _connected(beats: NDArray[np.bool_]) -> bool:

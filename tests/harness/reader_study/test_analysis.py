@@ -187,6 +187,72 @@ def test_a_case_that_is_judged_in_part_is_left_out_of_the_tests_and_counted_in_t
     assert found.overall.blocks < 12
 
 
+def one_of_many_cases(cases):
+    """Return whose a case is: the first patient has all but twenty, and twenty others one each."""
+    return lambda k: "patient 0" if k < cases - 20 else f"patient {k}"
+
+
+@pytest.mark.parametrize("design", ["rating", "ranking"])
+def test_what_is_better_goes_by_the_ranks_that_were_tested_and_not_by_the_mean(tmp_path, design):
+    key = made_key(design, ENHANCERS[:2], cases=40, readers=1, patient=one_of_many_cases(40), grades=5)
+    folder = made_folder(tmp_path / "study", key, images=_grey(key))
+    # Twenty patients give the first one more, one patient of twenty cases gives it four less.
+    said = {"fattal": (1, 4), "madmad": (5, 3)}
+    write_answers(folder, key, 1, lambda c, e, again: said[e][c >= 20])
+    results = analyse_study(folder)
+    (pair,) = results.analysis.pairs
+    assert pair.difference.value == pytest.approx(-1.5)
+    # The ranks of twenty equal differences are 10.5 each, that of the largest is 21.
+    assert pair.signed_ranks == pytest.approx(20 * 10.5 - 21)
+    assert pair.p_holm == pytest.approx(scipy.stats.wilcoxon([1.0] * 20 + [-4.0], method="asymptotic").pvalue, abs=1e-3)
+    better, worse = ("fattal", "madmad") if design == "rating" else ("madmad", "fattal")
+    what = "grade" if design == "rating" else "rank"
+    assert f"told apart by {what} (Wilcoxon's signed ranks, Holm): {better} better than {worse}" in results.summary
+    (sheet,) = [s for s in results.sheets if s.label == "reader-pairs"]
+    assert "they point two ways of fattal and madmad, and what is told apart goes by the test" in sheet.notes[-1]
+
+
+def test_thirds_of_a_patient_that_cancel_out_are_no_difference(tmp_path):
+    from radbench.reader_study.ordinal import signed_ranks
+
+    key = made_key("rating", ENHANCERS[:2], cases=24, readers=3, patient=lambda k: f"patient {k // 3}")
+    folder = made_folder(tmp_path / "study", key, images=_grey(key))
+    # Readers' means of the three cases of a patient differ by 1/3, 1/3 and -2/3.
+    first = ((3, 2, 2), (2, 3, 2), (2, 2, 2))
+    second = ((2, 2, 2), (2, 2, 2), (3, 3, 2))
+    for reader in range(3):
+        write_answers(
+            folder,
+            key,
+            reader + 1,
+            lambda c, e, again, r=reader: (first if e == ENHANCERS[0] else second)[c % 3][r],
+        )
+    (pair,) = analyse_study(folder).analysis.pairs
+    assert (pair.signed_ranks, pair.p_value) == (0.0, 1.0)
+    assert signed_ranks(np.array([3.0, -1.0, 0.0, math.nan, -1.0])) == 3.0 - 1.5 - 1.5
+    assert signed_ranks(np.array([math.nan])) == 0.0
+
+
+def test_the_summary_counts_the_cases_that_were_answered_and_the_middle_time(tmp_path):
+    key = made_key(cases=6, readers=1)
+    folder = made_folder(tmp_path / "study", key, images=_grey(key))
+    write_answers(folder, key, 1, lambda c, e, again: 1 + ENHANCERS.index(e), trials=2)
+    file = next((folder / "answers").iterdir())
+    from radbench.reader_study.answers import check_of
+
+    lines = file.read_text().split()
+    for k, milliseconds in ((range(1, 4), 1000), (range(4, 7), 4000)):
+        for line in k:
+            cells = lines[line].split(",")[:-1]
+            cells[5] = str(milliseconds)
+            lines[line] = ",".join([*cells, check_of(cells)])
+    file.write_text("\n".join(lines))
+    results = analyse_study(folder)
+    assert "2 cases of 2 patients (of 6 in the study) of secret-data; median time 2.5 s" in results.summary[0]
+    told = json.loads(render(results, "json"))
+    assert (told["cases"], told["answered_cases"], told["answered_patients"]) == (6, 2, 2)
+
+
 # preference -----------------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +293,31 @@ def test_wins_ties_and_losses_are_those_that_were_said(preferred):
         assert pair.share.value == pytest.approx(np.mean([(s + 1) / 2 for s in told]))
         if pair.who != "All" and pair.wins + pair.losses >= 6:
             assert pair.test.p_value == pytest.approx(scipy.stats.binomtest(pair.wins, pair.wins + pair.losses).pvalue)
+
+
+def test_who_is_preferred_goes_by_the_patients_that_were_tested_and_not_by_the_cases(tmp_path):
+    from radbench.reader_study.answers import COLUMNS, check_of
+
+    key = made_key("preference", ENHANCERS[:2], cases=50, readers=1, patient=one_of_many_cases(50))
+    folder = made_folder(tmp_path / "study", key, images=_grey(key))
+    place = {name: k for k, name in enumerate(key.cases)}
+    lines = [",".join(COLUMNS)]
+    for trial in key.readers[1]:
+        for image in trial.images:
+            # Twenty patients choose the first, one patient of thirty cases the second.
+            chosen = ENHANCERS[0] if place[trial.case] >= 30 else ENHANCERS[1]
+            value = 2 if key.image_of[image][1] == chosen else 0
+            cells = [key.study, "1", trial.token, image, str(value), "900", "1700000000"]
+            lines.append(",".join([*cells, check_of(cells)]))
+    (folder / "answers" / "1.csv").write_text("\n".join(lines))
+    results = analyse_study(folder)
+    (pair,) = results.analysis.pairs
+    assert (pair.wins, pair.losses, pair.test.for_first, pair.test.for_second) == (20, 30, 20, 1)
+    assert pair.p_holm == pytest.approx(scipy.stats.binomtest(20, 21).pvalue)
+    assert "told apart by choice (Reader 1; sign test, Holm): fattal better than madmad" in results.summary
+    (sheet,) = [s for s in results.sheets if s.label == "reader-preferences"]
+    assert "they point two ways of fattal and madmad (Reader 1)" in sheet.notes[-1]
+    assert "(of" not in results.summary[0]
 
 
 def test_a_reader_who_answers_alike_agrees_with_herself_fully(preferred):
@@ -278,6 +369,76 @@ def test_all_readers_together_are_obuchowski_and_rockettes_analysis(detected):
         assert found.p_value == pytest.approx(expected.p_value)
     pairs = [c for c in results.analysis.compared if c.who == "random readers"]
     assert [(c.first, c.second) for c in pairs] == [*combinations(ENHANCERS, 2)]
+
+
+@pytest.mark.parametrize("of_a_class", [2, 3, 9, 10])
+def test_few_patients_have_neither_joint_p_nor_interval_as_areas_have_none(tmp_path, of_a_class):
+    n = 2 * of_a_class
+    key = made_key("detection", cases=n, readers=3)
+    folder = made_folder(tmp_path / "study", key, images=_grey(key))
+    draws = np.random.default_rng(1)
+    positive = np.array([case.positive for case in key.cases.values()])
+    scores = draws.normal(size=(3, n, 3)) + positive[None, :, None] * np.array([0.3, 1.0, 1.8])
+    grades = np.digitize(scores, [-0.8, 0.2, 1.2, 2.2]) + 1.0
+    for r in range(3):
+        write_answers(folder, key, r + 1, lambda c, e, again, r=r: grades[r, c, ENHANCERS.index(e)])
+    results = analyse_study(folder)
+    found = results.analysis
+    assert found.joint_rarer == of_a_class
+    areas, covariance = area_covariance(
+        positive.astype(float), np.stack([grades[r, :, e] for e in range(3) for r in range(3)])
+    )
+    for which in ("random", "fixed"):
+        whole, mine = obuchowski_rockette(areas.reshape(3, 3), covariance, which), getattr(found, which)
+        assert (mine.statistic, mine.freedom) == (pytest.approx(whole.statistic), pytest.approx(whole.freedom))
+        assert mine.p_value == pytest.approx(whole.p_value if of_a_class >= 10 else math.nan, nan_ok=True)
+        for kind, lowest in (("means", 0.0), ("differences", -1.0)):
+            for one, expected in zip(getattr(mine, kind), getattr(whole, kind), strict=True):
+                ends = max(lowest, expected.low), min(1.0, expected.high)
+                if of_a_class < 3 or expected.standard_error == 0:
+                    ends = math.nan, math.nan
+                assert (one.low, one.high) == pytest.approx(ends, nan_ok=True)
+                assert one.value == pytest.approx(expected.value)
+        pairs = [c for c in found.compared if c.who == f"{which} readers"]
+        assert [math.isnan(c.p_value) for c in pairs] == [of_a_class < 10] * 3
+        assert [math.isnan(c.p_holm) for c in pairs] == [of_a_class < 10] * 3
+        for c, d in zip(pairs, mine.differences, strict=True):
+            assert (c.low, c.high) == pytest.approx((d.low, d.high), nan_ok=True)
+        (sheet,) = [s for s in results.sheets if s.label == f"reader-{which}"]
+        assert (sheet.rows[0][-1] == "–") == (of_a_class < 10)
+        assert sheet.notes == (f"p is withheld below 10 patients of the rarer class; here are {of_a_class}.",)
+    if of_a_class == 3:
+        # The model alone would have gone beyond what an area can be.
+        assert max(one.high for one in obuchowski_rockette(areas.reshape(3, 3), covariance).means) > 1.0
+    if of_a_class < 10:
+        assert any(line.startswith("not tested, for too few patients") for line in results.summary)
+
+
+def test_readers_who_are_all_perfect_with_one_enhancer_have_no_interval_of_no_width(tmp_path):
+    key = made_key("detection", cases=24, readers=2)
+    folder = made_folder(tmp_path / "study", key, images=_grey(key))
+    for reader in (1, 2):
+        write_answers(
+            folder,
+            key,
+            reader,
+            lambda c, e, again, r=reader: 1 + 4 * (c % 2 == 0) if e == ENHANCERS[0] else 1 + (c * r + c // 5) % 5,
+        )
+    first = analyse_study(folder).analysis.random.means[0]
+    assert first.value == 1.0
+    assert math.isnan(first.low)
+    assert math.isnan(first.high)
+
+
+def test_a_detection_counts_the_cases_that_were_judged(tmp_path):
+    key = made_key("detection", cases=30, readers=1)
+    folder = made_folder(tmp_path / "study", key, images=_grey(key))
+    write_answers(folder, key, 1, lambda c, e, again: 1 + c % 5, trials=7)
+    judged = {trial.case for trial in key.readers[1][:7]}
+    found = analyse_study(folder).analysis
+    assert len(judged) == 7
+    assert found.positives == sum(bool(key.cases[name].positive) for name in judged)
+    assert found.negatives == 7 - found.positives
 
 
 def test_one_reader_alone_has_areas_and_no_joint_analysis(tmp_path):
@@ -348,7 +509,7 @@ def test_too_few_patients_for_a_test_are_told_apart_from_no_difference(tmp_path)
     write_answers(folder, key, 1, lambda c, e, again: 1 + ENHANCERS.index(e))
     said = [line for line in analyse_study(folder).summary if "told apart" in line or "not tested" in line]
     (line,) = said
-    assert line.startswith("not tested, for too few patients say anything by mean rank")
+    assert line.startswith("not tested, for too few patients say anything by rank (Wilcoxon's signed ranks, Holm)")
 
 
 def test_the_command_prints_it_and_writes_the_joined_file(ranked, tmp_path, monkeypatch, capsys):

@@ -156,6 +156,27 @@ def test_an_answer_that_the_design_does_not_know_is_refused(folder, key):
         read(folder, key)
 
 
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        (1, "names a trial that this reader was not shown"),
+        (5, "has a time that is no whole number of at most 15 digits"),
+        (6, "has a time that is no whole number of at most 15 digits"),
+    ],
+)
+@pytest.mark.parametrize("number", ["9" * 5000, "\u0661", "1.5", "-1"])
+def test_a_number_that_no_page_writes_is_refused_though_its_check_fits(folder, key, place, words, number):
+    from radbench.reader_study.answers import check_of
+
+    lines = lines_of(key, 1, by_rank)
+    cells = lines[1].split(",")[:-1]
+    cells[place] = number
+    changed = [lines[0], ",".join([*cells, check_of(cells)]), *lines[2:]]
+    (folder / "answers" / "a.csv").write_text("\n".join(changed), encoding="utf-8")
+    with pytest.raises(AnswersError, match=f"'a.csv': line 2 {words}"):
+        read(folder, key)
+
+
 def test_no_answers_at_all_says_what_to_do(folder, key):
     with pytest.raises(UsageError, match=r"there are no files of answers in .*: put there what the readers sent back"):
         read(folder, key)

@@ -139,7 +139,7 @@ def test_from_a_run_by_the_commands_through_the_browser_to_the_table(context, ru
     ranked(key, 1, desk, {"unsharp": 1, "gamma": 2}, slice(None))
     desk.saved(study, "Enter")
     said = bench("analyse", study)
-    assert "told apart by mean rank (Wilcoxon, Holm): unsharp better than gamma" in said
+    assert "told apart by rank (Wilcoxon's signed ranks, Holm): unsharp better than gamma" in said
     assert re.search(r"^1 +100\.0 % +0\.0 %$", said, re.MULTILINE)
 
 

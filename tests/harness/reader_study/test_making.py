@@ -92,6 +92,34 @@ def test_half_the_cases_of_a_detection_have_what_the_masks_show(tmp_path):
         make_study(tmp_path / "run", replace(mine, cases=12), tmp_path / "other")
 
 
+def test_cases_of_which_a_finding_is_not_stated_are_left_out_and_counted(tmp_path, monkeypatch):
+    from radbench.reader_study.run_images import RunImages
+
+    draws = np.random.default_rng(0)
+    for k in range(8):
+        write_image(tmp_path / "images" / f"{k}.png", torch.from_numpy(draws.random((1, 32, 32), dtype=np.float32)))
+        mask = torch.zeros(1, 32, 32)
+        mask[:, 10:20, 10:20] = k % 2
+        write_image(tmp_path / "masks" / f"{k}.png", mask)
+    folder = f"folder[root={tmp_path / 'images'},masks={tmp_path / 'masks'},mask_target=heart_mask]"
+    radbench.run("gamma", "image-quality", folder, debug=True, out=tmp_path / "run")
+    whole = RunImages.case
+
+    def in_part(self, entry):
+        # The first and the last case come without a mask.
+        case = whole(self, entry)
+        return replace(case, targets={}) if case.case_id[0] in "07" else case
+
+    monkeypatch.setattr(RunImages, "case", in_part)
+    mine = asked(enhancers=("original", "gamma"), design="detection", finding="heart_mask", cases=6)
+    made = make_study(tmp_path / "run", mine, tmp_path / "study")
+    told = {int(case.case_id[0]): case.positive for case in made.key.cases.values()}
+    assert told == {1: True, 2: False, 3: True, 4: False, 5: True, 6: False}
+    assert made.notes == ("the data set does not state heart_mask of 2 cases",)
+    with pytest.raises(UnknownNameError, match=r"unknown finding of this data set 'nodule_mask'.*heart_mask"):
+        make_study(tmp_path / "run", replace(mine, finding="nodule_mask"), tmp_path / "other")
+
+
 REFUSED = {
     "too many cases": ({"cases": 17}, "--cases 17: the run has images of 16"),
     "an enhancer that did not run": (

@@ -54,6 +54,15 @@ def test_one_that_always_wins_has_no_ability():
     assert np.isnan(bradley_terry([[0, 5, 5], [0, 0, 3], [0, 2, 0]])).all()
 
 
+def test_abilities_that_the_iteration_does_not_come_to_are_none(monkeypatch):
+    # Two pairs that a single choice each way joins, among ten thousand within each: slow, but there is a maximum.
+    wins = [[0, 1e4, 0, 0], [1e4, 0, 1, 0], [0, 2, 0, 1e4], [0, 0, 1e4, 0]]
+    monkeypatch.setattr("radbench.stats.paired_comparisons._STEPS", 2000)
+    assert np.isnan(bradley_terry(wins)).all()
+    monkeypatch.setattr("radbench.stats.paired_comparisons._STEPS", 10)
+    assert bradley_terry([[0, 30], [10, 0]]) == pytest.approx([0.75, 0.25])
+
+
 @pytest.mark.parametrize("wins", [[[0, 1]], [[0, -1], [1, 0]], [[0]]])
 def test_what_is_no_table_of_wins_is_refused(wins):
     with pytest.raises(ValueError, match="wins must be"):
