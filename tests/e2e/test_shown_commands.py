@@ -25,7 +25,8 @@ SHOWN = re.compile(r"^    (bench [^#\n]*?)(?:   .*|\s*#.*)?$", re.MULTILINE)
 SMALL = "patients=20,grid=[32,32,32],size=64"
 """Nor are as many large patients made as the documents name."""
 STUDIES = itertools.count()
-LEARNERS = ("lung-unet", "bone-unet", "dncnn", "gan", "hnn", "cad", "guided-unet", "madmad", "xraysyn")
+VIEWERS = ("xraysyn", "x2ct", "3dpn-drr", "2d-refiner")
+LEARNERS = ("lung-unet", "bone-unet", "dncnn", "gan", "hnn", "cad", "guided-unet", "madmad", *VIEWERS)
 ENDS = {
     "bench run --enhancer original,'command[run=": (2, "there is no program 'convert-my-image'"),
     "bench data check lidc": (2, "holds no"),
@@ -61,6 +62,7 @@ ENDS = {
     "bench data check 'tbx11k[root=PATH": (2, "TBX11K_train.txt' does not exist"),
     "bench publish RUN --replace --supersede": (2, "there is nothing to supersede under data set"),
     "bench enhance lung-unet": (2, "nowhere"),
+    "bench views xraysyn": (2, "nowhere"),
     "bench train 'guided-unet[trained_on=folder[root=PATH": (2, "holds no images"),
     "bench run --enhancer original,lung-unet --task cad --dataset 'nih-cxr14[root=PATH": (
         2,
@@ -168,7 +170,7 @@ def runnable(command):
         words = ["plan", "--enhancer", words[1], "--task", task, *words[2:]]
     if words[:2] == ["reader-study", "make"]:
         words[-1] += f"-{next(STUDIES)}"  # none is written twice
-    if words[0] == "enhance" and learns:
+    if words[0] in ("enhance", "views") and learns:
         words[2] = "nowhere"
     if words[0] == "enhance" and "chest.dcm" in words:
         words = [*words[:2], "chest.png", "enhanced.png"]
