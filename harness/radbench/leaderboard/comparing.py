@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 _DIGEST = COMPARABLE_KEY.index("cases_digest")
 
 Key = tuple[str, ...]
+
+_WITH_UNIT = re.compile(r"(?P<number>\S+) (?P<unit>[^\W\d]+|[%°])")
 
 
 def joined(keys: Sequence[Key], scored: Sequence[bool]) -> list[Key]:
@@ -71,7 +74,15 @@ def entry_names(rows: DataFrame) -> list[str]:
 
 def facet_order(facet: str) -> tuple[float, str]:
     """Return what facets are ordered by: angles by size, names by the alphabet and after them."""
+    measured = facet_number(facet)
+    return (math.inf if measured is None else measured[0]), facet
+
+
+def facet_number(facet: str) -> tuple[float, str] | None:
+    """Return the number that a facet is, and its unit: (-9.0, "deg") of "-9 deg", (5.0, "") of "5"; None of a name."""
+    match = _WITH_UNIT.fullmatch(facet)
     try:
-        return float(facet), facet
+        value = float(match["number"] if match else facet)
     except ValueError:
-        return math.inf, facet
+        return None
+    return (value, match["unit"] if match else "") if math.isfinite(value) else None

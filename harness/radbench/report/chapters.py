@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,12 @@ from radbench.contracts import MetricSpec, Status
 from radbench.engine.keep.digests import digest, short
 from radbench.engine.keep.texts import visible
 from radbench.leaderboard.columns import ALL, COMPARABLE_KEY
+from radbench.leaderboard.comparing import facet_number
 from radbench.leaderboard.predictions import reliability_of
 from radbench.leaderboard.sources import ComparedSet
-from radbench.leaderboard.table import ARROWS, Table
+from radbench.leaderboard.table import ARROWS, Cell, Table
 from radbench.leaderboard.tabulate import decimals, tables
-from radbench.report.entries import Entry, deciding, entries_of, main_rows, one_row_each
+from radbench.report.entries import Entry, control_of, deciding, entries_of, main_rows, one_row_each
 from radbench.report.figures import curves, scores
 from radbench.report.figures.style import drawing, inline, write_files
 from radbench.report.lines import METRIC, VERDICT, Line, lines_of, made_of, shared_by
@@ -176,7 +177,7 @@ def chapter(
         set_key(first),
         summary(rows, entries),
         [visible(note) for note in found.notes],
-        [*tables(found.rows)],
+        printed_tables(found.rows, harmful),
         lines_of(rows, entries),
         entries,
         _plates(found, rows, entries, ident, _slug(f"{number}-{first['task']}-{first['dataset']}"), figures),
@@ -185,6 +186,30 @@ def chapter(
         shared_by(rows),
         decimals=decimals(main_rows(rows, deciding(rows))["value"].tolist()),
     )
+
+
+def printed_tables(rows: DataFrame, harmful: Collection[str]) -> list[Table]:
+    """Return the paper's tables of a set; best and second best are among methods, controls left out.
+
+    Args:
+        rows: of the set.
+        harmful: controls that a task should find harmful, by name or label.
+    """
+    methods = rows[[not control_of(str(label), harmful) for label in rows["enhancer"]]]
+    marks: dict[tuple[str, str, str], int] = {}
+    for table in tables(methods) if len(methods) else ():
+        for name, cells in table.rows:
+            for heading, cell in zip(table.headings, cells, strict=True):
+                marks[table.slug, heading.name, name] = cell.place
+    return [_with_places(table, marks) for table in tables(rows)]
+
+
+def _with_places(table: Table, marks: dict[tuple[str, str, str], int]) -> Table:
+    def marked(name: str, cells: Sequence[Cell]) -> tuple[Cell, ...]:
+        both = zip(table.headings, cells, strict=True)
+        return tuple(replace(cell, place=marks.get((table.slug, head.name, name), 0)) for head, cell in both)
+
+    return replace(table, rows=tuple((name, marked(name, cells)) for name, cells in table.rows))
 
 
 def set_key(row: Any) -> str:
@@ -295,17 +320,15 @@ def _over_facets(drawn: _Drawing, rows: DataFrame, entries: Sequence[Entry], met
         (rows["metric"] == metric) & (rows["group"] == ALL) & (rows["status"] == Status.OK) & (rows["facet"] != "")
     ]
     facets = list(dict.fromkeys(own["facet"]))
-    try:
-        places = {facet: float(facet) for facet in facets}
-    except ValueError:
-        return
-    if len(facets) < 3:
+    places = {facet: measured for facet in facets if (measured := facet_number(facet)) is not None}
+    units = {unit for _, unit in places.values()}
+    if len(facets) < 3 or len(places) < len(facets) or len(units) > 1:
         return
     found: dict[str, list[tuple[float, float, float, float]]] = {}
     for entry in entries:
         mine = own[own["entry"] == entry.name]
         points = [
-            (places[row["facet"]], float(row["value"]), float(row["ci_low"]), float(row["ci_high"]))
+            (places[row["facet"]][0], float(row["value"]), float(row["ci_low"]), float(row["ci_high"]))
             for row in mine.to_dict("records")
             if math.isfinite(row["value"])
         ]
@@ -314,7 +337,7 @@ def _over_facets(drawn: _Drawing, rows: DataFrame, entries: Sequence[Entry], met
     if found:
         arrow = ARROWS[str(own["direction"].iloc[0])]
         text = f"{metric} over its facet, with 95 % intervals."
-        drawn.add(f"{metric}-by-facet", partial(curves.over_facet, found, metric, arrow), text, main)
+        drawn.add(f"{metric}-by-facet", partial(curves.over_facet, found, metric, arrow, *units), text, main)
 
 
 def _reliability(drawn: _Drawing, found: ComparedSet, entries: Sequence[Entry]) -> None:

@@ -14,7 +14,13 @@ _YEAR_BEHIND = re.compile(r"^(?P<authors>[^\d;,]+?(?: et al\.)?), (?P<rest>.+), 
 _IN_BRACKETS = re.compile(r"^(?P<title>.*?)\s?\((?P<venue>[^()]*\d[^()]*|[A-Z][^()]*)\)$")
 _BEHIND_COMMA = re.compile(r"^(?P<title>.+), (?P<venue>[^,]*\d[:(]\w[^,]*|(?:IEEE )?[A-Z]{3,})$")
 """What appeared where: a name with volume and pages, or one in capitals."""
-_PLACE = re.compile(r",? (?:sections?|equations?|Tables?|eqs?\.|pp?\.|§) ?[\w.,\-– ]*$")
+_PLACE = re.compile(
+    r",? (?:(?:sections?|equations?|Tables?|eqs?\.|pp?\.|§) ?|(?:Algorithms?|Figures?|Figs?\.) \d)[\w.,\-– ]*$"
+)
+_LEADING_WORDS = re.compile(r"^(?:the \w+ )?after (?=[A-Z])")
+"""What is taken from a work, before its authors: "after Doe 2020", "the ratio after Doe 2020"."""
+_ENOUGH = 28
+"""Characters of a title by which it is known."""
 _POINTERS = ("its ", "parameters of ")
 _LETTERS = str.maketrans({"æ": "ae", "ø": "o", "ß": "ss", "ł": "l", "đ": "d"})
 _ESCAPES = {
@@ -59,18 +65,17 @@ def bibtex(sources: Iterable[Source]) -> str:
         "note": "Apache-2.0",
     }
     found: dict[str, tuple[str, dict[str, str], list[str]]] = {"radbench": ("software", fields, [])}
-    by_work: dict[tuple[str, str], str] = {}
     for source in sources:
         for text in _works(source.text):
             work = _taken_apart(text)
-            same = (_plain(work.get("author", ""))[:40], _plain(work.get("title") or work["howpublished"])[:28])
-            key = by_work.get(same)
+            key = next((key for key, (kind, one, _) in found.items() if kind == "misc" and _same(one, work)), None)
             if key is None:
                 key = _unused(_key(work), found)
-                by_work[same] = key
                 found[key] = ("misc", work, [])
             elif len(work.get("title", "")) > len(found[key][1].get("title", "")):
-                found[key] = ("misc", found[key][1] | work, found[key][2])
+                found[key] = ("misc", found[key][1] | work | _fuller_authors(found[key][1], work), found[key][2])
+            else:
+                found[key] = ("misc", found[key][1] | _fuller_authors(found[key][1], work), found[key][2])
             who = f"{source.kind.replace('dataset', 'data set')} {source.part}"
             who += f", licence: {source.licence}" if source.licence else ""
             if who not in found[key][2]:
@@ -80,7 +85,7 @@ def bibtex(sources: Iterable[Source]) -> str:
 
 def _works(text: str) -> Iterator[str]:
     for part in text.split("; "):
-        part = part.strip().removeprefix("outlines: ")
+        part = _LEADING_WORDS.sub("", part.strip().removeprefix("outlines: "))
         # What is no work of others, or only points into one that is named before it.
         if part and part != "radbench" and re.search(r"(?:18|19|20)\d\d|,", part) and not part.startswith(_POINTERS):
             yield part
@@ -104,12 +109,31 @@ def _authors(text: str) -> str:
     return " and ".join([*(n for n in names if n), *(["others"] if others else [])])
 
 
+def _same(one: dict[str, str], other: dict[str, str]) -> bool:
+    """Tell whether two texts name one work: year and first author, and a title that the other's begins with."""
+    if one.get("year") != other.get("year") or _surname(one) != _surname(other):
+        return False
+    titles = [_plain(work.get("title") or work["howpublished"]) for work in (one, other)]
+    short, long = sorted(titles, key=len)
+    # Of what has neither year nor author, the beginning of a title says little.
+    return ("year" in one and f"{long} ".startswith(f"{short} ")) or short[:_ENOUGH] == long[:_ENOUGH]
+
+
+def _fuller_authors(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
+    """Return the field of the longer list of authors."""
+    author = max((one.get("author", ""), other.get("author", "")), key=lambda text: len(text.split(" and ")))
+    return {"author": author} if author else {}
+
+
+def _surname(work: dict[str, str]) -> str:
+    """Return the first author's last name in letters of ASCII, "" where there is none."""
+    return _plain((work.get("author", "").split(" and ")[0].split() or [""])[-1]).replace(" ", "")
+
+
 def _key(work: dict[str, str]) -> str:
-    first = re.split(r" and ", work.get("author", ""))[0] or work["title"]
     words = _plain(work.get("title") or work["howpublished"]).split()
     word = next((w for w in words if len(w) > 3), "work")
-    name = "".join(_plain(first).split()[-1:]) if "author" in work else ""
-    return f"{name}{work.get('year', '')}{word}" or "work"
+    return f"{_surname(work)}{work.get('year', '')}{word}" or "work"
 
 
 def _unused(key: str, taken: Iterable[str]) -> str:
@@ -119,7 +143,9 @@ def _unused(key: str, taken: Iterable[str]) -> str:
 
 def _plain(text: str) -> str:
     """Return letters and digits of ASCII, lower case, with blanks between words."""
-    letters = unicodedata.normalize("NFKD", text.lower().translate(_LETTERS))
+    # A letter's mark stands behind it, and goes without leaving a gap.
+    parts = unicodedata.normalize("NFKD", text.lower().translate(_LETTERS))
+    letters = "".join(c for c in parts if not unicodedata.combining(c))
     return " ".join("".join(c if c.isascii() and c.isalnum() else " " for c in letters if c.isprintable()).split())
 
 

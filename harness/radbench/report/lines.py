@@ -144,6 +144,9 @@ def _ends(low: Any, high: Any, digits: int) -> Shown:
 
 def _by(value: Any) -> str:
     value = float(value)
+    if math.isinf(value):
+        # As JavaScript reads it.
+        return "Infinity" if value > 0 else "-Infinity"
     return "" if math.isnan(value) else f"{value:.10g}"
 
 

@@ -22,6 +22,7 @@ from radbench.engine.plan.steps import Live, Step, loading_of
 from radbench.engine.work.samples import sample_of
 from radbench.engine.work.seeding import salt_of, seed_everything
 from radbench.engine.work.worker import WorkerSetup, settings_restored, workbench
+from radbench.leaderboard.privacy import without_names
 from radbench.report.outlines import Outline, outlines
 
 if TYPE_CHECKING:
@@ -74,12 +75,12 @@ class Studio:
             try:
                 yield case, self._one(pair, entry)
             except Exception as e:  # whatever a data set or a task raises is no reason to have no page
-                yield case, self._why(e)
+                yield case, told_of(self._why(e), pair, entry)
 
     def _why(self, error: BaseException) -> str:
         told = [facts["message"] for name, facts in self._events if name == "failure"]
         self._events.clear()
-        return told[-1] if told else f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return told[-1] if told else _as_text(error)
 
     def _one(self, pair: Pair, entry: CaseEntry) -> Seen:
         case, made = self._case(pair, entry), self._kept(pair, entry)
@@ -146,7 +147,18 @@ class Studio:
             pictures = task.show(sample, TaskContext("cpu", pair.task_seed))
             return {str(name): _picture(one, str(name)) for name, one in pictures.items()}, ""
         except Exception as e:  # a plugin's picture that cannot be drawn takes no page along
-            return {}, f"{pair.task.label} shows nothing: {type(e).__name__}: {' '.join(str(e).split())}"
+            return {}, told_of(f"{pair.task.label} shows nothing: {_as_text(e)}", pair, entry)
+
+
+def _as_text(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def told_of(message: str, pair: Pair, entry: CaseEntry) -> str:
+    """Return a message on a case as a page may print it: without its id, its patient's and its twin's, and paths."""
+    parts = (pair.enhancer, pair.task, pair.dataset)
+    public = {name for part in parts for name in (part.name, part.label)}
+    return without_names(message, {entry.case_id, entry.patient_id, entry.twin} - {""}, public)
 
 
 def _picture(tensor: Any, name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from radbench.contracts.errors import RadbenchError
@@ -25,6 +25,7 @@ class Replanned:
         plan: as it is now; None where it cannot be made.
         registry: that it was made from.
         problem: why there is no plan, or "".
+        gone: by the same as ``pairs``, those that were scored and can be planned no more, each with the reason.
     """
 
     pairs: Mapping[tuple[str, ...], Pair]
@@ -32,6 +33,7 @@ class Replanned:
     plan: Plan | None
     registry: Registry | None
     problem: str = ""
+    gone: Mapping[tuple[str, ...], str] = field(default_factory=dict)
 
 
 def pair_key(facts: Mapping[str, Any]) -> tuple[str, ...]:
@@ -64,19 +66,21 @@ def replanned(folder: RunFolder) -> Replanned:
         plan = make_plan(registry, request)
     except (RadbenchError, OSError, TypeError, KeyError) as e:
         return Replanned({}, {}, None, None, " ".join(str(e).split()) or type(e).__name__)
-    same, changed = {}, {}
+    same, changed, gone = {}, {}, {}
     for pair in plan.pairs:
         key = pair_key(
             {"task": pair.task.label, "dataset": pair.dataset.label, "enhancer": pair.enhancer.label}
             | {"seed": pair.seed}
         )
-        if key not in facts or pair.reason or facts[key]["reason"]:
+        if key not in facts or facts[key]["reason"]:
             continue
-        if what := _what_changed(pair, facts[key]):
+        if pair.reason:
+            gone[key] = " ".join(str(pair.reason).split())
+        elif what := _what_changed(pair, facts[key]):
             changed[key] = what
         else:
             same[key] = pair
-    return Replanned(same, changed, plan, registry)
+    return Replanned(same, changed, plan, registry, gone=gone)
 
 
 def _request(kept: Mapping[str, Any]) -> Request:

@@ -11,6 +11,7 @@ from pathlib import Path
 from radbench.engine.keep.store import Store, StoreError
 from radbench.engine.plan.learning import Training
 from radbench.engine.plan.pairs import once
+from radbench.leaderboard.privacy import without_paths
 
 Curve = list[dict[str, float]]
 """Rows of an epoch each: ``epoch``, ``train_loss``, ``validation_score``."""
@@ -30,7 +31,7 @@ class Learnt:
         parameters: learnt, likewise.
         device: that it was trained on, "" likewise.
         pretrained: the weights that it began with, "" where the learner does not say.
-        facts: what else the learner says of its weights.
+        facts: what else the learner says of its weights; like ``pretrained`` without paths.
         lacked: cases whose lessons failed.
         curves: by network.
         problem: why nothing is known of it, or "".
@@ -61,7 +62,7 @@ def _learnt(training: Training, store: Store) -> Learnt:
     except StoreError:
         gone = "its weights are no longer in the cache"
         return Learnt(training.name, training.described, licences, None, None, "", "", (), 0, (), gone)
-    own = {str(name): str(value) for name, value in facts.get("facts", {}).items()}
+    own = {without_paths(str(name)): without_paths(str(value)) for name, value in facts.get("facts", {}).items()}
     beside = store.weights_folder(training.key) / "beside"
     curves = [
         (file.name.removesuffix(".csv").removesuffix(".curve"), rows)

@@ -142,6 +142,11 @@ def _best(main: DataFrame, entries: Sequence[Entry]) -> tuple[bool, str]:
             True,
             f"Of the methods, {leader['entry']} is best: the intervals of all others' ranks begin behind its own.",
         )
+    if len(candidates) == 1:
+        return False, (
+            f"Which method is best is not decided: {candidates[0]} alone may have rank {int(first)}, but its rank "
+            "interval overlaps with those of others."
+        )
     return False, f"Which method is best is not decided: by their rank intervals it may be {_or(candidates)}."
 
 

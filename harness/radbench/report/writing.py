@@ -22,6 +22,7 @@ from radbench.engine.plan.pairs import Pair
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.resolver import Resolver
 from radbench.leaderboard.aggregate import Margin
+from radbench.leaderboard.privacy import without_paths
 from radbench.leaderboard.schema import FILE_NAME
 from radbench.leaderboard.sources import ComparedSet, compared_sets
 from radbench.registry.registry import load_registry
@@ -226,7 +227,8 @@ def _made(sets: Sequence[ComparedSet]) -> str:
 
 def _notes(material: Material) -> list[str]:
     return [
-        f"Neither settings nor images of a run are told: its plan cannot be made again here ({run.plan.problem})."
+        "Neither settings nor images of a run are told: its plan cannot be made again here "
+        f"({without_paths(run.plan.problem)})."
         for run in material.runs
         if run.plan.problem
     ]
@@ -277,9 +279,15 @@ def _show(
             shown = [replace(each, remark=f"The image of seed {pair.seed}. {each.remark}".strip()) for each in shown]
         one.gallery.append((entry, shown))
     if lacking:
-        why = {what for run in material.runs for what in run.plan.changed.values()}
-        changed = f": {' and '.join(sorted(why))} changed since they were scored" if why else ""
-        one.no_pictures = f"No pictures of {', '.join(lacking)}{changed}."
+        one.no_pictures = f"No pictures of {', '.join(lacking)}{_why_lacking(material)}."
+
+
+def _why_lacking(material: Material) -> str:
+    """Return why pairs that were scored cannot be shown, as the end of a sentence."""
+    changed = {what for run in material.runs for what in run.plan.changed.values()}
+    gone = {without_paths(why).rstrip(".") for run in material.runs for why in run.plan.gone.values()}
+    told = [f"{' and '.join(sorted(changed))} changed since they were scored"] if changed else []
+    return visible("".join(f"{': ' if k == 0 else '; '}{why}" for k, why in enumerate([*told, *sorted(gone)])))
 
 
 # what the rows stand on ------------------------------------------------------------------------------------

@@ -71,3 +71,39 @@ def test_the_licence_of_data_goes_with_it():
         bibtex([Source("lidc", "dataset", "Armato et al. 2011, LIDC, Medical Physics 38:915", "CC BY 3.0")])
     )
     assert "data set lidc, licence: CC BY 3.0" in found["armato2011lidc"]["note"]
+
+
+def test_a_work_that_is_named_briefly_or_as_a_model_is_cited_once_with_all_authors():
+    whole = "Peng, Liao & Chellappa 2021, XraySyn: Realistic View Synthesis From a Single Radiograph (AAAI)"
+    for texts in (
+        ("Peng et al. 2021, XraySyn, Algorithm 1 and Figure 5; the ratio after Yang et al. 2017, Cascade", whole),
+        (whole, "Peng et al. 2021, XraySyn, Algorithm 1 and Figure 5; after Yang et al. 2017, Cascade"),
+    ):
+        found = entries(bibtex([Source(f"part{k}", "task", text) for k, text in enumerate(texts)]))
+        assert set(found) == {"radbench", "peng2021xraysyn", "yang2017cascade"}
+        assert found["peng2021xraysyn"]["author"] == "Peng and Liao and Chellappa"
+        assert found["peng2021xraysyn"]["title"].startswith("{XraySyn: Realistic View")
+        assert found["yang2017cascade"]["author"] == "Yang and others"
+
+
+def test_works_of_one_author_and_year_stay_apart():
+    texts = ("Doe 2020, Deep networks for noise", "Doe 2020, Deep networks for bones")
+    found = entries(bibtex([Source("a", "task", "; ".join(texts))]))
+    assert {one["title"] for key, one in found.items() if key != "radbench"} == {
+        "{Deep networks for noise}",
+        "{Deep networks for bones}",
+    }
+
+
+def test_marks_and_hyphens_leave_no_gap_in_a_key():
+    texts = ("Konz et al. 2026, Fréchet distances (MedIA)", "Rodriguez-Molares et al. 2020, Contrast-to-noise (TUFFC)")
+    found = entries(bibtex([Source("a", "task", "; ".join(texts))]))
+    assert set(found) == {"radbench", "konz2026frechet", "rodriguezmolares2020contrast"}
+
+
+def test_a_venue_alone_is_no_title():
+    found = entries(bibtex([Source("a", "task", "Heusel et al. 2017 (NeurIPS 30)")]))
+    (key,) = set(found) - {"radbench"}
+    assert found[key]["author"] == "Heusel and others"
+    assert found[key]["howpublished"] == "NeurIPS 30"
+    assert "title" not in found[key]

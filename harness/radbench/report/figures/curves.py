@@ -59,13 +59,16 @@ def _of_share(n: int, share: float) -> tuple[float, float]:
     return found.low, found.high
 
 
-def over_facet(curves: Mapping[str, Sequence[tuple[float, float, float, float]]], metric: str, arrow: str) -> Figure:
+def over_facet(
+    curves: Mapping[str, Sequence[tuple[float, float, float, float]]], metric: str, arrow: str, unit: str = ""
+) -> Figure:
     """Return a metric over a facet that is a number (an angle, a dose), with 95 % intervals.
 
     Args:
         curves: by enhancer, (facet, value, low, high) in the facet's order; NaN for an end that is unknown.
         metric: its name.
         arrow: "↑" where higher is better, "↓" where lower is.
+        unit: of the facet, "" for none.
     """
     figure, axes = new_figure(6.6, 3.6)
     for k, (name, points) in enumerate(curves.items()):
@@ -74,7 +77,7 @@ def over_facet(curves: Mapping[str, Sequence[tuple[float, float, float, float]]]
         axes.plot(x, [one[1] for one in points], marker=marker, color=colour, linewidth=1.4, label=shortened(name))
         if all(math.isfinite(end) for one in points for end in one[2:]):
             axes.fill_between(x, [one[2] for one in points], [one[3] for one in points], color=colour, alpha=0.12)
-    axes.set_xlabel("facet")
+    axes.set_xlabel(f"facet, {unit}" if unit else "facet")
     axes.set_ylabel(f"{metric} {arrow}")
     axes.grid(color=LINE, linewidth=0.6)
     axes.legend(fontsize=7.5, ncols=2)

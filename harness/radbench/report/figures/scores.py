@@ -142,8 +142,20 @@ def _spread(n: int) -> Any:
     return ((np.arange(n) * golden) % 1.0 - 0.5) * 0.36
 
 
+def best_method(entries: Sequence[Entry], rows: Mapping[str, Any]) -> str:
+    """Return the method whose rank interval lies before those of all other methods, "" for none; no control is one."""
+    methods = [one.name for one in entries if not one.control and not math.isnan(float(rows[one.name]["rank_low"]))]
+    if len(methods) < 2:
+        return ""
+    first, *others = sorted(methods, key=lambda name: float(rows[name]["rank"]))
+    ahead = float(rows[first]["rank_high"]) < min(float(rows[name]["rank_low"]) for name in others)
+    return first if ahead else ""
+
+
 def ranking(entries: Sequence[Entry], rows: Mapping[str, Any], metric: str) -> Figure:
     """Return the ranks by a metric with the 95 % intervals that hold for all of them together.
+
+    The method that is best beyond doubt, its interval before those of all other methods, has a colour of its own.
 
     Args:
         entries: from top to bottom, those that have a rank.
@@ -151,6 +163,7 @@ def ranking(entries: Sequence[Entry], rows: Mapping[str, Any], metric: str) -> F
         metric: its name.
     """
     figure, axes = new_figure(_WIDTH, _REST + _ROW * len(entries))
+    best = best_method(entries, rows)
     for place, entry in enumerate(entries):
         row = rows[entry.name]
         colour = colour_of(entry)
@@ -163,8 +176,7 @@ def ranking(entries: Sequence[Entry], rows: Mapping[str, Any], metric: str) -> F
                 solid_capstyle="round",
                 alpha=0.35,
             )
-        first = float(row["rank_high"]) == 1.0
-        axes.plot([float(row["rank"])], [place], "o", color=BEST if first else colour, markersize=6.5)
+        axes.plot([float(row["rank"])], [place], "o", color=BEST if entry.name == best else colour, markersize=6.5)
     name_axis(axes, [entry.name for entry in entries])
     axes.set_xticks(range(1, len(entries) + 1))
     axes.set_xlim(0.6, len(entries) + 0.4)
