@@ -19,6 +19,9 @@ from radbench.contracts.errors import UsageError
 from radbench.engine.run.executors.import_path import without_current_folder
 from radbench.engine.work import frames
 
+_TO_END = 10.0
+"""Seconds that a process may take to end, once it tells no more (assumed; one that crashes needs far less)."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -98,7 +101,7 @@ def _until_lost(
                 if message is None:
                     if at is None:
                         raise UsageError(f"plugin '{wanted.plugin}' cannot be loaded: {_last(Path(scratch) / 'log')}")
-                    return Finding(*at, Outcome.BROKEN, f"it ends the process ({_ending(process.wait())})")
+                    return Finding(*at, Outcome.BROKEN, _ending(process))
                 kind, what = message
                 if kind == "begun":
                     at = what
@@ -121,8 +124,13 @@ def _read(stream: Any, told: queue.Queue[Any]) -> None:
             return
 
 
-def _ending(status: int) -> str:
-    return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+def _ending(process: subprocess.Popen[bytes]) -> str:
+    try:
+        status = process.wait(_TO_END)
+    except subprocess.TimeoutExpired:
+        return f"it closes files that it did not open, and its process has not ended {_TO_END:g} s later"
+    how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+    return f"it ends the process ({how})"
 
 
 def _last(log: Path) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+import keyword
 import re
 import sys
 from pathlib import Path
@@ -36,11 +38,10 @@ def write_package(name: str, kind: str, folder: Path | None, registry: Registry)
         raise UsageError(f"--kind '{kind}'{did_you_mean(kind, KINDS)}")
     _check_name(name, kind, registry)
     folder = folder or Path(name)
-    module = name.replace("-", "_")
     words = {
         "name": name,
-        "module": module,
-        "class": "".join(word.title() for word in name.split("-")),
+        "module": _module(name),
+        "class": _class(name),
         "title": name.replace("-", " ").capitalize(),
         "version": __version__,
     }
@@ -52,7 +53,7 @@ def write_package(name: str, kind: str, folder: Path | None, registry: Registry)
             path = folder.joinpath(*(_filled(part, words) for part in below))
             path = path.with_name(path.name.removesuffix(_SUFFIX))
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(_filled(template.read_text(), words))
+            path.write_text(_filled(template.read_text(encoding="utf-8"), words), encoding="utf-8")
     except OSError as e:
         raise UsageError(f"cannot write '{folder}': {e.strerror or e}; choose another --out") from e
     return folder
@@ -68,9 +69,37 @@ def _check_name(name: str, kind: str, registry: Registry) -> None:
         raise UsageError(
             f"there is {article} {registered} '{name}' already, of {other.distribution}: choose another name"
         )
-    module = name.replace("-", "_")
+    module = _module(name)
+    if keyword.iskeyword(module) or keyword.iskeyword(_class(name)):
+        raise UsageError(
+            f"'{name}' is a word of the Python language, and no module can be called so: choose another name"
+        )
+    if _class(name) in _names_used(kind):
+        raise UsageError(
+            f"its class would be '{_class(name)}', which a {kind}'s code uses already: choose another name"
+        )
     if module in sys.stdlib_module_names or importlib.util.find_spec(module) is not None:
         raise UsageError(f"'{module}' is the name of another package: choose another name")
+
+
+def _module(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _class(name: str) -> str:
+    return "".join(word.title() for word in name.split("-"))
+
+
+def _names_used(kind: str) -> set[str]:
+    # Of what the templates import or call: a class of the same name would shadow it.
+    used = set()
+    for template in sorted((_TEMPLATES / kind).rglob(f"*.py{_SUFFIX}")):
+        for node in ast.walk(ast.parse(template.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Name):
+                used.add(node.id)
+            elif isinstance(node, ast.alias):
+                used.add(node.asname or node.name)
+    return used
 
 
 def _filled(text: str, words: dict[str, str]) -> str:

@@ -13,7 +13,7 @@ from radbench import EnhancerSpec, hookimpl
 
 @hookimpl
 def radbench_enhancers():
-    return [EnhancerSpec(name, f"{__name__}:{name}", name) for name in ("good", "grows", "dies", "hangs")]
+    return [EnhancerSpec(name, f"{__name__}:{name}", name) for name in ("good", "grows", "dies", "hangs", "closes")]
 
 
 def good(images):
@@ -35,6 +35,13 @@ def dies(images):
 def hangs(images):
     import time
 
+    time.sleep(1000)
+
+
+def closes(images):
+    import os, time
+
+    os.closerange(3, 256)
     time.sleep(1000)
 """
 
@@ -83,6 +90,12 @@ def test_one_that_kills_its_process_is_named_and_the_others_are_tried(check):
 def test_one_that_hangs_is_ended_and_named(check):
     status, out, _ = check("hangs", "--check", "sizes", "--timeout", "30")
     assert (status, "it hangs: no end within 30 s" in out) == (1, True)
+
+
+def test_one_that_closes_what_it_tells_through_and_lives_on_is_ended_and_named(check, monkeypatch):
+    monkeypatch.setattr("radbench.conformance.aside._TO_END", 1.0)
+    status, out, _ = check("closes", "--check", "sizes", "--timeout", "300")
+    assert (status, "its process has not ended 1 s later" in out) == (1, True)
 
 
 def test_what_is_not_there_is_wrong_usage(check):

@@ -64,6 +64,10 @@ def test_nothing_of_a_template_is_left_and_no_line_is_too_long(tmp_path, registr
         ("grabcut", "task", "there is a task 'grabcut' already"),
         ("json", "task", "'json' is the name of another package"),
         ("radbench-classical", "task", "'radbench_classical' is the name of another package"),
+        ("lambda", "enhancer", "'lambda' is a word of the Python language"),
+        ("none", "dataset", "'none' is a word of the Python language"),
+        ("case", "dataset", "its class would be 'Case', which a dataset's code uses already"),
+        ("fit-context", "learner", "its class would be 'FitContext', which a learner's code uses already"),
         ("mine", "enhancr", "did you mean 'enhancer'"),
     ],
 )
