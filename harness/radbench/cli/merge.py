@@ -15,6 +15,9 @@ def merge(
         list[Path], typer.Argument(metavar="RUN…", help="Run folders, leaderboard CSVs, or folders of these.")
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of what is merged.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace what an earlier merge left in that folder.")
+    ] = False,
 ) -> None:
     """Join runs of several machines into one leaderboard, with the per-case scores beside it.
 
@@ -25,7 +28,7 @@ def merge(
     from radbench.cli.tables import print_leaderboard
     from radbench.verification.merge import merge as merged
 
-    found = merged(runs, out)
+    found = merged(runs, out, replace)
     print_leaderboard(found.rows)
     for note in found.notes:
         say(f"# {note}", err=True)

@@ -64,8 +64,8 @@ def verify(
     Equal are all of a row's numbers to the last bit; differences, tests and ranks are computed anew beside the per-case
     scores that were published of the others. It is said what differs: data, enhancer, task, version, device.
 
-    Exit status: 0 where every row is equal or within its interval; 1 where one is different or cannot be run; 2 for
-    wrong usage.
+    Exit status: 0 where every row is equal or within its interval; 1 where one is different, not judged or cannot be
+    run; 2 for wrong usage.
     """
     from radbench.api import Options
     from radbench.cli.progress import Progress
@@ -99,7 +99,7 @@ def verify(
         typer.echo(as_json(found), nl=False)
     else:
         say(as_text(found) if format_ == "table" else as_markdown(found))
-    bad = sum(pair.verdict in ("different", "cannot be run") for pair in found)
+    bad = sum(pair.verdict in ("different", "not judged", "cannot be run") for pair in found)
     if bad:
         say(f"bench: {bad} of {counted(len(found), 'pair')} not verified", err=True)
         raise typer.Exit(1)

@@ -171,12 +171,39 @@ def read_card(path: Path) -> Card:
             f"'{path}' was changed after it was made: its content has the digest {found[:16]}, and it says "
             f"{str(told)[:16] or 'none'}"
         )
+    if lacking := [*_lacking(content)]:
+        raise UsageError(f"'{path}' is no card that this version reads: it lacks {', '.join(lacking)}")
     return card
 
 
+def _lacking(content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a card's content has not, or has in another form."""
+    for name, kind in _FORM.items():
+        if not isinstance(content.get(name), kind):
+            yield f"'{name}'"
+    tables = content.get("tables")
+    for k, table in enumerate(tables if isinstance(tables, list) else ()):
+        names = (*_OF_TABLE, "limit", "metric", "direction", "enhancers")
+        if not isinstance(table, dict) or not all(name in table for name in names):
+            yield f"what makes 'tables[{k}]' a table"
+        elif not isinstance(table["enhancers"], list) or not all(
+            isinstance(entry, dict) and all(name in entry for name in ("name", *_OF_ENTRY, *_NUMBERS))
+            for entry in table["enhancers"]
+        ):
+            yield f"what makes 'tables[{k}].enhancers' its enhancers"
+
+
+_FORM = {"title": str, "tables": list, "made_with": dict, "scored": dict, "leaderboard_digest": str}
+"""What every card holds, by the type that JSON gives it."""
+
+
 def differences(card: Card, other: Card) -> list[str]:
-    """Say in what two cards differ, table by table; nothing where they say the same of what was scored."""
-    mine, theirs = ({_name(table): table for table in one.content["tables"]} for one in (card, other))
+    """Say in what two cards differ, table by table; nothing where they are of the same rows to the last number.
+
+    A card's tables hold the metric that decides; where they are the same and the digest of the rows is not, what
+    differs is another metric, a stratum, a time or a version.
+    """
+    mine, theirs = (_by_name(one.content["tables"]) for one in (card, other))
     told = [f"{name} stands in one of them alone" for name in [*mine, *theirs] if (name in mine) != (name in theirs)]
     for name in mine.keys() & theirs.keys():
         one, two = mine[name], theirs[name]
@@ -188,11 +215,32 @@ def differences(card: Card, other: Card) -> list[str]:
                 told.append(f"{name}: {enhancer} stands in one of them alone")
             elif fields := [field for field in a if a[field] != b.get(field)]:
                 told.append(f"{name}: {enhancer} differs in {', '.join(fields)}")
+    digests = [str(one.content["leaderboard_digest"]) for one in (card, other)]
+    if not told and digests[0] != digests[1]:
+        told.append(
+            "its tables are the same, but other numbers, times or versions of the leaderboard differ (leaderboard "
+            f"digest {digests[0][:16]} there, {digests[1][:16]} here)"
+        )
     return told
 
 
-def _name(table: Mapping[str, Any]) -> str:
-    return f"{table['task']} on {table['dataset']} ({table['profile']})"
+def _by_name(tables: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return tables by a name that no two of them share."""
+    labels = [f"{t['task']} on {t['dataset']}, {t['split']} ({t['profile']})" for t in tables]
+    found: dict[str, Mapping[str, Any]] = {}
+    for label, table in zip(labels, tables, strict=True):
+        name = label
+        if labels.count(label) > 1:
+            # Of the same labels, on other data or by another task.
+            parts = (*(str(table[name])[:8] for name in _DIGESTS), table["given"], table["truth"], table["limit"])
+            name = f"{label}, {'/'.join(map(str, parts))}"
+        while name in found:
+            name += "'"
+        found[name] = table
+    return found
+
+
+_DIGESTS = ("dataset_fingerprint", "task_digest", "cases_digest")
 
 
 def write_card(card: Card, folder: Path) -> tuple[Path, Path]:
@@ -246,7 +294,11 @@ def _shown(entry: Mapping[str, Any], digits: int) -> dict[str, Any]:
 
 
 def _number(value: Any, digits: int, sign: str = "-") -> str:
-    return "" if value is None else f"{float(value):{sign}.{digits}f}".replace("-", "\u2212")
+    if value is None:
+        return ""
+    number = float(value)
+    text = f"{number:{sign}.{digits}f}".replace("inf", "\u221e")
+    return text.replace("-", "\u2212")
 
 
 def _interval(low: Any, high: Any, digits: int) -> str:

@@ -21,10 +21,13 @@ from radbench.verification.again import Again
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Verdict = Literal["equal", "within", "different", "cannot be run"]
+Verdict = Literal["equal", "within", "different", "not judged", "cannot be run"]
 
-VERDICTS: tuple[Verdict, ...] = ("equal", "within", "different", "cannot be run")
+VERDICTS: tuple[Verdict, ...] = ("equal", "within", "different", "not judged", "cannot be run")
 """From best to worst."""
+
+OF_ROWS = VERDICTS[:3]
+"""Those that a row may have."""
 
 OWN = tuple(name for name in STATISTICS[: STATISTICS.index("delta")])
 """The numbers of a row that say nothing of other rows."""
@@ -74,8 +77,10 @@ class PairVerdict:
 
     Attributes:
         name: of the pair.
-        verdict: the worst of its rows.
+        verdict: the worst of its rows; "not judged" where it was run and none of them could be.
         rows: the rows that were asked for; none where it could not be run.
+        unjudged: numbers of those that could not be judged: they stand for other seeds, too, of which neither the
+            per-case scores are known nor a run is here.
         reason: why it could not be run.
         differs: by what it is of ("data", "enhancer", …), what the file says and what is here, where these differ.
         same_scores: whether every per-case score is the published one, to the last bit; None where those are unknown.
@@ -89,6 +94,7 @@ class PairVerdict:
     differs: Mapping[str, tuple[str, str]] | None = None
     same_scores: bool | None = None
     compared: bool = False
+    unjudged: tuple[int, ...] = ()
 
     def counted(self, verdict: Verdict) -> int:
         """Return how many rows have a verdict."""
@@ -173,22 +179,24 @@ def _judged(
 
     pair, _ = fresh
     alone = {_row_key(row): row for row in leaderboard_rows([pair]).to_dict("records")}
-    rows, compared = [], True
+    rows, unjudged, compared = [], [], True
     for number in sorted(published.judged):
         row = frame.iloc[number - 1].to_dict()
         here, whole = anew.get(_row_key(row), (alone.get(_row_key(row)), False))
         if row["n_seeds"] > 1 and here is None:
-            continue  # It stands for seeds of which nobody knows the per-case scores.
+            unjudged.append(number)
+            continue
         compared = compared and whole
         rows.append(_verdict(number, row, here, whole))
     there = scores.get(published.key)
     return PairVerdict(
         published.name,
-        max((row.verdict for row in rows), key=VERDICTS.index),
+        max((row.verdict for row in rows), key=VERDICTS.index, default="not judged"),
         tuple(rows),
         differs=differs,
         same_scores=None if there is None else there.digest == scores_of(pair).digest,
         compared=compared,
+        unjudged=tuple(unjudged),
     )
 
 

@@ -9,17 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radbench.contracts.errors import UsageError
+from radbench.engine.keep.digests import digest
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.texts import counted
-from radbench.leaderboard.clashes import label_of, values_of
+from radbench.leaderboard.clashes import is_old, label_of, values_of
 from radbench.leaderboard.columns import COMPARABLE_KEY, TABLE_KEY
 from radbench.leaderboard.company import named
-from radbench.leaderboard.schema import FILE_NAME, validate, write_csv
+from radbench.leaderboard.schema import FILE_NAME, leaderboards_in, validate, write_csv
 from radbench.leaderboard.scores import key_of, with_evidence, write_scores
 from radbench.leaderboard.sources import ComparedSet, compared_sets
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+_APART = f"{Path(FILE_NAME).stem}@"
+"""What the names of files begin with in which sets stand apart."""
 
 _SPOKEN = {
     "dataset_fingerprint": "data set fingerprint",
@@ -47,7 +51,7 @@ class Merged:
     notes: tuple[str, ...]
 
 
-def merge(paths: Sequence[Path], out: Path) -> Merged:
+def merge(paths: Sequence[Path], out: Path, replace: bool = False) -> Merged:
     """Join runs into ``leaderboard.csv`` of a folder, with their per-case scores beside it.
 
     Differences, tests, corrections and ranks are computed anew over each table from the per-case scores. Tables of the
@@ -57,9 +61,11 @@ def merge(paths: Sequence[Path], out: Path) -> Merged:
     Args:
         paths: runs, leaderboards with their scores, or folders of these; at least two.
         out: the folder; made where it is missing.
+        replace: whether what an earlier merge left there gives way.
 
     Raises:
-        UsageError: fewer than two are named, the folder holds a run, or it cannot be written.
+        UsageError: fewer than two are named, the folder holds a run, leaderboards that are merged, or others that
+            nobody asked to replace, or it cannot be written.
         SchemaError: a leaderboard is not valid.
     """
     import pandas as pd
@@ -68,6 +74,7 @@ def merge(paths: Sequence[Path], out: Path) -> Merged:
         raise UsageError("name at least two runs or leaderboards to merge")
     if RunFolder(out).journal.exists():
         raise UsageError(f"'{out}' holds a run: name a folder of its own for what is merged")
+    stale = _merged_before(paths, out, replace)
     sets = [*compared_sets(paths)]
     notes = [note for one in sets for note in one.notes]
     notes += [
@@ -80,9 +87,41 @@ def merge(paths: Sequence[Path], out: Path) -> Merged:
     except OSError as error:
         raise UsageError(f"cannot make '{out}': {error.strerror or error}") from error
     files = [_written(out / FILE_NAME, chosen)]
-    files += [_written(out / _apart_name(one), [one]) for one, _ in apart]
+    names = [_apart_name(one) for one, _ in apart]
+    assert len(set(names)) == len(names), names
+    files += [_written(out / name, [one]) for name, (one, _) in zip(names, apart, strict=True)]
+    for file in stale:
+        if file not in files:
+            write_scores(file, {})
+            file.unlink(missing_ok=True)
     rows = pd.concat([one.rows for one in chosen], ignore_index=True)
     return Merged(tuple(files), validate(rows), tuple(notes))
+
+
+def _merged_before(paths: Sequence[Path], out: Path, replace: bool) -> list[Path]:
+    """Return what an earlier merge left in the folder.
+
+    Raises:
+        UsageError: leaderboards lie there, and one of them is merged, is no merge's, or may not be replaced.
+    """
+    there = [] if not out.is_dir() or not any(out.glob("*.csv")) else _boards(out)
+    if not there:
+        return []
+    inside = [path for path in paths if out.resolve() in (path.resolve(), path.resolve().parent)]
+    if inside:
+        raise UsageError(f"'{inside[0]}' lies in '{out}', which is merged into: name a folder of its own")
+    foreign = [file.name for file in there if file.name != FILE_NAME and not file.name.startswith(_APART)]
+    if foreign or not replace:
+        own = "name another folder" if foreign else "name another folder, or give '--replace' where it may go"
+        raise UsageError(f"'{out}' holds leaderboards already ({', '.join(file.name for file in there)}): {own}")
+    return there
+
+
+def _boards(folder: Path) -> list[Path]:
+    try:
+        return leaderboards_in(folder)
+    except UsageError:
+        return []  # other tables
 
 
 def _by_label(sets: Sequence[ComparedSet]) -> tuple[list[ComparedSet], list[tuple[ComparedSet, ComparedSet]]]:
@@ -121,10 +160,12 @@ def _differing(one: DataFrame, other: DataFrame) -> Iterator[str]:
 
 
 def _apart_name(one: ComparedSet) -> str:
-    digests = (next(iter(sorted(values_of(one.rows, n))), "") for n in COMPARABLE_KEY[len(TABLE_KEY) :])
-    task = re.sub(r"[^a-z0-9]+", "-", str(one.rows["task"].iloc[0]).lower()).strip("-")
-    tag = "-".join(filter(None, (re.sub(r"\W", "", text)[:8] for text in digests)))
-    return f"leaderboard@{task}-{tag}.csv"
+    first = one.rows.iloc[0]
+    labels = (re.sub(r"[^a-z0-9]+", "-", str(first[name]).lower()).strip("-") for name in ("task", "split", "profile"))
+    # Sets of version 1 stand apart by seed, too.
+    seeds = sorted({str(seed) for seed in one.rows["seed"]}) if is_old(one.rows).any() else []
+    tag = digest([*(sorted(values_of(one.rows, name)) for name in COMPARABLE_KEY), seeds])
+    return f"{_APART}{'-'.join(labels)}-{tag[:16]}.csv"
 
 
 def _written(file: Path, sets: Sequence[ComparedSet]) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 from radbench.engine.keep.texts import counted
 from radbench.leaderboard.columns import ALL
 from radbench.leaderboard.markdown import escape
-from radbench.verification.judging import VERDICTS, PairVerdict, RowVerdict
+from radbench.verification.judging import OF_ROWS, VERDICTS, PairVerdict, RowVerdict
 
 FORMATS = ("table", "markdown", "json")
 
@@ -47,10 +47,12 @@ def summary(found: Sequence[PairVerdict]) -> str:
     """Return how many rows of how many pairs have which verdict."""
     rows = [row for pair in found for row in pair.rows]
     told = [f"{counted(len(rows), 'row')} of {counted(len(found), 'pair')}"]
-    for verdict in VERDICTS[:-1]:
+    for verdict in OF_ROWS:
         number = sum(row.verdict == verdict for row in rows)
         if number:
             told.append(f"{number} {_WORDS[verdict]}")
+    unjudged = len({number for pair in found for number in pair.unjudged} - {row.number for row in rows})
+    told += [f"{counted(unjudged, 'row')} not judged"] if unjudged else []
     failed = sum(pair.verdict == "cannot be run" for pair in found)
     return ", ".join([*told, *([f"{counted(failed, 'pair')} cannot be run"] if failed else [])])
 
@@ -61,13 +63,18 @@ _WORDS = {"equal": "equal", "within": "within the published interval", "differen
 def _said(pair: PairVerdict) -> str:
     if pair.verdict == "cannot be run":
         return pair.reason
-    numbers = [f"{n} {_WORDS[verdict]}" for verdict in VERDICTS[:-1] if (n := pair.counted(verdict))]
-    told = [f"{counted(len(pair.rows), 'row')}, {', '.join(numbers)}"]
+    numbers = [f"{n} {_WORDS[verdict]}" for verdict in OF_ROWS if (n := pair.counted(verdict))]
+    told = [f"{counted(len(pair.rows), 'row')}, {', '.join(numbers)}"] if pair.rows else []
+    if pair.unjudged:
+        told.append(
+            f"{counted(len(pair.unjudged), 'row')} of several seeds not judged: the per-case scores of the other seeds "
+            "are not known"
+        )
     if pair.same_scores is not None:
         told.append(
             "every per-case score is the same to the last bit" if pair.same_scores else "per-case scores differ"
         )
-    if not pair.compared:
+    if pair.rows and not pair.compared:
         told.append(
             "differences, tests and ranks were not compared: not all per-case scores of their table lie beside it"
         )
@@ -104,6 +111,7 @@ def _record(pair: PairVerdict) -> dict[str, Any]:
         "pair": pair.name,
         "verdict": pair.verdict,
         "reason": pair.reason,
+        "rows_not_judged": list(pair.unjudged),
         "per_case_scores_equal": pair.same_scores,
         "comparisons_checked": pair.compared,
         "differs": {what: {"published": a, "here": b} for what, (a, b) in (pair.differs or {}).items()},

@@ -86,6 +86,67 @@ def test_a_card_of_other_rows_is_told_apart(card: Card, tmp_path: Path) -> None:
     assert differences(card, card) == []
 
 
+def test_rows_whose_other_metrics_differ_are_not_these_rows(
+    card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = read_leaderboard(BOARDS / "cad.csv")
+    other = frame.index[(frame["primary"] == "false") & frame["value"].between(0.1, 0.9)][0]
+    frame.loc[other, "value"] += 1e-6
+    write_csv(frame, tmp_path / "cad.csv")
+    (said,) = differences(card, card_of([tmp_path / "cad.csv"], title="Findings"))
+    assert "its tables are the same, but other numbers" in said
+    write_card(card, tmp_path)
+    monkeypatch.setattr(
+        sys, "argv", ["bench", "card", str(tmp_path / "cad.csv"), "--check", str(tmp_path / "card.json")]
+    )
+    with pytest.raises(SystemExit) as left:
+        main()
+    told = capsys.readouterr()
+    assert left.value.code == 2
+    assert "is whole, and not of these rows" in told.err
+    assert "of these rows" not in told.out
+
+
+def test_tables_of_the_same_labels_are_compared_each_with_its_own(card: Card) -> None:
+    content = json.loads(json.dumps(card.content))
+    second = json.loads(json.dumps(content["tables"][0]))
+    second["dataset_fingerprint"] = "ab" * 32
+    content["tables"].append(second)
+    changed = json.loads(json.dumps(content))
+    changed["tables"][0]["enhancers"][0]["value"] = 0.123
+    (said,) = differences(Card(content), Card(changed))
+    assert content["tables"][0]["dataset_fingerprint"][:8] in said
+    assert said.endswith("differs in value")
+    assert differences(Card(content), Card(json.loads(json.dumps(content)))) == []
+    # Of another split it is another table.
+    moved = json.loads(json.dumps(card.content))
+    moved["tables"][0]["split"] = "val"
+    assert len(differences(card, Card(moved))) == 2
+
+
+@pytest.mark.parametrize("lacks", ["title", "tables", "leaderboard_digest"])
+def test_a_card_with_a_right_digest_that_lacks_something_is_refused(card: Card, tmp_path: Path, lacks: str) -> None:
+    file = tmp_path / "card.json"
+    file.write_text(Card({name: told for name, told in card.content.items() if name != lacks}).as_json())
+    with pytest.raises(UsageError, match=f"it lacks '{lacks}'"):
+        read_card(file)
+
+
+def test_a_card_whose_tables_are_none_is_refused(card: Card, tmp_path: Path) -> None:
+    for tables, said in (([{}], r"tables\[0\]"), ([{**card.content["tables"][0], "enhancers": [{}]}], "enhancers")):
+        (tmp_path / "card.json").write_text(Card({**card.content, "tables": tables}).as_json())
+        with pytest.raises(UsageError, match=said):
+            read_card(tmp_path / "card.json")
+
+
+def test_an_infinite_value_is_printed_as_such(card: Card) -> None:
+    content = json.loads(json.dumps(card.content))
+    content["tables"][0]["enhancers"][0] |= {"value": "inf", "delta": "-inf"}
+    page = as_html(Card(content))
+    assert "<td>\u221e</td>" in page
+    assert "<td>\u2212\u221e</td>" in page
+
+
 def test_the_page_asks_for_nothing_and_runs_nothing(card: Card) -> None:
     page = as_html(card)
     tags = Tags()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from radbench.leaderboard.sources import Source, read_source, read_together
 from radbench.verification.merge import merge
 
 N = 24
+PROFILES = ("quick", "paper")
 
 
 def pair(enhancer: str, shift: float = 0.0, **changes: object) -> PairResult:
@@ -82,6 +84,41 @@ def test_what_does_not_compare_is_named_and_stands_apart(tmp_path: Path) -> None
     assert "task digest cdcdcdcdcdcd and none" in note
     assert apart.name in note
     assert [one.enhancer for one in read_source(apart).pairs] == ["wls"]
+
+
+def test_sets_apart_that_differ_in_the_profile_alone_stand_in_files_of_their_own(tmp_path: Path) -> None:
+    ours = board(tmp_path / "a", *(replace(pair(name), profile=p) for name in ("original", "he") for p in PROFILES))
+    other = board(tmp_path / "b", *(replace(pair("wls", 0.03, task_digest="cd" * 8), profile=p) for p in PROFILES))
+    found = merge([ours, other], tmp_path / "out")
+    assert len(set(found.files)) == 3
+    kept = [read_leaderboard(file) for file in found.files]
+    assert {(e, p) for rows in kept for e, p in zip(rows["enhancer"], rows["profile"], strict=True)} == {
+        (enhancer, profile) for enhancer in ("original", "he", "wls") for profile in PROFILES
+    }
+    # Each note names the file that its rows stand in.
+    for note, file in zip(found.notes, found.files[1:], strict=True):
+        assert file.name in note
+        assert read_leaderboard(file)["profile"].iloc[0] in note
+
+
+def test_leaderboards_that_lie_there_are_not_overwritten_unasked(tmp_path: Path) -> None:
+    ours = board(tmp_path / "a", pair("original"), pair("he", 0.02))
+    other = board(tmp_path / "b", pair("wls", 0.03, task_digest="cd" * 8))
+    first = merge([ours, other], tmp_path / "out")
+    before = {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()}
+    alike = board(tmp_path / "c", pair("clahe", 0.01))
+    with pytest.raises(UsageError, match=r"holds leaderboards already .*'--replace'"):
+        merge([ours, alike], tmp_path / "out")
+    for inside in (tmp_path / "out", first.files[1]):
+        with pytest.raises(UsageError, match="which is merged into"):
+            merge([alike, inside], tmp_path / "out", replace=True)
+    with pytest.raises(UsageError, match=r"holds leaderboards already \(grabcut.csv\): name another folder"):
+        merge([ours, other], tmp_path / "c", replace=True)
+    assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == before
+    # What the earlier merge set apart goes with it, its scores, too.
+    merge([ours, alike], tmp_path / "out", replace=True)
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["leaderboard.cases.csv", "leaderboard.csv"]
+    assert set(read_leaderboard(tmp_path / "out")["enhancer"]) == {"original", "he", "clahe"}
 
 
 def test_another_identity_of_an_enhancer_is_named(tmp_path: Path) -> None:

@@ -133,6 +133,23 @@ def test_without_per_case_scores_the_comparisons_are_not_judged_and_that_is_said
     assert "were not compared" in as_text([pair])
 
 
+def test_a_row_of_several_seeds_is_not_judged_where_the_others_are_not_known(published: Path) -> None:
+    published.with_name("grey.cases.csv").unlink()
+    frame = read_leaderboard(published)
+    pooled = int(frame.index[frame["n_seeds"] > 1][0]) + 1
+    (pair,) = verified(published, Choice(rows=(pooled,), sample=1))
+    assert (pair.verdict, pair.rows, pair.unjudged) == ("not judged", (), (pooled,))
+    text = as_text([pair])
+    assert "1 row of several seeds not judged: the per-case scores of the other seeds are not known" in text
+    assert "0 rows of 1 pair, 1 row not judged" in text
+    assert json.loads(as_json([pair]))["pairs"][0]["rows_not_judged"] == [pooled]
+    # Beside rows of its own seed it is said as well, and theirs count.
+    (own,) = verified(published, Choice(enhancer="learnt", sample=1))
+    assert own.verdict == "equal"
+    assert pooled in own.unjudged
+    assert "not judged" in as_text([own])
+
+
 def _dataset(board: Path) -> str:
     return str(read_leaderboard(board)["dataset"].iloc[0])
 
