@@ -24,7 +24,8 @@ SHOWN = re.compile(r"^    (bench [^#\n]*?)(?:   .*|\s*#.*)?$", re.MULTILINE)
 
 SMALL = "patients=20,grid=[32,32,32],size=64"
 """Nor are as many large patients made as the documents name."""
-STUDIES = itertools.count()
+PLACES = itertools.count()
+"""Of what no folder takes twice: a reader study, a new plugin."""
 VIEWERS = ("xraysyn", "x2ct", "3dpn-drr", "2d-refiner")
 LEARNERS = ("lung-unet", "bone-unet", "dncnn", "gan", "hnn", "cad", "guided-unet", "madmad", *VIEWERS)
 ENDS = {
@@ -169,7 +170,10 @@ def runnable(command):
         task = "lung-extraction" if "lung-unet" in words[1] or "bone-unet" in words[1] else "image-quality"
         words = ["plan", "--enhancer", words[1], "--task", task, *words[2:]]
     if words[:2] == ["reader-study", "make"]:
-        words[-1] += f"-{next(STUDIES)}"  # none is written twice
+        words[-1] += f"-{next(PLACES)}"
+    if words[:2] == ["plugin", "new"] and "--out" not in words:
+        # Several places show the same one.
+        words += ["--out", f"new-plugin-{next(PLACES)}"]
     if words[0] in ("enhance", "views") and learns:
         words[2] = "nowhere"
     if words[0] == "enhance" and "chest.dcm" in words:
