@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from radbench.contracts.config import Config, PartName, learns_from, param, part
+from radbench.contracts.config import Config, PartName, affects, learns_from, param, part
 
 _PAPER, _CODE = "paper XraySyn", "code XraySyn"
 _TABLE_3 = f"{_PAPER} Table 3"
@@ -161,7 +161,11 @@ class RefinerConfig(SimulatedConfig):
 
 
 def _first_stage(config: XraySynConfig) -> XraySynConfig | None:
-    return config.with_(stage=1) if config.stage == 2 else None
+    if config.stage == 1:
+        return None
+    # Of the second stage nothing is handed on: the first is one part, whatever the second is like.
+    kept = {name: getattr(config, name) for name in FIRST_STAGE if affects(XraySynConfig, name) != "use"}
+    return XraySynConfig(**kept, stage=1)
 
 
 class XraySynConfig(SuppressingConfig):
@@ -249,11 +253,25 @@ class XraySynConfig(SuppressingConfig):
     @model_validator(mode="before")
     @classmethod
     def _of_one_stage(cls, values: Any) -> Any:
-        # The first stage is one part, whatever the second is like: it is trained once for all of them.
-        if isinstance(values, Mapping) and str(values.get("stage", 2)) == "1":
-            return {name: value for name, value in values.items() if name not in SECOND_STAGE}
-        return values
+        # What a profile sets of the second stage goes; what somebody names would go in silence, and is refused.
+        if not isinstance(values, Mapping) or str(values.get("stage", 2)) != "1":
+            return values
+        for name in sorted(SECOND_STAGE & values.keys()):
+            if values[name] is not None and values[name] not in _unnamed(cls, name):
+                raise ValueError(
+                    f"{name} is of the second stage, which stage=1 leaves out: leave out {name}, or stage=1"
+                )
+        return {name: value for name, value in values.items() if name not in SECOND_STAGE}
 
 
-SECOND_STAGE = frozenset(XraySynConfig.model_fields) - frozenset(SuppressingConfig.model_fields) - {"stage", "anchored"}
+def _unnamed(model: type[XraySynConfig], name: str) -> list[Any]:
+    """Return what a field holds where nobody names it: its default, and what the profiles set."""
+    by_profile = [profile[name] for profile in model.profiles.values() if name in profile]
+    return [model.model_fields[name].get_default(call_default_factory=True), *by_profile]
+
+
+FIRST_STAGE = (frozenset(SuppressingConfig.model_fields) | {"anchored"}) - {"stage"}
+"""The fields that the first stage has."""
+
+SECOND_STAGE = frozenset(XraySynConfig.model_fields) - FIRST_STAGE - {"stage"}
 """The fields that mean nothing to the first stage."""

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from radbench.contracts.enhancement import Enhancement
 from radbench.learn.batch import resized
-from radbench.xray import Pose, scale_to_unit, suppress_bone
+from radbench.xray import Pose, attenuated_intensity, scale_to_unit, suppress_bone
 from radbench.xray.chest_cube import radiograph_of
 
 FRONTAL = Pose(0.0, 0.0)
@@ -50,7 +50,9 @@ class Suppression:
         to take out.
         """
         low, high = image.amin(), image.amax()
-        if not bool(high > low) or not bool((bone > 0).any()):
+        # As suppress_bone sees them: in single precision thick rays may attenuate alike though their masses differ.
+        intensity = attenuated_intensity(bone, tissue)
+        if not bool(high > low) or not bool((bone > 0).any()) or not bool(intensity.amax() > intensity.amin()):
             return image, image
         seen = (image - low) / (high - low)
         without = suppress_bone(seen, bone, tissue, amount=1.0) * (high - low) + low

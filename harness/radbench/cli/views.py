@@ -49,6 +49,8 @@ def views(
     from radbench.cli.progress import Progress
     from radbench.contracts.case import CaseInfo
     from radbench.contracts.printable import printable as shown
+    from radbench.engine.plan.pairs import plan_enhancer
+    from radbench.engine.plan.request import Request
     from radbench.engine.work.enhance import enhance as enhance_images
     from radbench.imaging import read_image
     from radbench.registry.discovery import plugin_paths
@@ -60,7 +62,13 @@ def views(
     files = _files(target, angles, overwrite)
     where = pick_devices(device)[0]
     registry, paths = open_registry(plugin), plugin_paths(plugin)
+    asked = plan_enhancer(registry, Request((enhancer,), (), profile=profile, seeds=(seed,), plugin_files=tuple(paths)))
+    if not asked.spec.renders:
+        raise UsageError(
+            f"enhancer '{asked.label}' renders no views: bench info NAME says of an enhancer whether it does"
+        )
     read = read_image(source)
+    _make(target)
     progress = Progress()
     try:
         loaded = load_enhancer(
@@ -103,21 +111,29 @@ def _angles(first: float, last: float, steps: int, elevation: float) -> list[flo
 
 
 def _files(target: Path, angles: list[float], overwrite: bool) -> list[Path]:
-    """Return where each view goes, by number and angle; the folder is there afterwards.
+    """Return where each view goes, by number and angle.
 
     Raises:
-        UsageError: it cannot be made, or a file is there already.
+        UsageError: a file is there already.
     """
     digits = len(str(len(angles)))
     files = [target / f"view-{n:0{digits}}_{angle:+.1f}.png" for n, angle in enumerate(angles, 1)]
     written = [*files, *(_bone_file(file) for file in files), target / "views.gif"]
     if (there := [file for file in written if file.exists()]) and not overwrite:
         raise UsageError(f"'{there[0]}' is there already: choose another folder, or --overwrite")
+    return files
+
+
+def _make(target: Path) -> None:
+    """Make the folder.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise UsageError(f"cannot write to '{target}': {e.strerror}") from e
-    return files
 
 
 def _bone_file(file: Path) -> Path:
@@ -146,7 +162,7 @@ def _animate(frames: list[Tensor], file: Path) -> None:
 
     from PIL import Image
 
-    from radbench.contracts.atomic import replace_file
+    from radbench.imaging.write import write_bytes
     from radbench.learn.batch import resized
 
     height, width = frames[0].shape[1:]
@@ -157,4 +173,4 @@ def _animate(frames: list[Tensor], file: Path) -> None:
     swing = pictures + pictures[-2:0:-1]
     stream = io.BytesIO()
     swing[0].save(stream, "GIF", save_all=True, append_images=swing[1:], duration=_FRAME_MS, loop=0)
-    replace_file(file, stream.getvalue())
+    write_bytes(file, stream.getvalue())

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from radbench.cli.app import make_app
 from radbench.contracts.errors import UsageError
+from radbench.imaging.write import ImageWriteError
 
 TURNING = '''
 """An enhancer whose views are the image, brighter by a hundredth for each degree."""
@@ -93,6 +94,19 @@ def test_a_folder_or_an_angle_that_is_none_is_refused(folder):
     with pytest.raises(UsageError, match="--to must be an angle"):
         run("views", "turning", "a.png", "out", "--to", "100")
     assert not (folder / "out").exists()
+
+
+def test_who_renders_no_views_is_refused_and_leaves_no_folder(folder):
+    with pytest.raises(UsageError, match="enhancer 'clahe' renders no views"):
+        run("views", "clahe", "a.png", "out")
+    assert not (folder / "out").exists()
+
+
+def test_what_cannot_be_written_is_a_sentence(folder):
+    (folder / "out" / "views.gif").mkdir(parents=True)
+    done = run("views", "turning", "a.png", "out", "--steps", "1", "--from", "0", "--overwrite")
+    assert isinstance(done.exception, ImageWriteError)
+    assert "views.gif" in str(done.exception)
 
 
 def test_thicknesses_are_written_over_40_cm(folder):

@@ -10,7 +10,7 @@ from radbench.learn import Batch, Draws, ListLessons
 from radbench.xray import Pose, density_from_hu
 from radbench.xray.chest_cube import cube_views
 from radbench_xraysyn.ablations import ThreeDpnDrr, TwoDRefiner, X2Ct
-from radbench_xraysyn.config import DrrConfig, RefinerConfig, X2CtConfig, XraySynConfig
+from radbench_xraysyn.config import DrrConfig, RefinerConfig, X2CtConfig, XraySynConfig, _first_stage
 from radbench_xraysyn.networks import Shape
 from radbench_xraysyn.priors import Prior, PriorLoss, Simulated, packed, poses_of
 from radbench_xraysyn.refining import RefinerLoss, judge_loss
@@ -138,6 +138,15 @@ def test_bone_is_taken_out_or_brought_out_by_as_much():
     torch.testing.assert_close(more - image, image - out, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("bone", [0.3, 1e4])
+def test_an_estimate_that_attenuates_all_rays_alike_takes_nothing_out(bone):
+    image, alike = torch.rand(1, 1, 8, 8), torch.full((1, 1, 8, 8), bone)
+    # Of 10 kg nothing comes through, whatever else differs.
+    tissue = torch.full((1, 1, 8, 8), 20.0) if bone < 1 else torch.rand(1, 1, 8, 8) + 20
+    for made in Suppression("suppress", 1.0)(image, alike, tissue):
+        assert torch.equal(made, image)
+
+
 def test_a_radiograph_of_one_grey_comes_back_and_has_views():
     grey = torch.full((1, 1, 32, 32), 0.25)
     with torch.no_grad():
@@ -238,11 +247,21 @@ def test_the_losses_of_the_gan_are_equations_13_and_14():
 def test_the_first_stage_is_one_part_whatever_the_second_is_like():
     quick = XraySynConfig.profiles["quick"]
     parts = [
-        XraySynConfig(**{**quick, **more}).with_(stage=1)
+        _first_stage(XraySynConfig(**{**quick, **more}))
         for more in ({}, {"meta": False}, {"gan_weight": 0.0}, {"refined_on": "tbx11k"}, {"strength": 0.3})
     ]
     assert len({part.model_dump_json(exclude={"volumes", "refined_on"}) for part in parts}) == 1
     assert len({str(part.refined_on) for part in parts}) == 1
+
+
+@pytest.mark.parametrize(("field", "value"), [("blocks", 3), ("meta", False), ("refined_on", "tbx11k")])
+def test_what_the_first_stage_has_not_is_refused_where_somebody_names_it(field, value):
+    for profile in ("quick", "paper"):
+        values = {**XraySynConfig.profiles[profile], "stage": 1}
+        first = XraySynConfig(**values)
+        assert XraySynConfig(**{name: getattr(first, name) for name in XraySynConfig.model_fields}) == first
+        with pytest.raises(ValueError, match=f"{field} is of the second stage"):
+            XraySynConfig(**{**values, field: value})
 
 
 def test_a_stage_learns_from_its_own_source_alone():
