@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from radbench_cad.config import CADConfig
     from radbench_cad.network import Classifier
 
+_APART = 1_000_003
+"""Between the seeds of two stages: more than a run has seeds."""
+
 
 def share_of_positives(lessons: LessonSet, findings: Sequence[str], *, every: bool) -> Tensor:
     """Return the share of positives among what is stated of each finding, float32 ``[K]``; 1/2 where it is the same in
@@ -116,8 +119,10 @@ def train(network: Classifier, lessons: Lessons, config: CADConfig, shares: Tens
     left, best = config.epochs, float("inf")
     for drop in range(config.drops + 1):
         stage = replace(options, epochs=left, learning_rate=config.learning_rate * 0.1**drop, patience=config.patience)
+        # A seed of its own: the draws of a stage are not those of the stage before.
+        drawn = replace(context, seed=context.seed + _APART * drop)
         before = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        found = fit(network, turns, lessons.train, stage, context, name=f"classifier rate {drop + 1}", **how)
+        found = fit(network, turns, lessons.train, stage, drawn, name=f"classifier rate {drop + 1}", **how)
         if found.best < best:
             best = found.best
         else:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pydantic import field_validator
+
 from radbench.contracts.case import IMAGE_TARGETS, MASK_TARGETS
 from radbench.contracts.config import Config as BaseConfig
 from radbench.contracts.config import PartName, param, part
-from radbench.contracts.errors import CaseError, ConfigurationError
+from radbench.contracts.errors import CaseError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,10 +44,14 @@ class Oracle:
             le=100.0,
         )
 
+        @field_validator("truth")
+        @classmethod
+        def _picture(cls, value: str) -> str:
+            if value not in IMAGE_TARGETS | MASK_TARGETS:
+                raise ValueError(f"must be one of {', '.join(sorted(IMAGE_TARGETS | MASK_TARGETS))}; got '{value}'")
+            return value
+
     def __init__(self, config: Config, parts: Any) -> None:
-        if config.truth not in IMAGE_TARGETS | MASK_TARGETS:
-            known = ", ".join(sorted(IMAGE_TARGETS | MASK_TARGETS))
-            raise ConfigurationError(f"oracle: truth '{config.truth}' must be one of {known}")
         self.config, self.dataset = config, parts.of
 
     def enhance(self, images: Tensor, cases: Sequence[CaseInfo]) -> Tensor:
@@ -85,4 +91,4 @@ class Oracle:
 def spec_of_oracle(spec: EnhancerSpec, config: BaseConfig, parts: Mapping[str, Any]) -> EnhancerSpec:
     """Return the spec: the modality of the data set."""
     below: DatasetSpec = parts["of"]
-    return replace(spec, modality=below.modality if below.modality in ("ct", "cxr", "natural") else "any")
+    return replace(spec, modality=below.modality)

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from pydantic import ValidationError
 
-from radbench.contracts import Case, CaseError, CaseInfo, ConfigurationError, DatasetSpec
+from radbench.contracts import Case, CaseError, CaseInfo, DatasetSpec
 from radbench_compositions.oracle import Oracle, spec_of_oracle
 from radbench_compositions.plugin import radbench_enhancers
 
@@ -53,7 +54,7 @@ def test_another_patient_of_the_same_number_is_refused(stranger):
 
 
 def test_what_is_no_picture_is_refused():
-    with pytest.raises(ConfigurationError, match="'findings' must be one of"):
+    with pytest.raises(ValidationError, match=r"must be one of .*got 'findings'"):
         oracle(truth="findings")
 
 
