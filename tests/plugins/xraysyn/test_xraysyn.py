@@ -10,7 +10,7 @@ from radbench.learn import Batch, Draws, ListLessons
 from radbench.xray import Pose, density_from_hu
 from radbench.xray.chest_cube import cube_views
 from radbench_xraysyn.ablations import ThreeDpnDrr, TwoDRefiner, X2Ct
-from radbench_xraysyn.config import DrrConfig, RefinerConfig, X2CtConfig, XraySynConfig, _first_stage
+from radbench_xraysyn.config import FIRST_STAGE, DrrConfig, RefinerConfig, X2CtConfig, XraySynConfig, _first_stage
 from radbench_xraysyn.networks import Shape
 from radbench_xraysyn.priors import Prior, PriorLoss, Simulated, packed, poses_of
 from radbench_xraysyn.refining import RefinerLoss, judge_loss
@@ -58,7 +58,8 @@ def xraysyn(**fields):
 def refined(**fields):
     config = XraySynConfig(**{**TINY, **SMALL_2D, "discriminator_filters": 4, "refining_batch": 2,
                               "refining_epochs": 2, **fields})  # fmt: skip
-    return XraySyn(config, SimpleNamespace(volumes=SimpleNamespace(object=xraysyn(**fields)))).eval()
+    first = xraysyn(**{name: value for name, value in fields.items() if name in FIRST_STAGE})
+    return XraySyn(config, SimpleNamespace(volumes=SimpleNamespace(object=first))).eval()
 
 
 def simulated(prior, others=1, angle=18.0):
