@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,7 +52,6 @@ Dataset = Annotated[
 Profile = Annotated[
     str, typer.Option(metavar="quick|paper", help="quick (minutes on two cores) or paper (the papers' sizes).")
 ]
-_MOST_SEEDS = 1000
 
 Seeds = Annotated[str, typer.Option("--seed", metavar="N,…", help="A seed, or several: 0,1,2 or 0-4.")]
 Sets = Annotated[
@@ -112,9 +111,10 @@ def make_request(
         UsageError: a seed is no number, or a ``--set`` has another form.
     """
     from radbench.engine.plan.request import Request
+    from radbench.engine.plan.seeds import seeds_of
     from radbench.registry.discovery import plugin_paths
 
-    numbers = tuple(_seeds(seeds))
+    numbers = seeds_of(seeds, "--seed")
     overrides: dict[str, dict[str, str]] = {}
     for item in sets:
         path, equals, value = item.partition("=")
@@ -137,24 +137,6 @@ def make_request(
         null,
         shard,
     )
-
-
-def _seeds(text: str) -> Iterator[int]:
-    """Yield the seeds of "0", "0,1,2", "0-4" or "0-2,7"."""
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        try:
-            if not (dash and first):
-                yield int(part)
-                continue
-            begin, end = int(first), int(last)
-        except ValueError:
-            raise UsageError(
-                f"--seed '{text}' must be a whole number, several with commas between (0,1,2), or a range (0-4)"
-            ) from None
-        if not begin <= end < begin + _MOST_SEEDS:
-            raise UsageError(f"--seed '{text}': '{part.strip()}' is no range of 1 to {_MOST_SEEDS} seeds")
-        yield from range(begin, end + 1)
 
 
 def plan_request(registry: Registry, request: Request) -> Plan:

@@ -89,7 +89,7 @@ def show(
     folder = folder_of(found, wish, out)
     results: Results | None
     if from_:
-        results = results_in_leaderboards(registry, runs, from_)
+        results = results_in_leaderboards(registry, runs, from_, wish.seeds)
     else:
         results = results_so_far(runs, folder) if folder.is_dir() else None
         if results is None:
@@ -199,7 +199,8 @@ def _print(registry: Registry, study: Study, wish: Wish, results: Results | None
 
 
 def _wish(profile: str, datasets: list[str], seed: str, tables: list[str], limit: int, precision: str) -> Wish:
-    from radbench.studies.planning import Wish, seeds_of
+    from radbench.engine.plan.seeds import seeds_of
+    from radbench.studies.planning import Wish
 
     named: dict[str, str] = {}
     for text in datasets:
@@ -207,4 +208,4 @@ def _wish(profile: str, datasets: list[str], seed: str, tables: list[str], limit
         # In 'folder[root=PATH]' the sign belongs to the variant.
         own = bool(equals) and "[" not in run
         named[run.strip() if own else ""] = label if own else text
-    return Wish(profile, named, seeds_of(seed) if seed else (), tuple(tables), limit, precision)
+    return Wish(profile, named, seeds_of(seed, "--seed") if seed else (), tuple(tables), limit, precision)

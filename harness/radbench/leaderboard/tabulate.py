@@ -188,7 +188,9 @@ class _SetOfTables:
         own = self.single[self.single["enhancer"] == enhancer]
         for name in ("group", "facet", "metric"):
             own = own[own[name] == first[name]]
-        return "" if own.empty else f"{_number(own['value'].min(), digits)} to {_number(own['value'].max(), digits)}"
+        return (
+            "" if own.empty else f"{number_of(own['value'].min(), digits)} to {number_of(own['value'].max(), digits)}"
+        )
 
     def _lines(self, columns: Sequence[Mapping[str, Cell]]) -> tuple[tuple[str, tuple[Cell, ...]], ...]:
         """Return the rows: what was trained but once has a mark behind its name."""
@@ -312,7 +314,7 @@ def cell_of(row: Any, digits: int, ranked: bool) -> Cell:
     """Return what a row shows: its value, deviation, interval and difference, with stars, in so many decimals."""
 
     def number(name: str, sign: str = "-") -> str:
-        return _number(float(row[name]), digits, sign)
+        return number_of(float(row[name]), digits, sign)
 
     stars = next((mark for limit, mark in SIGNIFICANCE if row["p_adjusted"] <= limit), "")
     return Cell(
@@ -320,18 +322,21 @@ def cell_of(row: Any, digits: int, ranked: bool) -> Cell:
         std=number("std"),
         interval=f"{number('ci_low')}, {number('ci_high')}" if number("ci_low") else "",
         delta=number("delta", "+"),
-        delta_interval=", ".join(filter(None, (_end(row[name], digits) for name in ("delta_ci_low", "delta_ci_high")))),
+        delta_interval=", ".join(
+            filter(None, (end_of(row[name], digits) for name in ("delta_ci_low", "delta_ci_high")))
+        ),
         stars=stars,
         incomplete=not ranked,
     )
 
 
-def _end(value: float, digits: int) -> str:
+def end_of(value: float, digits: int) -> str:
     """Return an end of a difference's interval, whose side is told even where it is rounded to zero."""
     return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _number(value: float, digits: int, sign: str = "-") -> str:
+def number_of(value: float, digits: int, sign: str = "-") -> str:
+    """Return a number as tables print it: "" for none, a rounded zero without a side."""
     if math.isnan(value):
         return ""
     if math.isinf(value):

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from radbench.contracts.config import part_of
-from radbench.contracts.errors import PluginError, UsageError
 from radbench.contracts.variants import Variant, parse_variant
 from radbench.engine.plan.labels import typed
 from radbench.engine.plan.parts import Part
@@ -40,15 +39,15 @@ def settings_that_differ(
     Returns:
         name, what it is here, and what the paper's profile has; what tells most comes first. Data sets that are learnt
         from are none of it.
+
+    Raises:
+        UsageError, PluginError: one of the two is no part here.
     """
     if profile == "paper":
         return []
-    try:
-        here = Resolver(registry, profile).part(kind, label)
-        # What the paper learnt from is not here, mostly; its label must not stand in the way.
-        there = Resolver(registry, "paper").part(kind, _without_data(here, paper))
-    except (UsageError, PluginError):
-        return []
+    here = Resolver(registry, profile).part(kind, label)
+    # What the paper learnt from is not here, mostly; its label must not stand in the way.
+    there = Resolver(registry, "paper").part(kind, _without_data(here, paper))
     return sorted(_differing(here, there), key=_weight)
 
 

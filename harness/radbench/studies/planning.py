@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,6 +14,7 @@ from radbench.engine.plan.pairs import Plan, make_plan
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.request import Request
 from radbench.engine.plan.resolver import Resolver
+from radbench.engine.plan.seeds import seeds_of
 from radbench.registry.discovery import plugin_paths
 from radbench.registry.registry import Registry
 from radbench.studies.study import PROFILES, Run, Study, Table
@@ -183,20 +184,3 @@ def plan_of(registry: Registry, run: PlannedRun) -> Plan | str:
         return make_plan(registry, run.request)
     except (UsageError, PluginError) as error:
         return str(error)
-
-
-def seeds_of(text: str) -> tuple[int, ...]:
-    """Return the seeds of "0", "0,1,2", "0-4" or "0-2,7".
-
-    Raises:
-        UsageError: it reads otherwise.
-    """
-    return tuple(_seeds(text))
-
-
-def _seeds(text: str) -> Iterator[int]:
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
-            raise UsageError(f"seeds '{text}' must be a whole number, several with commas (0,1,2), or a range (0-4)")
-        yield from range(int(first), int(last or first) + 1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from radbench.contracts.errors import RadbenchError
+from radbench.contracts.errors import PluginError, RadbenchError, UsageError
 from radbench.engine.keep.texts import counted
 from radbench.engine.plan.parts import Part
 from radbench.leaderboard.columns import ALL
@@ -15,7 +15,7 @@ from radbench.leaderboard.ranking import places
 from radbench.leaderboard.table import Cell as Printed
 from radbench.leaderboard.table import Heading, harmless
 from radbench.leaderboard.table import Table as PrintedTable
-from radbench.leaderboard.tabulate import SIGNIFICANCE
+from radbench.leaderboard.tabulate import SIGNIFICANCE, end_of, number_of
 from radbench.registry.registry import Registry, load_attribute
 from radbench.studies.deviations import learnt_from, settings_that_differ, told, weights_told
 from radbench.studies.results import SHOWN_MEANS, Results, Shown, orders, sentences
@@ -87,7 +87,10 @@ def _here(table: Table, k: int, shown: Mapping[tuple[str, int], Shown], directio
 
 def _marked(table: Table, cells: Sequence[Printed], direction: str) -> list[Printed]:
     """Mark the best and the second best of the rows that are compared."""
-    beside = [cell is not NOTHING and not row.only_printed for row, cell in zip(table.rows, cells, strict=True)]
+    beside = [
+        cell is not NOTHING and not cell.incomplete and not row.only_printed
+        for row, cell in zip(table.rows, cells, strict=True)
+    ]
     numbers = [cell.value if compared else None for cell, compared in zip(cells, beside, strict=True)]
     marks = places(numbers, direction == "lower") if direction else [0] * len(cells)
     return [replace(cell, place=mark) for cell, mark in zip(cells, marks, strict=True)]
@@ -100,16 +103,18 @@ def _cell(shown: Shown, column: Column) -> Printed:
     n = column.digits
 
     def number(name: str, sign: str = "-") -> str:
-        value = column.scale * float(row[name])
-        return "" if math.isnan(value) else "∞" if math.isinf(value) else f"{value:{sign}.{n}f}"
+        return number_of(column.scale * float(row[name]), n, sign)
+
+    ends = (end_of(column.scale * float(row[name]), n) for name in ("delta_ci_low", "delta_ci_high"))
 
     stars = next((mark for limit, mark in SIGNIFICANCE if row["p_adjusted"] <= limit), "")
     return Printed(
         value=number("value"),
         interval=f"{number('ci_low')}, {number('ci_high')}" if number("ci_low") else "",
         delta=number("delta", "+"),
-        delta_interval=f"{number('delta_ci_low')}, {number('delta_ci_high')}" if number("delta_ci_low") else "",
+        delta_interval=", ".join(filter(None, ends)),
         stars=stars,
+        incomplete=bool(shown.unranked),
     )
 
 
@@ -157,6 +162,8 @@ def _clauses(registry: Registry, results: Results, row: Row, own: Sequence[Shown
         if one.row is None and one.reason:
             yield f"not here: {one.reason}"
         elif one.row is not None:
+            if one.unranked:
+                yield f"†, not ranked: {one.unranked}"
             yield _data(one, results)
             yield from _seeds(one.row)
             yield from _parts(registry, results, one)
@@ -192,8 +199,12 @@ def _parts(registry: Registry, results: Results, one: Shown) -> Iterator[str]:
         name = part.name if kind == "task" else ""
         learnt = "" if kind == "task" else _learnt(part, run.run.learnt.get(part.name, ""))
         here, there = (run.run.label(label, one) for one in (profile, "paper"))
-        settings = settings_that_differ(registry, kind, here, profile, there)
-        found = [text for text in (learnt, told(settings), weights_told(settings)) if text]
+        try:
+            settings = settings_that_differ(registry, kind, here, profile, there)
+            differing = (told(settings), weights_told(settings))
+        except (UsageError, PluginError) as error:
+            differing = (f"in what settings it differs from the paper's cannot be told: {error}", "")
+        found = [text for text in (learnt, *differing) if text]
         if found:
             yield f"{f'{name}: ' if name else ''}{'; '.join(found)}"
 
@@ -258,8 +269,10 @@ def records(study: Study, table: Table, results: Results | None) -> Iterator[dic
         here = shown.row if shown is not None else None
         for name in ("value", "ci_low", "ci_high", "delta", "delta_ci_low", "delta_ci_high"):
             found[name] = None if here is None else _plain(column.scale * float(here[name]))
-        for name in ("p_adjusted", "rank", "rank_low", "rank_high", "n_cases", "n_patients", "n_seeds"):
+        for name in ("p_adjusted", "rank", "rank_low", "rank_high"):
             found[name] = None if here is None else _plain(float(here[name]))
+        for name in ("n_cases", "n_patients", "n_seeds"):
+            found[name] = None if here is None else int(here[name])
         for name in (
             "task",
             "dataset",
@@ -272,7 +285,7 @@ def records(study: Study, table: Table, results: Results | None) -> Iterator[dic
             "task_digest",
         ):
             found[name] = "" if here is None else str(here[name])
-        found["reason"] = shown.reason if shown is not None else ""
+        found["reason"] = (shown.reason or shown.unranked) if shown is not None else ""
         yield found
 
 

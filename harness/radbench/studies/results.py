@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -13,6 +13,9 @@ from radbench.contracts import Status
 from radbench.contracts.errors import PluginError, UsageError
 from radbench.engine.keep.texts import counted
 from radbench.engine.plan.resolver import Resolver
+from radbench.engine.plan.seeds import seeds_of
+from radbench.leaderboard.columns import COMPARABLE_KEY
+from radbench.leaderboard.ranking import rankable
 from radbench.leaderboard.schema import FILE_NAME
 from radbench.leaderboard.sources import read_together
 from radbench.leaderboard.verdicts import LEVEL
@@ -23,6 +26,8 @@ from radbench.studies.study import Cell, Column, Row, Table
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from radbench.engine.plan.request import Request
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -32,11 +37,13 @@ class Shown:
         cell: it, with what the paper prints.
         row: of the leaderboard; None where there is none.
         reason: why there is none, a sentence; "" where none is looked for.
+        unranked: why the row cannot be set beside the others, as the leaderboard's tables mark with †; "" where it can.
     """
 
     cell: Cell
     row: Mapping[str, Any] | None
     reason: str = ""
+    unranked: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class Results:
     Attributes:
         runs: by name, as they are planned here.
         frames: by run, its rows.
-        reasons: by run, why there are none.
+        reasons: by run, why there are none, or not all.
     """
 
     runs: Mapping[str, PlannedRun]
@@ -65,25 +72,41 @@ class Results:
                 return Shown(cell, None, run.missing.get(name, f"'{name}' is not there"))
         if cell.run not in self.frames:
             return Shown(cell, None, self.reasons.get(cell.run, "it was not run yet"))
-        return _found(cell, run, self.frames[cell.run])
+        return _found(cell, run, self.frames[cell.run], self.reasons.get(cell.run, "it was not run yet"))
 
 
-def _found(cell: Cell, run: PlannedRun, frame: DataFrame) -> Shown:
+def _found(cell: Cell, run: PlannedRun, frame: DataFrame, lacking: str) -> Shown:
     task, enhancer = run.tasks[cell.task].label, run.enhancers[cell.enhancer].label
     own = frame[(frame["task"] == task) & (frame["enhancer"] == enhancer)]
     if own.empty:
-        return Shown(cell, None, "it was not run yet")
+        return Shown(cell, None, lacking)
     failed = own[own["status"] != Status.OK]
     rows = own[own["metric"].isin(cell.metrics) & (own["group"] == cell.group) & (own["facet"] == cell.facet)]
     rows = rows[rows["status"] == Status.OK].sort_values("created_utc", kind="stable")
     pooled = rows[rows["n_seeds"] > 1]
     rows = pooled if len(pooled) else rows
     if len(rows):
-        return Shown(cell, rows.iloc[-1].to_dict())
+        return Shown(cell, rows.iloc[-1].to_dict(), unranked=_unranked(rows.iloc[-1], frame))
     if len(failed):
         return Shown(cell, None, f"{failed['status'].iloc[0]}: {failed['error'].iloc[0]}")
     where = ", ".join(filter(None, (cell.metric, cell.facet, "" if cell.group == "all" else cell.group)))
     return Shown(cell, None, f"there is no {where} of it")
+
+
+def _unranked(row: Any, frame: DataFrame) -> str:
+    """Say why a row is not ranked with those that it stands beside; "" where it is."""
+    beside = frame[frame["status"] == Status.OK]
+    for name in (*COMPARABLE_KEY, "group", "facet", "metric"):
+        beside = beside[beside[name].map(str) == str(row[name])]
+    if rankable(beside).loc[row.name]:
+        return ""
+    if row["error"]:
+        return " ".join(str(row["error"]).split())
+    if not math.isnan(row["rank"]):
+        return "others count more cases"
+    if row["n_seeds"] == 1 and (beside.loc[beside["enhancer"] == row["enhancer"], "n_seeds"] > 1).any():
+        return "what stands for several seeds is ranked in its place"
+    return "the leaderboard gives it no rank"
 
 
 def results_in_runs(runs: Sequence[PlannedRun], folders: Mapping[str, Path], reasons: Mapping[str, str]) -> Results:
@@ -101,13 +124,19 @@ def results_in_runs(runs: Sequence[PlannedRun], folders: Mapping[str, Path], rea
     return Results({run.name: run for run in runs}, frames, reasons)
 
 
-def results_in_leaderboards(registry: Registry, runs: Sequence[PlannedRun], paths: Sequence[Path]) -> Results:
+def results_in_leaderboards(
+    registry: Registry, runs: Sequence[PlannedRun], paths: Sequence[Path], seeds: Sequence[int] = ()
+) -> Results:
     """Return what leaderboards hold of a study's runs, by the labels of tasks, data sets and enhancers.
+
+    Rows of another limit of cases, or of another precision of what was learnt, than the runs are asked for are none of
+    theirs.
 
     Args:
         registry: of the plugins that there are.
         runs: as they are planned.
         paths: runs, leaderboards or folders of these.
+        seeds: of these alone, pooled where they are several; none for whatever seeds there are.
 
     Raises:
         UsageError, SchemaError: they cannot be read.
@@ -118,11 +147,33 @@ def results_in_leaderboards(registry: Registry, runs: Sequence[PlannedRun], path
         datasets = _dataset_labels(registry, run)
         own = frame[frame["task"].isin([part.label for part in run.tasks.values()])]
         own = own[own["dataset"].isin(datasets) & (own["profile"] == (run.request.profile if run.request else ""))]
-        if len(own):
-            frames[run.name] = own
-        else:
-            reasons[run.name] = "it stands in none of these leaderboards"
+        reasons[run.name] = "it stands in none of these leaderboards"
+        if own.empty or run.request is None:
+            continue
+        found = own[[_is_asked_for(row, run.request, set(seeds)) for row in own.to_dict("records")]]
+        if len(found) < len(own):
+            asked = [f"limit {run.request.limit}" if run.request.limit else "all cases"]
+            asked.append(f"precision {run.request.precision}")
+            asked += [f"seeds {', '.join(map(str, sorted(set(seeds))))}"] if seeds else []
+            reasons[run.name] = f"these leaderboards have it otherwise than it is asked for ({', '.join(asked)})"
+        if len(found):
+            frames[run.name] = found
     return Results({run.name: run for run in runs}, frames, reasons)
+
+
+_NONE = ("<NA>", "None", "nan")
+"""How frames and their records write an integer that is not there."""
+
+
+def _is_asked_for(row: Mapping[str, Any], request: Request, seeds: Set[int]) -> bool:
+    # What schema version 1 does not say, or what nothing depends on, fits whatever is asked.
+    if str(row["limit"]) not in (*_NONE, str(request.limit)) or row["precision"] not in ("", request.precision):
+        return False
+    if not seeds:
+        return True
+    if row["n_seeds"] > 1:
+        return set(seeds_of(str(row["seeds"]))) == seeds
+    return str(row["seed"]) in _NONE or {int(row["seed"])} == seeds
 
 
 def _dataset_labels(registry: Registry, run: PlannedRun) -> set[str]:
@@ -219,7 +270,11 @@ def _order(column: Column, rows: Sequence[tuple[Row, Shown]]) -> Order:
     lower = directions == {"lower"}
     sign = 1.0 if lower else -1.0
     ordered = sorted(rows, key=lambda one: sign * one[1].cell.figure)
-    known = [(row, shown) for row, shown in ordered if shown.row is not None and not math.isnan(shown.row["value"])]
+    known = [
+        (row, shown)
+        for row, shown in ordered
+        if shown.row is not None and not shown.unranked and not math.isnan(shown.row["value"])
+    ]
     counts = {"pairs": 0, "alike": 0, "alike_shown": 0, "contrary": 0, "contrary_shown": 0}
     for (_, better), (_, worse) in combinations(known, 2):
         if better.cell.figure == worse.cell.figure:

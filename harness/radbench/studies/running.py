@@ -26,11 +26,9 @@ from radbench.registry.registry import Registry
 from radbench.studies.planning import PlannedRun, Wish, plan_of, plan_study, tables_of
 from radbench.studies.printing import as_table, records
 from radbench.studies.results import Results, results_in_runs
-from radbench.studies.study import Study
+from radbench.studies.study import LEADERBOARDS, Study
 
 FORMATS = ("table", "markdown", "latex", "csv", "json")
-
-LEADERBOARDS = "leaderboards"
 
 
 @dataclass(frozen=True)

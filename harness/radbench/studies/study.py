@@ -7,14 +7,21 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from radbench.contracts.errors import UnknownNameError, UsageError
 
 Profile = Literal["quick", "paper"]
+LEADERBOARDS = "leaderboards"
+"""The folder of a study's, beside those of its runs, that they are published into."""
+
 PROFILES: tuple[Profile, ...] = ("quick", "paper")
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+"""Of what becomes a folder or an address: lower-case letters, digits and hyphens."""
 
 
 class _Strict(BaseModel):
@@ -160,7 +167,7 @@ class Table(_Strict):
         notes: what is to be known: misprints, what the paper leaves open.
     """
 
-    name: str
+    name: Name
     place: str
     caption: str
     kind: Literal["scores", "reader-study", "architecture"] = "scores"
@@ -237,23 +244,27 @@ class Study(_Strict):
         plugins: the versions that distributions must have: radbench = ">=0.2".
         files: plugin files beyond the installed ones, from the study's folder.
         runs: by name.
-        tables: in the paper's order.
+        tables: in the paper's order, one at least.
         notes: of all tables.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: Name
     title: str
     citation: str = ""
     bibtex: str = ""
     summary: str = ""
     plugins: Mapping[str, str] = {}
     files: tuple[str, ...] = ()
-    runs: Mapping[str, Run]
-    tables: tuple[Table, ...] = ()
+    runs: Mapping[Name, Run]
+    tables: tuple[Table, ...] = Field(min_length=1)
     notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _names(self) -> Study:
+        if LEADERBOARDS in self.runs:
+            raise ValueError(
+                f"no run may be called '{LEADERBOARDS}': what is published lies in the folder of that name"
+            )
         for table in self.tables:
             if table.kind == "scores":
                 for row, column, cell in table.cells():

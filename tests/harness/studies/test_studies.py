@@ -8,6 +8,7 @@ import json
 import math
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ import pytest
 
 from radbench.cli import main
 from radbench.contracts.errors import UsageError
+from radbench.engine.plan.seeds import seeds_of
 from radbench.engine.run.reporting import Silent
 from radbench.engine.run.running import Options
 from radbench.leaderboard.schema import read_leaderboard
 from radbench.registry.registry import load_registry
-from radbench.studies.planning import Wish, plan_study, seeds_of
+from radbench.studies.planning import Wish, plan_study
+from radbench.studies.printing import as_table, records
 from radbench.studies.results import Results, Shown, orders, results_in_leaderboards, sentences
 from radbench.studies.running import FORMATS, StudyRun, rendered, results_so_far, run_study
 from radbench.studies.study import Cell, Study, Table, load_study
@@ -196,6 +199,81 @@ def test_results_are_found_in_published_leaderboards(there: tuple[Path, StudyRun
             assert mine.row["value"] == theirs.row["value"]
 
 
+@pytest.mark.parametrize(
+    ("wish", "shown"),
+    [
+        (Wish(), {"original", "more", "learnt"}),
+        (Wish(seeds=(0,)), {"original", "more", "learnt"}),
+        (Wish(seeds=(3,)), {"original", "more"}),
+        (Wish(precision="mixed"), set()),
+        (Wish(limit=3), set()),
+    ],
+)
+def test_rows_of_leaderboards_are_those_that_are_asked_for(
+    there: tuple[Path, StudyRun], wish: Wish, shown: set[str]
+) -> None:
+    folder, _ = there
+    study, base = load_study(str(folder / "study.toml"))
+    registry = load_registry([folder / "board_plugin.py"])
+    runs = plan_study(registry, study, wish, base)
+    results = results_in_leaderboards(registry, runs, [folder / "out" / "leaderboards"], wish.seeds)
+    cells = {cell.enhancer: results.of(cell) for _, _, cell in study.tables[0].cells() if cell.enhancer != "gone"}
+    assert {name for name, one in cells.items() if one.row is not None} == shown
+    for name in cells.keys() - shown:
+        assert "otherwise than it is asked for" in cells[name].reason
+
+
+def altered(there: tuple[Path, StudyRun], **columns: Any) -> tuple[Any, Study, Results]:
+    """Return the study's results with other things in the row of "more"."""
+    folder, done = there
+    study, _ = load_study(str(folder / "study.toml"))
+    frame = done.results.frames["films"].copy()
+    for name, value in columns.items():
+        frame.loc[frame["enhancer"] == "plus[amount=0.2]", name] = value
+    registry = load_registry([folder / "board_plugin.py"])
+    return registry, study, Results(done.results.runs, {"films": frame}, done.results.reasons)
+
+
+def test_a_row_that_lacks_cases_is_marked_and_neither_placed_nor_ordered(there: tuple[Path, StudyRun]) -> None:
+    def printed(*told: Any) -> tuple[dict[str, Any], Any, Any]:
+        registry, study, results = told
+        table = as_table(registry, study, study.tables[0], results)
+        return {name: cells[1] for name, cells in table.rows}, table, [*orders(study.tables[0], results)]
+
+    cells, table, (order,) = printed(*altered(there))
+    assert not any(cell.incomplete for cell in cells.values())
+    assert order.pairs == 3
+    lacking = {"rank": math.nan, "rank_low": math.nan, "rank_high": math.nan, "n_cases": 7, "value": 0.999}
+    cells, table, (order,) = printed(*altered(there, error="2 of 9 cases failed", **lacking))
+    assert (cells["More"].value, cells["More"].incomplete, cells["More"].place) == ("99.9", True, 0)
+    assert sorted(cells[name].place for name in ("Film", "Learnt")) == [1, 2]
+    assert order.pairs == 1
+    assert "More: †, not ranked: 2 of 9 cases failed" in table.remarks
+
+
+def test_numbers_are_printed_as_leaderboards_print_them(there: tuple[Path, StudyRun]) -> None:
+    registry, study, results = altered(there, delta=-0.0001, delta_ci_low=-0.002, delta_ci_high=math.nan)
+    cell = as_table(registry, study, study.tables[0], results).rows[1][1][1]
+    # A rounded zero has no side; an interval may have but one end.
+    assert (cell.delta, cell.delta_interval) == ("0.0", "-0.2")
+    registry, study, results = altered(there, value=math.inf, delta=-math.inf)
+    cell = as_table(registry, study, study.tables[0], results).rows[1][1][1]
+    assert (cell.value, cell.delta) == ("∞", "-∞")
+    assert [record["n_cases"] for record in records(study, study.tables[0], results)][:2] == [9, 9]
+    assert isinstance(next(records(study, study.tables[0], results))["n_cases"], int)
+
+
+def test_what_the_papers_settings_are_is_not_passed_over_where_it_cannot_be_told(there: tuple[Path, StudyRun]) -> None:
+    folder, done = there
+    study = Study.model_validate(tomllib.loads(STUDY.replace("plus[amount=0.4]", "plus[gone=0.4]")))
+    registry = load_registry([folder / "board_plugin.py"])
+    runs = {run.name: run for run in plan_study(registry, study, Wish(), folder)}
+    results = Results(runs, done.results.frames, done.results.reasons)
+    remarks = " ".join(as_table(registry, study, study.tables[0], results).remarks)
+    assert "More: in what settings it differs from the paper's cannot be told" in remarks
+    assert "gone" in remarks
+
+
 def test_every_format_says_the_same(there: tuple[Path, StudyRun]) -> None:
     folder, done = there
     study, _ = load_study(str(folder / "study.toml"))
@@ -320,6 +398,10 @@ def test_equal_figures_of_the_paper_have_no_order() -> None:
             "variant 'less' is neither",
         ),
         (('name = "greys"', "name = "), "is no TOML"),
+        (("[runs.other]", '[runs."../../other"]'), "String should match pattern"),
+        (("[runs.other]", "[runs.leaderboards]"), "no run may be called 'leaderboards'"),
+        (('name = "table-1"', 'name = "../table"'), "String should match pattern"),
+        ((STUDY[STUDY.index("[[tables]]") :], ""), "tables: Field required"),
         (("printed = [30.0]", 'printed = ["about 30"]'), "'about 30' is no number as a paper prints it"),
     ],
 )
@@ -334,7 +416,7 @@ def test_a_fault_of_the_file_is_said_with_its_place(tmp_path: Path, change: tupl
 
 def test_seeds_are_read_as_they_are_typed() -> None:
     assert seeds_of("0-2,7") == (0, 1, 2, 7)
-    for wrong in ("", "a", "3-1", "-1"):
+    for wrong in ("", "a", "3-1", "1-", "0-99999999999"):
         with pytest.raises(UsageError, match="seeds"):
             seeds_of(wrong)
 
