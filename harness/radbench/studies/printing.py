@@ -186,6 +186,8 @@ def _seeds(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"{row['n_seeds']} trainings, their mean with an interval for new patients and new trainings"
     elif row["n_seeds"] == 1:
         yield "trained once: how much another training would differ is not told"
+    if row["n_seeds"] and row["precision"] == "mixed":
+        yield "trained in mixed precision"
 
 
 def _parts(registry: Registry, results: Results, one: Shown) -> Iterator[str]:

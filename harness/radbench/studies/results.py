@@ -129,8 +129,8 @@ def results_in_leaderboards(
 ) -> Results:
     """Return what leaderboards hold of a study's runs, by the labels of tasks, data sets and enhancers.
 
-    Rows of another limit of cases, or of another precision of what was learnt, than the runs are asked for are none of
-    theirs.
+    Rows of another limit of cases than the runs are asked for are none of theirs, nor are rows of another precision
+    where it is not the default that is asked for.
 
     Args:
         registry: of the plugins that there are.
@@ -153,7 +153,7 @@ def results_in_leaderboards(
         found = own[[_is_asked_for(row, run.request, set(seeds)) for row in own.to_dict("records")]]
         if len(found) < len(own):
             asked = [f"limit {run.request.limit}" if run.request.limit else "all cases"]
-            asked.append(f"precision {run.request.precision}")
+            asked += [f"precision {run.request.precision}"] if run.request.precision != _DEFAULT else []
             asked += [f"seeds {', '.join(map(str, sorted(set(seeds))))}"] if seeds else []
             reasons[run.name] = f"these leaderboards have it otherwise than it is asked for ({', '.join(asked)})"
         if len(found):
@@ -161,13 +161,17 @@ def results_in_leaderboards(
     return Results({run.name: run for run in runs}, frames, reasons)
 
 
+_DEFAULT = "float32"
+
 _NONE = ("<NA>", "None", "nan")
 """How frames and their records write an integer that is not there."""
 
 
 def _is_asked_for(row: Mapping[str, Any], request: Request, seeds: Set[int]) -> bool:
+    # The default asks for nothing: what others published in another precision is shown, and said.
+    precision = "" if request.precision == _DEFAULT else request.precision
     # What schema version 1 does not say, or what nothing depends on, fits whatever is asked.
-    if str(row["limit"]) not in (*_NONE, str(request.limit)) or row["precision"] not in ("", request.precision):
+    if str(row["limit"]) not in (*_NONE, str(request.limit)) or precision not in ("", row["precision"]):
         return False
     if not seeds:
         return True

@@ -19,7 +19,7 @@ from radbench.contracts.errors import UsageError
 from radbench.engine.plan.seeds import seeds_of
 from radbench.engine.run.reporting import Silent
 from radbench.engine.run.running import Options
-from radbench.leaderboard.schema import read_leaderboard
+from radbench.leaderboard.schema import read_leaderboard, write_csv
 from radbench.registry.registry import load_registry
 from radbench.studies.planning import Wish, plan_study
 from radbench.studies.printing import as_table, records
@@ -249,6 +249,20 @@ def test_a_row_that_lacks_cases_is_marked_and_neither_placed_nor_ordered(there: 
     assert sorted(cells[name].place for name in ("Film", "Learnt")) == [1, 2]
     assert order.pairs == 1
     assert "More: †, not ranked: 2 of 9 cases failed" in table.remarks
+
+
+def test_rows_of_another_precision_are_shown_and_said(there: tuple[Path, StudyRun], tmp_path: Path) -> None:
+    folder, done = there
+    frame = read_leaderboard(folder / "out" / "leaderboards" / "grey.csv")
+    write_csv(frame.assign(precision="mixed", scores_digest=""), tmp_path / "grey.csv")
+    study, base = load_study(str(folder / "study.toml"))
+    registry = load_registry([folder / "board_plugin.py"])
+    for wish in (Wish(), Wish(precision="mixed")):
+        runs = plan_study(registry, study, wish, base)
+        results = results_in_leaderboards(registry, runs, [tmp_path / "grey.csv"])
+        remarks = as_table(registry, study, study.tables[0], results).remarks
+        assert "Learnt: trained in mixed precision" in remarks
+    assert not any("mixed" in text for text in as_table(registry, study, study.tables[0], done.results).remarks)
 
 
 def test_numbers_are_printed_as_leaderboards_print_them(there: tuple[Path, StudyRun]) -> None:
