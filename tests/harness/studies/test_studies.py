@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -36,7 +35,7 @@ title = "Greys"
 citation = "Nobody 2020"
 summary = "how grey films are"
 plugins = { radbench = ">=0.2" }
-files = ["board_plugin.py"]
+files = ["studied_plugin.py"]
 notes = ["Made up."]
 
 [runs.films]
@@ -112,7 +111,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyRun]:
     for k in range(9):
         (folder / "films" / f"c{k}.txt").write_text(str((k * k % 13) / 20))
     (folder / "films" / "t0.txt").write_text("0.3")
-    shutil.copy(PLUGIN, folder)
+    # Under another name: one process may load that file for other tests, and a module has one place.
+    (folder / "studied_plugin.py").write_text(PLUGIN.read_text().replace("board_plugin:", "studied_plugin:"))
     (folder / "study.toml").write_text(STUDY)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RADBENCH_CACHE", str(folder / "cache"))
@@ -124,7 +124,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyRun]:
 def ran(folder: Path, wish: Wish = Wish(), **more: Any) -> StudyRun:  # noqa: B008
     study, base = load_study(str(folder / "study.toml"))
     options = Options("cpu", 1, debug=True, out=folder / "out")
-    return run_study(load_registry([folder / "board_plugin.py"]), study, wish, options, Silent(), base, **more)
+    return run_study(load_registry([folder / "studied_plugin.py"]), study, wish, options, Silent(), base, **more)
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def test_what_was_run_is_published(there: tuple[Path, StudyRun]) -> None:
 def test_results_are_found_in_published_leaderboards(there: tuple[Path, StudyRun]) -> None:
     folder, done = there
     study, base = load_study(str(folder / "study.toml"))
-    registry = load_registry([folder / "board_plugin.py"])
+    registry = load_registry([folder / "studied_plugin.py"])
     runs = plan_study(registry, study, Wish(), base)
     results = results_in_leaderboards(registry, runs, [folder / "out" / "leaderboards"])
     for _, _, cell in study.tables[0].cells():
@@ -214,7 +214,7 @@ def test_rows_of_leaderboards_are_those_that_are_asked_for(
 ) -> None:
     folder, _ = there
     study, base = load_study(str(folder / "study.toml"))
-    registry = load_registry([folder / "board_plugin.py"])
+    registry = load_registry([folder / "studied_plugin.py"])
     runs = plan_study(registry, study, wish, base)
     results = results_in_leaderboards(registry, runs, [folder / "out" / "leaderboards"], wish.seeds)
     cells = {cell.enhancer: results.of(cell) for _, _, cell in study.tables[0].cells() if cell.enhancer != "gone"}
@@ -230,7 +230,7 @@ def altered(there: tuple[Path, StudyRun], **columns: Any) -> tuple[Any, Study, R
     frame = done.results.frames["films"].copy()
     for name, value in columns.items():
         frame.loc[frame["enhancer"] == "plus[amount=0.2]", name] = value
-    registry = load_registry([folder / "board_plugin.py"])
+    registry = load_registry([folder / "studied_plugin.py"])
     return registry, study, Results(done.results.runs, {"films": frame}, done.results.reasons)
 
 
@@ -256,7 +256,7 @@ def test_rows_of_another_precision_are_shown_and_said(there: tuple[Path, StudyRu
     frame = read_leaderboard(folder / "out" / "leaderboards" / "grey.csv")
     write_csv(frame.assign(precision="mixed", scores_digest=""), tmp_path / "grey.csv")
     study, base = load_study(str(folder / "study.toml"))
-    registry = load_registry([folder / "board_plugin.py"])
+    registry = load_registry([folder / "studied_plugin.py"])
     for wish in (Wish(), Wish(precision="mixed")):
         runs = plan_study(registry, study, wish, base)
         results = results_in_leaderboards(registry, runs, [tmp_path / "grey.csv"])
@@ -280,7 +280,7 @@ def test_numbers_are_printed_as_leaderboards_print_them(there: tuple[Path, Study
 def test_what_the_papers_settings_are_is_not_passed_over_where_it_cannot_be_told(there: tuple[Path, StudyRun]) -> None:
     folder, done = there
     study = Study.model_validate(tomllib.loads(STUDY.replace("plus[amount=0.4]", "plus[gone=0.4]")))
-    registry = load_registry([folder / "board_plugin.py"])
+    registry = load_registry([folder / "studied_plugin.py"])
     runs = {run.name: run for run in plan_study(registry, study, Wish(), folder)}
     results = Results(runs, done.results.frames, done.results.reasons)
     remarks = " ".join(as_table(registry, study, study.tables[0], results).remarks)
@@ -291,7 +291,7 @@ def test_what_the_papers_settings_are_is_not_passed_over_where_it_cannot_be_told
 def test_every_format_says_the_same(there: tuple[Path, StudyRun]) -> None:
     folder, done = there
     study, _ = load_study(str(folder / "study.toml"))
-    registry = load_registry([folder / "board_plugin.py"])
+    registry = load_registry([folder / "studied_plugin.py"])
     texts = {name: rendered(registry, study, Wish(), done.results, name) for name in FORMATS}
     records = json.loads(texts["json"])
     assert len(records) == 6
@@ -308,7 +308,7 @@ def test_every_format_says_the_same(there: tuple[Path, StudyRun]) -> None:
 def test_another_data_set_takes_the_studys_place(there: tuple[Path, StudyRun], tmp_path: Path) -> None:
     folder, _ = there
     study, base = load_study(str(folder / "study.toml"))
-    registry = load_registry([folder / "board_plugin.py"])
+    registry = load_registry([folder / "studied_plugin.py"])
     wish = Wish(datasets={"films": "films"}, tables=("table-1",), limit=3)
     options = Options("cpu", 1, debug=True, out=tmp_path / "mine")
     done = run_study(registry, study, wish, options, Silent(), base)
@@ -325,7 +325,12 @@ def test_data_that_are_not_here_are_a_reason_and_no_crash(there: tuple[Path, Stu
     study, base = load_study(str(folder / "study.toml"))
     options = Options("cpu", 1, debug=True, out=tmp_path / "paper")
     done = run_study(
-        load_registry([folder / "board_plugin.py"]), study, Wish(datasets={"": "no-such-set"}), options, Silent(), base
+        load_registry([folder / "studied_plugin.py"]),
+        study,
+        Wish(datasets={"": "no-such-set"}),
+        options,
+        Silent(),
+        base,
     )
     assert "no-such-set" in done.results.reasons["films"]
     assert "no-such-set" in (tmp_path / "paper" / "tables.txt").read_text()
@@ -468,7 +473,7 @@ def test_the_verbs_print(
 def test_what_a_study_holds_so_far_is_shown(there: tuple[Path, StudyRun]) -> None:
     folder, done = there
     study, base = load_study(str(folder / "study.toml"))
-    runs = plan_study(load_registry([folder / "board_plugin.py"]), study, Wish(), base)
+    runs = plan_study(load_registry([folder / "studied_plugin.py"]), study, Wish(), base)
     found = results_so_far(runs, folder / "out")
     assert {name: len(frame) for name, frame in found.frames.items()} == {"films": len(done.results.frames["films"])}
     assert isinstance(study, Study)

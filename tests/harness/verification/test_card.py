@@ -40,6 +40,9 @@ def test_it_says_what_the_rows_say(card: Card) -> None:
     (table,) = card.content["tables"]
     decides = frame[(frame["primary"] == "true") & (frame["group"] == "all") & (frame["facet"] == "")]
     assert table["metric"] == decides["metric"].iloc[0]
+    # Of several seeds, the row of all.
+    several = decides["enhancer"].duplicated(keep=False)
+    decides = decides[~several | decides["seed"].isna()]
     assert len(table["enhancers"]) == len(decides)
     for entry in table["enhancers"]:
         row = decides[decides["enhancer"] == entry["enhancer"]].iloc[0]
@@ -81,8 +84,7 @@ def test_a_card_of_other_rows_is_told_apart(card: Card, tmp_path: Path) -> None:
     frame.loc[first, "value"] += 1e-6
     write_csv(frame, tmp_path / "cad.csv")
     (said,) = differences(card, card_of([tmp_path / "cad.csv"]))
-    assert "clahe differs in" in said
-    assert "value" in said
+    assert re.match(r".*clahe( \(\d+ seeds\))? differs in .*value", said)
     assert differences(card, card) == []
 
 
@@ -183,7 +185,7 @@ def test_hostile_names_are_shown_and_do_nothing(card: Card) -> None:
 
 def test_a_failed_enhancer_says_so(tmp_path: Path) -> None:
     frame = read_leaderboard(BOARDS / "cad.csv")
-    failed = frame["enhancer"] == "blur"
+    failed = frame["enhancer"].str.startswith("blur")
     from radbench.leaderboard.columns import STATISTICS
 
     frame.loc[failed, list(STATISTICS)] = float("nan")
