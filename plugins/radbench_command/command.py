@@ -121,11 +121,11 @@ class Command:
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             start_new_session=True,
         )
         try:
-            said, _ = process.communicate(timeout=self.config.timeout)
+            printed, complained = process.communicate(timeout=self.config.timeout)
         except subprocess.TimeoutExpired:
             raise CaseError(f"program '{self._name}' took longer than {self.config.timeout:g} s") from None
         finally:
@@ -133,13 +133,19 @@ class Command:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         if process.returncode:
-            lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
-            why = f": {lines[-1].strip()}" if lines else ""
+            # What went to standard output may come late, for it is buffered there: complaints first.
+            why = _last_line(complained) or _last_line(printed)
+            why = f": {why}" if why else ""
             raise CaseError(f"program '{self._name}' ended with status {process.returncode}{why}")
 
     @property
     def _name(self) -> str:
         return self.config.name or Path(self.words[0]).name
+
+
+def _last_line(said: bytes) -> str:
+    lines = said.decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def _with(word: str, files: dict[str, str]) -> str:

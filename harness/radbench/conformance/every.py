@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import io
 import subprocess
 import sys
 from typing import Any
@@ -15,6 +15,7 @@ from radbench.engine.keep.texts import counted
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.resolver import rebuilt
 from radbench.engine.run.executors.import_path import without_current_folder
+from radbench.engine.work.frames import receive, send
 from radbench.registry.whereabouts import definition_of
 
 HEAVY = (
@@ -112,7 +113,10 @@ def in_a_worker(subject: Subject) -> str:
     """A worker builds the part again from what the plan tells it."""
     part = subject.part
     try:
-        told = pickle.loads(pickle.dumps(part.asked))
+        stream = io.BytesIO()
+        send(stream, part.asked)
+        stream.seek(0)
+        told = receive(stream)
         again = rebuilt(subject.workshop.registry, told)
     except Exception as e:
         raise subject.broken("a worker cannot build it from what the plan tells it", e) from e
