@@ -110,7 +110,14 @@ class DualEnergy:
     @cached_property
     def _soft(self) -> Mapping[str, Path]:
         found = find_images(check_folder(self.config.soft_tissue))
-        wanted = {self._name(entry.case_id): entry.case_id for entry in self.of.manifest()}
+        wanted: dict[str, str] = {}
+        for entry in self.of.manifest():
+            name = self._name(entry.case_id)
+            if (other := wanted.setdefault(name, entry.case_id)) != entry.case_id:
+                raise DatasetError(
+                    f"cases '{other}' and '{entry.case_id}' would both have the soft-tissue image '{name}': renamed "
+                    "must leave each a name of its own"
+                )
         if not found.keys() & wanted.keys():
             example = next(iter(wanted), "")
             raise DatasetError(

@@ -24,7 +24,7 @@ def radbench_tasks() -> list[TaskSpec]:
             name="bone-suppression",
             factory="radbench_bones.suppression:BoneSuppression",
             summary="Bones gone and nothing else: the enhanced image against the radiograph without bones",
-            reference="Peng et al. 2021, XraySyn, Algorithm 1 and Figure 5; the ratio after Yang et al. 2017, Cascade "
+            reference="Peng et al. 2021, XraySyn, Algorithm 1 and Figure 5; Yang et al. 2017, Cascade "
             "of multi-scale convolutional neural networks for bone suppression (Med. Image Anal. 35:421-433)",
             metrics=(RATIO, PSNR, SSIM, MS_SSIM),
             modality="cxr",

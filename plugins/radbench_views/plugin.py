@@ -46,7 +46,8 @@ def radbench_tasks() -> list[TaskSpec]:
             name="view-realism",
             factory="radbench_views.realism:ViewRealism",
             summary="Other views of real radiographs: the input found again, and how like radiographs the new ones are",
-            reference=f"{_REFERENCE}, Table 1; Heusel et al. 2017 (NeurIPS 30:6626-6637); Konz, Osuala et al. 2026, "
+            reference=f"{_REFERENCE}, Table 1; Heusel et al. 2017, GANs trained by a two time-scale "
+            "update rule (NeurIPS 30:6626-6637); Konz, Osuala et al. 2026, "
             "Fréchet Radiomic Distance (Med. Image Anal. 103943)",
             metrics=(
                 MetricSpec(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,21 +26,16 @@ if TYPE_CHECKING:
     from radbench.contracts.results import Sample
 
 
-class X2Ct(nn.Module):
-    """X2CT as XraySyn's ablation: 2-D features copied along the third axis; inputs and losses are 3DPN's.
+class _OfVolume(nn.Module):
+    """What x2ct and 3dpn-drr share: a volume found by a network that learns on CT, and its views."""
 
-    Ying et al. 2019, X2CT-GAN, for what is copied. The encoder is Table 3's in two dimensions instead of a DenseNet
-    [assumed], so that what differs from 3DPN is the way into 3-D alone.
+    kind: ClassVar[Literal["x2ct", "drr"]]
+    title: ClassVar[str]
 
-    Layers: as xraysyn's.
-    """
-
-    Config = X2CtConfig
-
-    def __init__(self, config: X2CtConfig) -> None:
+    def __init__(self, config: X2CtConfig | DrrConfig) -> None:
         super().__init__()
         self.config = config
-        self.prior = prior_of(config, "x2ct")
+        self.prior = prior_of(config, self.kind)
         self.network = self.prior.network(0)
         self._facts: dict[str, str] = {}
 
@@ -49,18 +44,14 @@ class X2Ct(nn.Module):
         return lesson_of(sample, self.config.voxels)
 
     def fit(self, lessons: Lessons, context: FitContext) -> None:
-        """Train on CT (Eq. 9)."""
+        """Train on CT (Eq. 9), or on CT and its DRRs."""
         self.network = self.prior.network(context.seed).to(context.device)
-        job = prior_job(self.config, self.prior, "X2CT")
+        job = prior_job(self.config, self.prior, self.title)
         self._facts = job.learn(self.network, lessons.train, lessons.validation, context)
 
     def facts(self) -> dict[str, str]:
         """Return, after :meth:`fit`, how the training went, for people."""
         return self._facts
-
-    def enhance(self, images: Tensor) -> Enhancement:
-        """Enhance float32 ``[B,1,H,W]`` in [0,1] by Algorithm 1."""
-        return enhanced(images, self._rendered, Suppression(self.config.mode, self.config.strength))
 
     def views(self, images: Tensor, poses: Sequence[Pose]) -> Enhancement:
         """Render float32 ``[B,1,H,W]`` at poses; every tensor ``[B,V,1,H,W]``."""
@@ -70,45 +61,38 @@ class X2Ct(nn.Module):
         return _of_volume(self.prior, self.network, image, poses)
 
 
-class ThreeDpnDrr(nn.Module):
+class X2Ct(_OfVolume):
+    """X2CT as XraySyn's ablation: 2-D features copied along the third axis; inputs and losses are 3DPN's.
+
+    Ying et al. 2019, X2CT-GAN, for what is copied. The encoder is Table 3's in two dimensions instead of a DenseNet
+    [assumed], so that what differs from 3DPN is the way into 3-D alone.
+
+    Layers: as xraysyn's.
+    """
+
+    Config = X2CtConfig
+    kind = "x2ct"
+    title = "X2CT"
+    config: X2CtConfig
+
+    def enhance(self, images: Tensor) -> Enhancement:
+        """Enhance float32 ``[B,1,H,W]`` in [0,1] by Algorithm 1."""
+        return enhanced(images, self._rendered, Suppression(self.config.mode, self.config.strength))
+
+
+class ThreeDpnDrr(_OfVolume):
     """3DPN that projects its one volume as it is: DRRs, in training on both sides, without materials.
 
     It enhances nothing: its image is its own rendering of the input's view.
     """
 
     Config = DrrConfig
-
-    def __init__(self, config: DrrConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.prior = prior_of(config, "drr")
-        self.network = self.prior.network(0)
-        self._facts: dict[str, str] = {}
-
-    def lesson(self, sample: Sample) -> dict[str, Tensor]:
-        """Return the CT as a cube."""
-        return lesson_of(sample, self.config.voxels)
-
-    def fit(self, lessons: Lessons, context: FitContext) -> None:
-        """Train on CT and its DRRs."""
-        self.network = self.prior.network(context.seed).to(context.device)
-        job = prior_job(self.config, self.prior, "3DPN-DRR")
-        self._facts = job.learn(self.network, lessons.train, lessons.validation, context)
-
-    def facts(self) -> dict[str, str]:
-        """Return, after :meth:`fit`, how the training went, for people."""
-        return self._facts
+    kind = "drr"
+    title = "3DPN-DRR"
 
     def enhance(self, images: Tensor) -> Enhancement:
         """Return float32 ``[B,1,H,W]`` in [0,1] as it is rendered from where it was taken."""
         return reconstructed(images, self._rendered)
-
-    def views(self, images: Tensor, poses: Sequence[Pose]) -> Enhancement:
-        """Render float32 ``[B,1,H,W]`` at poses: ``[B,V,1,H,W]``."""
-        return viewed(images, self._rendered, poses)
-
-    def _rendered(self, image: Tensor, poses: Sequence[Pose]) -> tuple[Tensor, Tensor | None]:
-        return _of_volume(self.prior, self.network, image, poses)
 
 
 @dataclass(frozen=True)

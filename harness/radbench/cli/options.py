@@ -77,6 +77,16 @@ Plugins = Annotated[
     list[Path], typer.Option("--plugin", metavar="FILE", help="A plugin file beyond the installed ones. Repeatable.")
 ]
 Jobs = Annotated[int, typer.Option(min=0, metavar="N", help="Processes that make cases; 0 for one per core.")]
+Workers = Annotated[
+    int, typer.Option("--jobs", min=0, metavar="N", help="Worker processes; 0 for one per core, or per GPU.")
+]
+StepTimeout = Annotated[
+    float, typer.Option("--timeout", min=0.1, metavar="S", help="Seconds without a sign of life that end a step.")
+]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed here before.")]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="All in this process: a breakpoint in a plugin opens the debugger.")
+]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]", help="Where to compute.")]
 
 

@@ -10,6 +10,7 @@ import typer
 
 from radbench.cli.options import (
     Dataset,
+    Debug,
     Device,
     Enhancers,
     Leakage,
@@ -18,10 +19,13 @@ from radbench.cli.options import (
     Plugins,
     Precision,
     Profile,
+    RetryFailed,
     Seeds,
     Sets,
     Shard,
+    StepTimeout,
     Tasks,
+    Workers,
     folder_of_its_own,
     make_request,
     open_registry,
@@ -51,25 +55,19 @@ def run(
     device: Device = "auto",
     precision: Precision = "float32",
     executor: Annotated[str, typer.Option(metavar="local", help="What runs the steps.")] = "local",
-    jobs: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Worker processes; 0 for one per core, or per GPU.")
-    ] = 0,
-    timeout: Annotated[
-        float, typer.Option(min=0.1, metavar="S", help="Seconds without a sign of life that end a step.")
-    ] = 600.0,
+    jobs: Workers = 0,
+    timeout: StepTimeout = 600.0,
     memory_mb: Annotated[
         int, typer.Option(min=0, metavar="MB", help="MiB that end a worker's step; 0 for its share.")
     ] = 0,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The run's folder; default: named after the plan in runs/.")
     ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed here before.")] = False,
+    retry_failed: RetryFailed = False,
     keep: Annotated[
         str, typer.Option(metavar="images|scores", help="Images for later runs, within the budget; or scores alone.")
     ] = "images",
-    debug: Annotated[
-        bool, typer.Option("--debug", help="All in this process: a breakpoint in a plugin opens the debugger.")
-    ] = False,
+    debug: Debug = False,
     allow_leakage: Leakage = False,
     null: Null = False,
     shard: Shard = "",

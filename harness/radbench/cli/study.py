@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from radbench.cli.options import Device, Limit, Plugins, Precision, Profile, folder_of_its_own, open_registry
+from radbench.cli.options import (
+    Debug,
+    Device,
+    Limit,
+    Plugins,
+    Precision,
+    Profile,
+    RetryFailed,
+    StepTimeout,
+    Workers,
+    folder_of_its_own,
+    open_registry,
+)
 from radbench.cli.say import say
 from radbench.contracts.errors import UsageError
 from radbench.engine.keep.texts import counted
@@ -111,19 +123,13 @@ def run(
     limit: Limit = 0,
     device: Device = "auto",
     precision: Precision = "float32",
-    jobs: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Worker processes; 0 for one per core, or per GPU.")
-    ] = 0,
-    timeout: Annotated[
-        float, typer.Option(min=0.1, metavar="S", help="Seconds without a sign of life that end a step.")
-    ] = 600.0,
+    jobs: Workers = 0,
+    timeout: StepTimeout = 600.0,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The study's folder; default: named after it in runs/.")
     ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed here before.")] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="All in this process: a breakpoint in a plugin opens the debugger.")
-    ] = False,
+    retry_failed: RetryFailed = False,
+    debug: Debug = False,
     plan: Annotated[bool, typer.Option("--plan", help="Say what would be run, and leave.")] = False,
     plugin: Plugins = [],  # noqa: B006
     format_: Format = "table",

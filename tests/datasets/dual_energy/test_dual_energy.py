@@ -49,6 +49,14 @@ def test_names_may_tell_the_two_apart(pairs):
     assert torch.equal(case.targets["soft_tissue_image"], read_image(pairs / "soft" / "a_soft.png").image)
 
 
+def test_two_cases_never_share_a_picture(pairs):
+    for place, names in (("images", ("x_a", "x_b")), ("soft", ("x_b",))):
+        for name in names:
+            (pairs / place / f"{name}.png").write_bytes((pairs / place / "a.png").read_bytes())
+    with pytest.raises(DatasetError, match=r"cases 'x_a' and 'x_b' would both have the soft-tissue image 'x_b'"):
+        opened(pairs, renamed=("_a", "_b")).manifest()
+
+
 def test_a_reversed_image_is_turned(pairs):
     plain = opened(pairs).load("a").targets["soft_tissue_image"]
     turned = opened(pairs, polarity="reversed").load("a").targets["soft_tissue_image"]
