@@ -85,8 +85,9 @@ def run(
     A second identical run recomputes nothing; a run that was killed goes on where it stopped. Images that another
     program enhanced are scored as images[root=FOLDER]: a file per case, named by its case id, of the case's size.
 
-    Exit status: 0 where every pair was scored on all of its cases; 1 where one was not (what no enhancer has an answer
-    for does not count), or the machine stopped the run; 2 for wrong usage; 130 where it was interrupted.
+    Exit status: 0 where every pair was scored on all of its cases; 1 where one was not, or the machine stopped the run;
+    2 for wrong usage; 130 where it was interrupted. What no enhancer has an answer for does not count, nor a metric
+    that does not decide and that an enhancer never answers.
     """
     given: dict[str, Any] = {
         "enhancer": enhancer,
@@ -178,10 +179,12 @@ def run(
 
 
 def _leave_unless_complete(finished: Finished) -> None:
-    """Say which pairs were not scored on all of their cases, and leave with status 1 where there are any."""
-    from radbench.leaderboard.answers import lacking_answers
+    """Say what pairs lack, and leave with status 1 where one was not scored on all of its cases."""
+    from radbench.leaderboard.answers import lacking_answers, not_offered
 
     outcome, lacking = finished.outcome, lacking_answers(finished.frame)
+    for name, metrics in sorted(not_offered(finished.frame).items()):
+        say(f"offers no {', '.join(metrics)}: {name}", err=True)
     partial = 0
     for name, (scored, cases) in sorted(outcome.scored.items()):
         failed = outcome.statuses[name] != "ok"

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from radbench.contracts import MetricSpec, UsageError
 from radbench.leaderboard import FORMATS, PairResult, leaderboard_rows, read_leaderboard, render, renderable, write_csv
-from radbench.leaderboard.answers import lacking_answers
+from radbench.leaderboard.answers import lacking_answers, not_offered
 from radbench.leaderboard.privacy import publishable
 from radbench.leaderboard.publish import publish
 from radbench.leaderboard.schema import leaderboards_in
@@ -145,6 +145,26 @@ def test_who_lacks_answers_that_others_have_is_told_and_what_nobody_has_is_not()
     }
     assert lacking_answers(leaderboard_rows([full, scores("a", 0.3, 0.1, nan)])) == {}
     assert lacking_answers(leaderboard_rows([])) == {}
+
+
+def test_a_metric_beside_the_deciding_one_that_an_enhancer_never_answers_is_what_it_does_not_offer() -> None:
+    nan = float("nan")
+    dice, bone, never = (
+        MetricSpec(name, "higher", data_range=1.0, primary=name == "dice") for name in ("dice", "bone", "never")
+    )
+    whole = {"dice": 0.5, "bone": 0.4, "never": nan}
+    pairs = [
+        scores(name, metrics=(dice, bone, never), evidence={"c0": first, "c1": {**whole, **second}}, expected_cases=2)
+        for name, first, second in (
+            ("original", {**whole, "bone": nan}, {"bone": nan}),
+            ("a", whole, {}),
+            ("b", {**whole, "bone": nan}, {}),
+            ("c", {**whole, "dice": nan}, {"dice": nan}),
+        )
+    ]
+    frame = leaderboard_rows(pairs)
+    assert not_offered(frame) == {"t--d--original": ["bone"]}
+    assert lacking_answers(frame) == {"t--d--b": ["bone on 1 of 2 cases"], "t--d--c": ["dice on 0 of 2 cases"]}
 
 
 def test_what_failed_and_what_has_no_answer_add_up_with_what_was_scored() -> None:
