@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,10 @@ _LEAST = 0.15
 """Share of the image that a closer view shows at least."""
 
 
+FINDINGS = frozenset({"lesion_mask", "nodule_mask"})
+"""Masks of what is looked for; the others are anatomy, which only a task about it has for its truth."""
+
+
 @dataclass(frozen=True)
 class Outline:
     """A truth.
@@ -36,10 +40,16 @@ class Outline:
     bounds: tuple[float, float, float, float]
 
 
-def outlines(case: Case) -> list[Outline]:
-    """Return the outlines of a case's masks, its RECIST axes and its boxes, those that there are."""
+def outlines(case: Case, judged_by: Iterable[str] = MASK_TARGETS) -> list[Outline]:
+    """Return the outlines of a case's masks, its RECIST axes and its boxes, those that there are.
+
+    Args:
+        case: it.
+        judged_by: targets that its score is compared with. Of masks these are drawn, and where none of them is a mask
+            those of findings: a classifier's picture is not to be covered by the outlines of every rib.
+    """
     found = []
-    for name, path, points in _found(case):
+    for name, path, points in _found(case, {*judged_by} & MASK_TARGETS or FINDINGS):
         if path:
             x, y = np.asarray(points, dtype=float).reshape(-1, 2).T
             found.append(Outline(name, path, (float(x.min()), float(y.min()), float(x.max()), float(y.max()))))
@@ -62,8 +72,8 @@ def around(truth: Sequence[Outline], width: int, height: int) -> str:
     return " ".join(map(_short, (left, top, w, h)))
 
 
-def _found(case: Case) -> Iterator[tuple[str, str, Any]]:
-    for name in sorted(MASK_TARGETS & {*case.targets}):
+def _found(case: Case, masks: Set[str]) -> Iterator[tuple[str, str, Any]]:
+    for name in sorted(masks & {*case.targets}):
         mask = case.targets[name][0].numpy()
         rows, columns = np.nonzero(mask)
         places = np.stack([columns, rows], axis=1)

@@ -85,7 +85,9 @@ class Studio:
     def _one(self, pair: Pair, entry: CaseEntry) -> Seen:
         case, made = self._case(pair, entry), self._kept(pair, entry)
         shown, remark = self._shown(pair, entry, case, made)
-        return Seen(case.image[0].numpy(), made.image[0].numpy(), outlines(case), case.spacing_mm, shown, remark)
+        spec = pair.task.spec
+        truth = outlines(case, spec.truth or spec.needs_targets)
+        return Seen(case.image[0].numpy(), made.image[0].numpy(), truth, case.spacing_mm, shown, remark)
 
     def _case(self, pair: Pair, entry: CaseEntry) -> Case:
         return self._bench.look(loading_of(pair.dataset, pair.precision), entry)

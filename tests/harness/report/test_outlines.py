@@ -73,3 +73,14 @@ def test_no_closer_view_of_what_fills_the_image():
     found = outlines(Case("c", "p", torch.zeros(1, 50, 50), targets={"lung_mask": mask}))
     assert found[0].target == "lung"
     assert around(found, 50, 50) == ""
+
+
+def test_a_task_that_is_not_about_anatomy_shows_findings_alone():
+    lungs, nodule = (torch.zeros(1, 50, 50, dtype=torch.bool) for _ in range(2))
+    lungs[:, 5:45, 5:45] = True
+    nodule[:, 20:25, 20:25] = True
+    case = Case("c", "p", torch.zeros(1, 50, 50), targets={"lung_mask": lungs, "nodule_mask": nodule})
+    assert [one.target for one in outlines(case, ("findings",))] == ["nodule"]
+    assert [one.target for one in outlines(case, ())] == ["nodule"]
+    assert [one.target for one in outlines(case, ("lung_mask",))] == ["lung"]
+    assert [one.target for one in outlines(case)] == ["lung", "nodule"]
