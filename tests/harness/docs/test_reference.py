@@ -2,14 +2,21 @@
 
 import dataclasses
 import inspect
+import re
 from pathlib import Path
 
 import pytest
+import typer.main
 
 import radbench
 from radbench import learn
+from radbench.cli import main
+from radbench.cli.app import VERBS, make_app
+from radbench.contracts import errors
 from radbench.contracts.case import TARGETS
 from radbench.contracts.enhancement import LAYERS
+from radbench.contracts.events import Event
+from radbench.leaderboard.columns import COLUMNS
 from radbench.registry import hookspecs
 from radbench.registry.registry import HOOKS
 
@@ -18,14 +25,77 @@ MAKER = "make_reference"
 PAGE = (DOCS / "reference.md").read_text()
 
 
-def test_the_tables_are_those_of_the_code(maker):
-    assert maker.filled(PAGE) == PAGE, "run: python docs/make_reference.py"
+COMMANDS = (DOCS / "commands.md").read_text()
+FILES = (DOCS / "files.md").read_text()
 
 
-def test_no_table_has_an_empty_cell(maker):
-    rows = [line for line in PAGE.splitlines() if line.startswith("| `")]
-    assert len(rows) > 150
+def table_below(page, mark):
+    return page.partition(f"<!-- {mark} -->")[2].partition("<!-- end -->")[0]
+
+
+@pytest.mark.parametrize("name", ["reference.md", "commands.md", "files.md"])
+def test_the_tables_are_those_of_the_code(maker, name):
+    page = (DOCS / name).read_text()
+    assert name in [path.name for path in maker.PAGES]
+    assert maker.filled(page) == page, "run: python docs/make_reference.py"
+
+
+@pytest.mark.parametrize(("page", "least"), [(PAGE, 400), (COMMANDS, 150), (FILES, 100)])
+def test_no_table_has_an_empty_cell(page, least):
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert len(rows) > least
     assert not [row for row in rows if row.endswith("|  |")]
+
+
+def test_every_command_has_a_section_with_all_of_its_options():
+    def leaves(name, command):
+        below = getattr(command, "commands", None) or {}
+        yield name, command
+        for other, one in below.items():
+            yield from leaves(f"{name} {other}", one)
+
+    app = typer.main.get_command(make_app(None))
+    found = [pair for name in VERBS for pair in leaves(f"bench {name}", app.commands[name])]
+    assert len(found) > len(VERBS) > 15
+    for name, command in found:
+        section = re.split(r"^##", COMMANDS.partition(f"# {name}\n")[2], flags=re.MULTILINE)[0]
+        assert section, name
+        for option in (text for one in command.params for text in one.opts if text.startswith("--")):
+            assert f"`{option}" in section, (name, option)
+
+
+def test_every_column_of_a_leaderboard_is_there_in_order():
+    rows = [
+        line.split("`")[1]
+        for line in table_below(FILES, "schema radbench.leaderboard.columns.COLUMNS").splitlines()
+        if "`" in line
+    ]
+    assert rows == list(COLUMNS)
+
+
+def test_every_event_and_error_is_there():
+    told = table_below(PAGE, "types radbench.contracts.events")
+    assert [kind.__name__ for kind in Event.__args__ if f"| `{kind.__name__}` |" not in told] == []
+    errors_told = table_below(PAGE, "types radbench.contracts.errors")
+    kinds = [name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, Exception)]
+    assert len(kinds) > 10
+    assert [name for name in kinds if f"| `{name}` |" not in errors_told] == []
+
+
+def test_a_study_file_takes_every_key_that_the_page_names(tmp_path, monkeypatch, capsys):
+    rows = table_below(FILES, "options radbench.cli.run").splitlines()
+    keys = [line.split("`")[1] for line in rows if line.startswith("| `")]
+    assert len(keys) > 15
+    study = tmp_path / "study.toml"
+    monkeypatch.setattr("sys.argv", ["bench", "run", "--config", str(study)])
+    for key in [*keys, "colour"]:
+        given = {"enhancer": '"original"', "task": '"grabcut"', key: "{}"}
+        study.write_text("".join(f"{name} = {value}\n" for name, value in given.items()))
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr().err
+        # No key takes a table; but only what is no key is unknown.
+        assert (left.value.code, "unknown option" in said) == (2, key == "colour"), (key, said)
 
 
 def test_every_hook_is_there_with_what_it_is_called_with():
