@@ -59,7 +59,14 @@ def _section(title: str, command: Any, level: int) -> str:
     rows = [row for one in command.params if one.name not in COMPLETION for row in _row(one)]
     if rows:
         given = [_shown(one) for one in command.params if one.param_type_name == "argument"]
-        lines += [f"`{' '.join([title, *given, '[OPTIONS]'])}`", "", "| | |", "|---|---|", *rows, ""]
+        lines += [
+            f"`{' '.join([title, *given, '[OPTIONS]'])}`",
+            "",
+            "| argument, option | what it is |",
+            "|---|---|",
+            *rows,
+            "",
+        ]
     if getattr(command, "commands", None):
         lines += ["Its commands are " + ", ".join(f"`{name}`" for name in sorted(command.commands)) + ".", ""]
     example = re.search(r"Example:\s+(.*)", command.epilog or "", re.DOTALL)
