@@ -26,7 +26,10 @@ from radbench.contracts.errors import UsageError
 from radbench.engine.keep.texts import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from radbench.registry.registry import Registry
+    from radbench.studies.figures import PrintedFigure
     from radbench.studies.planning import Wish
     from radbench.studies.results import Results
     from radbench.studies.study import Study
@@ -34,7 +37,9 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="A paper's comparisons, run here and printed.")
 
 Which = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A shipped study, or a TOML file of your own.")]
-Tables = Annotated[list[str], typer.Option("--table", metavar="T", help="This table alone, by its name. Repeatable.")]
+Tables = Annotated[
+    list[str], typer.Option("--table", metavar="T", help="This table or figure alone, by its name. Repeatable.")
+]
 Datasets = Annotated[
     list[str],
     typer.Option(
@@ -50,12 +55,13 @@ Seeds = Annotated[str, typer.Option("--seed", metavar="N,…", help="In place of
 
 @app.command("list", short_help="The studies that come with the package.", epilog="Example:  bench study list")
 def list_() -> None:
-    """List the studies that come with the package: one for each paper, with its tables."""
+    """List the studies that come with the package: one for each paper, with its tables and figures."""
     from radbench.studies.study import load_study, shipped
 
     for name in shipped():
         study, _ = load_study(name)
-        say(f"{name:18} {study.summary} ({', '.join(table.place for table in study.tables)})")
+        places = dict.fromkeys(one.place for one in (*study.tables, *study.figures))
+        say(f"{name:18} {study.summary} ({', '.join(places)})")
 
 
 @app.command(
@@ -80,24 +86,36 @@ def show(
     limit: Limit = 0,
     precision: Precision = "float32",
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The study's folder.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write tables.* and the figures (SVG, PDF) of the whole study into this folder, too."
+        ),
+    ] = None,
     plugin: Plugins = [],  # noqa: B006
     format_: Format = "table",
 ) -> None:
-    """Print a study's tables without running anything.
+    """Print a study's tables without running anything; with --to write them, and the figures, as 'run' does.
 
     Without results they are the paper's alone, each with its place.
     """
-    from radbench.studies.planning import plan_study, plugin_files
+    from dataclasses import replace
+
+    from radbench.studies.planning import check_shown, plan_study, plugin_files
     from radbench.studies.results import results_in_leaderboards
-    from radbench.studies.running import FORMATS, folder_of, results_so_far
+    from radbench.studies.running import folder_of, results_so_far
     from radbench.studies.study import load_study
+    from radbench.studies.writing import FORMATS, figures_among, write_study
 
     if format_ not in FORMATS:
         raise UsageError(f"--format '{format_}' must be one of {', '.join(FORMATS)}")
     found, base = load_study(study)
     wish = _wish(profile, dataset, seed, table, limit, precision)
     registry = open_registry([*plugin, *map(Path, plugin_files(found, base))])
-    runs = plan_study(registry, found, wish, base)
+    check_shown(found, wish)
+    # What is written is the whole study, whatever is printed.
+    whole = replace(wish, shown=())
+    runs = plan_study(registry, found, whole, base)
     folder = folder_of(found, wish, out)
     results: Results | None
     if from_:
@@ -106,7 +124,11 @@ def show(
         results = results_so_far(runs, folder) if folder.is_dir() else None
         if results is None:
             say(f"# the paper's figures alone: the study was not run yet ('bench study run {study}')", err=True)
-    _print(registry, found, wish, results, format_)
+    if to is not None and results is None:
+        raise UsageError("there is nothing to draw: run the study, or name leaderboards with --from")
+    written = [] if to is None or results is None else write_study(registry, found, whole, results, to)
+    figures = figures_among(found, wish, written)
+    _print(registry, found, wish, results, figures, format_)
 
 
 @app.command(
@@ -136,16 +158,17 @@ def run(
 ) -> None:
     """Plan, train, score and publish a study, and print its tables; a second time nothing is computed.
 
-    Everything lies in the study's folder: a folder for each of its runs, leaderboards/ with what was published, and the
-    tables as text, Markdown, LaTeX, CSV and JSON.
+    Everything lies in the study's folder: a folder for each of its runs, leaderboards/ with what was published, the
+    tables as text, Markdown, LaTeX, CSV and JSON, and the figures as SVG and PDF.
 
     Exit status: 0 where every pair was scored; 1 where one was not, or a run could not be planned; 2 for wrong usage.
     """
     from radbench.api import Options
     from radbench.cli.progress import Progress
     from radbench.studies.planning import plan_of, plan_study, plugin_files
-    from radbench.studies.running import FORMATS, run_study
+    from radbench.studies.running import run_study
     from radbench.studies.study import load_study
+    from radbench.studies.writing import FORMATS
 
     if format_ not in FORMATS:
         raise UsageError(f"--format '{format_}' must be one of {', '.join(FORMATS)}")
@@ -176,7 +199,7 @@ def run(
         raise typer.Exit(130) from None
     finally:
         progress.close()
-    _print(registry, found, wish, done.results, format_)
+    _print(registry, found, wish, done.results, done.figures, format_)
     if done.computed:
         say(f"{counted(done.computed, 'case-step')} computed, {done.reused} reused, in {done.seconds:.1f} s", err=True)
     elif done.reused:
@@ -190,18 +213,29 @@ def run(
         raise typer.Exit(1)
 
 
-def _print(registry: Registry, study: Study, wish: Wish, results: Results | None, format: str) -> None:
-    from radbench.studies.running import printed_tables, rendered
+def _print(
+    registry: Registry,
+    study: Study,
+    wish: Wish,
+    results: Results | None,
+    figures: Sequence[PrintedFigure],
+    format: str,
+) -> None:
+    from radbench.studies.writing import printed_tables, rendered
 
     if format == "table" and sys.stdout.isatty():
         from rich.console import Console
+        from rich.text import Text
 
         from radbench.leaderboard.console import TableView
+        from radbench.studies.figures import as_text
 
         for table in printed_tables(registry, study, wish, results):
             Console().print(TableView(table), "")
+        for figure in figures:
+            Console().print(Text(as_text(figure), overflow="fold"))
     else:
-        typer.echo(rendered(registry, study, wish, results, format), nl=False)
+        typer.echo(rendered(registry, study, wish, results, format, figures), nl=False)
 
 
 def _wish(profile: str, datasets: list[str], seed: str, tables: list[str], limit: int, precision: str) -> Wish:

@@ -84,7 +84,8 @@ def read_together(
 
     paths = [*paths]
     sets = [*compared_sets(paths, private, reference, margin)]
-    frames = [one.rows for one in sets] or [source.rows for path in paths for source in [read_source(path, private)]]
+    empty = (read_source(file, private).rows for path in paths for file in _files(path))
+    frames = [one.rows for one in sets] or [*empty]
     return pd.concat(frames, ignore_index=True), [note for one in sets for note in one.notes]
 
 

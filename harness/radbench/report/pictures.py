@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from radbench.report.outlines import Outline, outlines
 if TYPE_CHECKING:
     from radbench.contracts.enhancement import Enhancement
     from radbench.engine.work.bench import Workbench
+
+
+_Shown = TypeVar("_Shown")
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,28 @@ class Studio:
             pair: that is what was scored.
             cases: by digest.
         """
+        yield from self._each(pair, cases, self._one)
+
+    def made(self, pair: Pair, cases: Iterable[str]) -> Iterator[tuple[str, tuple[Case, Enhancement] | str]]:
+        """Yield cases of a pair with what its enhancer made of them, the layers that the task looks at among it; or why
+        one cannot be shown.
+
+        Args:
+            pair: that is what was scored.
+            cases: by digest.
+        """
+        yield from self._each(pair, cases, lambda of, entry: (self._case(of, entry), self._kept(of, entry)))
+
+    def _each(
+        self, pair: Pair, cases: Iterable[str], shown: Callable[[Pair, CaseEntry], _Shown]
+    ) -> Iterator[tuple[str, _Shown | str]]:
         entries = {short(entry_key(entry)): entry for entry in pair.shown}
         wanted = [entries[case] for case in cases if case in entries]
         self._make(pair, wanted)
         for entry in wanted:
             case = short(entry_key(entry))
             try:
-                yield case, self._one(pair, entry)
+                yield case, shown(pair, entry)
             except Exception as e:  # whatever a data set or a task raises is no reason to have no page
                 yield case, told_of(self._why(e), pair, entry)
 

@@ -19,14 +19,19 @@ def metric_named(pairs: Sequence[PairResult], name: str) -> MetricSpec | None:
     return next((m for pair in pairs for m in pair.metrics if m.name == name), None)
 
 
-def by_enhancer(pairs: Sequence[PairResult], metric: MetricSpec) -> dict[str, ByCase]:
+def by_enhancer(pairs: Sequence[PairResult], metric: MetricSpec, facet: str = "") -> dict[str, ByCase]:
     """Return by enhancer the number of each case: over facets their mean, over seeds the mean of what all gave.
 
     Only numbers are meant: of predictions and of features, a single case has no score.
+
+    Args:
+        pairs: of a set.
+        metric: that is meant.
+        facet: the one that is meant; "" for the whole.
     """
     found: dict[str, list[ByCase]] = {}
     for pair in pairs:
-        numbers = {case: _number(evidence.get(metric.observation)) for case, evidence in pair.evidence.items()}
+        numbers = {case: _number(evidence.get(metric.observation), facet) for case, evidence in pair.evidence.items()}
         known = {case: number for case, number in numbers.items() if math.isfinite(number)}
         if known:
             found.setdefault(pair.enhancer, []).append(known)
@@ -55,7 +60,9 @@ def _meant(seeds: Sequence[ByCase]) -> ByCase:
     return {case: math.fsum(one[case] for one in seeds) / len(seeds) for case in seeds[0] if case in shared}
 
 
-def _number(found: Any) -> float:
+def _number(found: Any, facet: str = "") -> float:
+    if facet:
+        found = found.get(facet) if isinstance(found, Mapping) else None
     if isinstance(found, Mapping):
         if "" in found:
             return _number(found[""])

@@ -17,6 +17,7 @@ from radbench.engine.plan.resolver import Resolver
 from radbench.engine.plan.seeds import seeds_of
 from radbench.registry.discovery import plugin_paths
 from radbench.registry.registry import Registry
+from radbench.studies.figure import Figure
 from radbench.studies.study import PROFILES, Run, Study, Table
 
 
@@ -28,7 +29,7 @@ class Wish:
         profile: "quick" or "paper".
         datasets: by the run's name, the data set in place of the study's; "" for all runs.
         seeds: in place of the study's; none for those.
-        tables: of these alone; none for all.
+        shown: tables and figures of these names alone; none for all.
         limit: at most so many cases of each data set, 0 for all.
         precision: of trainings.
     """
@@ -36,7 +37,7 @@ class Wish:
     profile: str = "quick"
     datasets: Mapping[str, str] = field(default_factory=dict)
     seeds: tuple[int, ...] = ()
-    tables: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
     limit: int = 0
     precision: str = "float32"
 
@@ -81,8 +82,8 @@ def plan_study(registry: Registry, study: Study, wish: Wish, folder: Path | None
         folder: that the study's plugin files lie in.
 
     Raises:
-        UsageError: a table or a run that was asked for is not there, the profile is unknown, or a plugin has another
-            version than the study wants.
+        UsageError: a table, a figure or a run that was asked for is not there, the profile is unknown, or a plugin has
+            another version than the study wants.
     """
     if wish.profile not in PROFILES:
         raise UsageError(f"profile '{wish.profile}' must be quick or paper")
@@ -91,7 +92,7 @@ def plan_study(registry: Registry, study: Study, wish: Wish, folder: Path | None
             raise UnknownNameError("run", name, study.runs)
     check_versions(study)
     files = plugin_files(study, folder)
-    wanted = study.runs_of(tables_of(study, wish)) if wish.tables else [*study.runs]
+    wanted = study.runs_of((*tables_of(study, wish), *figures_of(study, wish))) if wish.shown else [*study.runs]
     return [_planned(registry, name, study.runs[name], wish, files) for name in wanted]
 
 
@@ -99,9 +100,32 @@ def tables_of(study: Study, wish: Wish) -> tuple[Table, ...]:
     """Return the tables that are asked for.
 
     Raises:
-        UsageError: one of them is not there.
+        UsageError: there is neither a table nor a figure of a name.
     """
-    return tuple(study.table(name) for name in wish.tables) if wish.tables else study.tables
+    check_shown(study, wish)
+    return tuple(one for one in study.tables if not wish.shown or one.name in wish.shown)
+
+
+def figures_of(study: Study, wish: Wish) -> tuple[Figure, ...]:
+    """Return the figures that are asked for.
+
+    Raises:
+        UsageError: there is neither a table nor a figure of a name.
+    """
+    check_shown(study, wish)
+    return tuple(one for one in study.figures if not wish.shown or one.name in wish.shown)
+
+
+def check_shown(study: Study, wish: Wish) -> None:
+    """See that what is asked for is there.
+
+    Raises:
+        UsageError: there is neither a table nor a figure of a name.
+    """
+    known = [one.name for one in (*study.tables, *study.figures)]
+    for name in wish.shown:
+        if name not in known:
+            raise UnknownNameError("table or figure", name, known)
 
 
 def plugin_files(study: Study, folder: Path | None) -> tuple[str, ...]:

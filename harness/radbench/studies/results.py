@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from radbench.engine.plan.seeds import seeds_of
 from radbench.leaderboard.columns import COMPARABLE_KEY
 from radbench.leaderboard.ranking import rankable
 from radbench.leaderboard.schema import FILE_NAME
-from radbench.leaderboard.sources import read_together
+from radbench.leaderboard.sources import compared_sets, read_together
 from radbench.leaderboard.verdicts import LEVEL
 from radbench.registry.registry import Registry
 from radbench.studies.planning import PlannedRun
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from radbench.engine.plan.request import Request
+    from radbench.leaderboard.pairs import PairResult
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,15 @@ class Results:
         runs: by name, as they are planned here.
         frames: by run, its rows.
         reasons: by run, why there are none, or not all.
+        pairs: by run, what of its rows has per-case scores.
+        folders: by run, where it was run; none of leaderboards.
     """
 
     runs: Mapping[str, PlannedRun]
     frames: Mapping[str, DataFrame]
     reasons: Mapping[str, str]
+    pairs: Mapping[str, Sequence[PairResult]] = field(default_factory=dict)
+    folders: Mapping[str, Path] = field(default_factory=dict)
 
     def of(self, cell: Cell) -> Shown:
         """Return what stands behind a cell."""
@@ -120,8 +125,20 @@ def results_in_runs(runs: Sequence[PlannedRun], folders: Mapping[str, Path], rea
     Raises:
         SchemaError: a leaderboard there is not valid.
     """
-    frames = {name: read_together([path])[0] for name, path in folders.items() if (path / FILE_NAME).exists()}
-    return Results({run.name: run for run in runs}, frames, reasons)
+    there = {name: path for name, path in folders.items() if (path / FILE_NAME).exists()}
+    found = {name: _together([path]) for name, path in there.items()}
+    frames, pairs = ({name: one[k] for name, one in found.items()} for k in (0, 1))
+    return Results({run.name: run for run in runs}, frames, reasons, pairs, there)
+
+
+def _together(paths: Sequence[Path]) -> tuple[DataFrame, list[PairResult]]:
+    """Read leaderboards as one; return their rows, and the pairs whose per-case scores are known."""
+    import pandas as pd
+
+    sets = [*compared_sets(paths)]
+    if not sets:
+        return read_together(paths)[0], []
+    return pd.concat([one.rows for one in sets], ignore_index=True), [pair for one in sets for pair in one.pairs]
 
 
 def results_in_leaderboards(
@@ -141,8 +158,8 @@ def results_in_leaderboards(
     Raises:
         UsageError, SchemaError: they cannot be read.
     """
-    frame, _ = read_together(paths)
-    frames, reasons = {}, {}
+    frame, known = _together(paths)
+    frames, reasons, pairs = {}, {}, {}
     for run in runs:
         datasets = _dataset_labels(registry, run)
         own = frame[frame["task"].isin([part.label for part in run.tasks.values()])]
@@ -157,8 +174,8 @@ def results_in_leaderboards(
             asked += [f"seeds {', '.join(map(str, sorted(set(seeds))))}"] if seeds else []
             reasons[run.name] = f"these leaderboards have it otherwise than it is asked for ({', '.join(asked)})"
         if len(found):
-            frames[run.name] = found
-    return Results({run.name: run for run in runs}, frames, reasons)
+            frames[run.name], pairs[run.name] = found, known
+    return Results({run.name: run for run in runs}, frames, reasons, pairs)
 
 
 _DEFAULT = "float32"

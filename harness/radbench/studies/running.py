@@ -1,34 +1,23 @@
-"""Running a study: its runs are trained, scored and published into its folder, and its tables written there."""
+"""Running a study: its runs are trained, scored and published into its folder, and it is written there."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from radbench.contracts.atomic import replace_file
-from radbench.contracts.errors import UsageError
-from radbench.contracts.printable import to_cell
 from radbench.engine.keep.texts import counted
 from radbench.engine.run.reporting import Reporter
 from radbench.engine.run.running import Options
-from radbench.leaderboard.console import plain_text
-from radbench.leaderboard.latex import latex
-from radbench.leaderboard.markdown import markdown
 from radbench.leaderboard.publish import publish
 from radbench.leaderboard.running import run_plan
-from radbench.leaderboard.table import Table as PrintedTable
 from radbench.registry.registry import Registry
-from radbench.studies.planning import PlannedRun, Wish, plan_of, plan_study, tables_of
-from radbench.studies.printing import as_table, records
+from radbench.studies.figures import PrintedFigure
+from radbench.studies.planning import PlannedRun, Wish, plan_of, plan_study
 from radbench.studies.results import Results, results_in_runs
 from radbench.studies.study import LEADERBOARDS, Study
-
-FORMATS = ("table", "markdown", "latex", "csv", "json")
+from radbench.studies.writing import figures_among, write_study
 
 
 @dataclass(frozen=True)
@@ -37,7 +26,8 @@ class StudyRun:
 
     Attributes:
         folder: where everything lies.
-        results: of its runs.
+        results: of its runs, those that were asked for.
+        figures: that were asked for, as they were written.
         computed, reused: steps of cases that were done, and that were there already.
         failed: pairs that were not scored.
         seconds: that the runs took.
@@ -45,6 +35,7 @@ class StudyRun:
 
     folder: Path
     results: Results
+    figures: Sequence[PrintedFigure]
     computed: int
     reused: int
     failed: int
@@ -65,9 +56,10 @@ def run_study(
     base: Path | None = None,
     told: Callable[[str], None] = lambda text: None,
 ) -> StudyRun:
-    """Plan, train, score and publish a study, and write its tables; what is done already is not done again.
+    """Plan, train, score and publish a study, and write its tables and figures; what is done already is not done again.
 
-    A run of which the plugin or the data are not here says so and does not stop the others.
+    A run of which the plugin or the data are not here says so and does not stop the others. Where some tables alone are
+    asked for, the others are written with what the folder holds of them by then.
 
     Args:
         registry: of the plugins that there are.
@@ -101,9 +93,12 @@ def run_study(
         failed += sum(status not in ("ok", "not-applicable") for status in ended.outcome.statuses.values())
         seconds += ended.seconds
         publish(ended.folder.leaderboard, folder / LEADERBOARDS, replace=True)
-    results = results_in_runs(runs, folders, reasons)
-    write_tables(registry, study, wish, results, folder)
-    return StudyRun(folder, results, computed, reused, failed, seconds)
+    whole = plan_study(registry, study, replace(wish, shown=()), base)
+    there = {run.name: folder / run.name for run in whole if run.name not in reasons}
+    everything = results_in_runs(whole, there, reasons)
+    written = write_study(registry, study, replace(wish, shown=()), everything, folder)
+    figures = figures_among(study, wish, written)
+    return StudyRun(folder, results_in_runs(runs, folders, reasons), figures, computed, reused, failed, seconds)
 
 
 def results_so_far(runs: Sequence[PlannedRun], folder: Path) -> Results:
@@ -113,46 +108,3 @@ def results_so_far(runs: Sequence[PlannedRun], folder: Path) -> Results:
         SchemaError: a leaderboard there is not valid.
     """
     return results_in_runs(runs, {run.name: folder / run.name for run in runs}, {})
-
-
-def printed_tables(registry: Registry, study: Study, wish: Wish, results: Results | None) -> list[PrintedTable]:
-    """Return the tables that are asked for, to be printed."""
-    return [as_table(registry, study, table, results) for table in tables_of(study, wish)]
-
-
-def rendered(registry: Registry, study: Study, wish: Wish, results: Results | None, format: str) -> str:
-    """Return a study's tables as text.
-
-    Args:
-        registry: of the plugins that there are.
-        study: it.
-        wish: which tables, in which profile.
-        results: of its runs; None for the printed figures alone.
-        format: one of :data:`FORMATS`.
-    """
-    if format in ("csv", "json"):
-        found = [record for table in tables_of(study, wish) for record in records(study, table, results)]
-        if format == "json":
-            return json.dumps(found, indent=1, ensure_ascii=True) + "\n"
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(found[0])
-        writer.writerows([to_cell("" if v is None else str(v)) for v in record.values()] for record in found)
-        return text.getvalue()
-    tables = printed_tables(registry, study, wish, results)
-    return {"table": plain_text, "markdown": markdown, "latex": latex}[format](tables)
-
-
-def write_tables(registry: Registry, study: Study, wish: Wish, results: Results, folder: Path) -> None:
-    """Write a study's tables into its folder: ``tables.txt``, ``.md``, ``.tex``, ``.csv`` and ``.json``.
-
-    Raises:
-        UsageError: they cannot be written.
-    """
-    endings = {"table": "txt", "markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for format, ending in endings.items():
-            replace_file(folder / f"tables.{ending}", rendered(registry, study, wish, results, format).encode())
-    except OSError as error:
-        raise UsageError(f"cannot write the tables into '{folder}': {error.strerror or error}") from error

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from radbench.contracts.errors import UnknownNameError, UsageError
+from radbench.studies.figure import Figure
+from radbench.studies.selecting import Name, Selector, Strict
 
 Profile = Literal["quick", "paper"]
 LEADERBOARDS = "leaderboards"
@@ -20,15 +22,7 @@ LEADERBOARDS = "leaderboards"
 PROFILES: tuple[Profile, ...] = ("quick", "paper")
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-"""Of what becomes a folder or an address: lower-case letters, digits and hyphens."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ByProfile(_Strict):
+class ByProfile(Strict):
     """What differs by profile."""
 
     quick: str
@@ -39,7 +33,7 @@ class ByProfile(_Strict):
         return self.quick if profile == "quick" else self.paper
 
 
-class Run(_Strict):
+class Run(Strict):
     """Enhancers under tasks on one data set.
 
     Attributes:
@@ -76,24 +70,6 @@ class Run(_Strict):
                 if name not in known:
                     raise ValueError(f"variant '{name}' is neither an enhancer nor a task of the run")
         return given
-
-
-class Selector(_Strict):
-    """Which row of a leaderboard a cell shows; a column's and a row's together name it.
-
-    Attributes:
-        run: the run's name in the study.
-        task, enhancer: as the run names them.
-        metric: of the task, or several with ``|`` between them, of which a profile has one; group and facet: as the
-            leaderboard names them.
-    """
-
-    run: str = ""
-    task: str = ""
-    enhancer: str = ""
-    metric: str = ""
-    group: str = ""
-    facet: str = ""
 
 
 class Column(Selector):
@@ -151,7 +127,7 @@ def _is_number(text: str) -> bool:
         return False
 
 
-class Table(_Strict):
+class Table(Strict):
     """A table as the paper prints it.
 
     Attributes:
@@ -234,7 +210,7 @@ class Cell(Selector):
         )
 
 
-class Study(_Strict):
+class Study(Strict):
     """A study.
 
     Attributes:
@@ -245,6 +221,7 @@ class Study(_Strict):
         files: plugin files beyond the installed ones, from the study's folder.
         runs: by name.
         tables: in the paper's order, one at least.
+        figures: likewise, those that can be drawn of runs.
         notes: of all tables.
     """
 
@@ -257,6 +234,7 @@ class Study(_Strict):
     files: tuple[str, ...] = ()
     runs: Mapping[Name, Run]
     tables: tuple[Table, ...] = Field(min_length=1)
+    figures: tuple[Figure, ...] = ()
     notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -271,12 +249,19 @@ class Study(_Strict):
                     if row.only_printed:
                         continue
                     self._check(table, f"'{row.name}', '{column.heading}'", cell)
-        if len({table.name for table in self.tables}) < len(self.tables):
-            raise ValueError("two tables have one name")
+        for figure in self.figures:
+            for panel in figure.panels:
+                for entry in figure.entries:
+                    metric = panel.metric or "none"
+                    cell = Cell(run=panel.run, task=panel.task, enhancer=entry.enhancer, metric=metric)
+                    self._check(figure, f"'{entry.name}', '{panel.heading}'", cell)
+        names = [one.name for one in (*self.tables, *self.figures)]
+        if len({*names}) < len(names):
+            raise ValueError("two tables or figures have one name")
         return self
 
-    def _check(self, table: Table, where: str, cell: Cell) -> None:
-        where = f"{where} of '{table.name}'"
+    def _check(self, of: Table | Figure, where: str, cell: Cell) -> None:
+        where = f"{where} of '{of.name}'"
         if cell.run not in self.runs:
             raise ValueError(f"{where} names no run that there is ({', '.join(self.runs)}), but '{cell.run}'")
         run = self.runs[cell.run]
@@ -298,15 +283,14 @@ class Study(_Strict):
                 return one
         raise UnknownNameError("table", name, [one.name for one in self.tables])
 
-    def runs_of(self, tables: Iterator[Table] | tuple[Table, ...]) -> list[str]:
-        """Return the runs that tables show, in the study's order."""
-        wanted = {
-            cell.run
-            for table in tables
-            if table.kind == "scores"
-            for row, _, cell in table.cells()
-            if not row.only_printed
-        }
+    def runs_of(self, shown: Iterable[Table | Figure]) -> list[str]:
+        """Return the runs that tables and figures show, in the study's order."""
+        wanted: set[str] = set()
+        for one in shown:
+            if isinstance(one, Figure):
+                wanted |= {panel.run for panel in one.panels}
+            elif one.kind == "scores":
+                wanted |= {cell.run for row, _, cell in one.cells() if not row.only_printed}
         return [name for name in self.runs if name in wanted]
 
 

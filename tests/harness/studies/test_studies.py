@@ -23,116 +23,11 @@ from radbench.registry.registry import load_registry
 from radbench.studies.planning import Wish, plan_study
 from radbench.studies.printing import as_table, records
 from radbench.studies.results import Results, Shown, orders, results_in_leaderboards, sentences
-from radbench.studies.running import FORMATS, StudyRun, rendered, results_so_far, run_study
+from radbench.studies.running import StudyRun, results_so_far, run_study
 from radbench.studies.study import Cell, Study, Table, load_study
+from radbench.studies.writing import FORMATS, rendered
 
-PLUGIN = Path(__file__).parents[1] / "leaderboard" / "board_plugin.py"
-HERE = Options("cpu", 1, debug=True)
-
-STUDY = """
-name = "greys"
-title = "Greys"
-citation = "Nobody 2020"
-summary = "how grey films are"
-plugins = { radbench = ">=0.2" }
-files = ["studied_plugin.py"]
-notes = ["Made up."]
-
-[runs.films]
-enhancers = ["original", "more", "gone", "learnt"]
-tasks = ["grey"]
-dataset = { quick = "films[root=films]", paper = "films[root=nowhere]" }
-data = "a thousand films (§1)"
-learnt = { learnt = "other films (§2)" }
-
-[runs.films.variants]
-more = { quick = "plus[amount=0.2]", paper = "plus[amount=0.4]" }
-learnt = { quick = "learnt[trained_on='films[root=films]']", paper = "learnt" }
-
-[runs.other]
-enhancers = ["original"]
-tasks = ["of-no-plugin"]
-
-[[tables]]
-name = "table-1"
-place = "Table 1"
-caption = "Greys"
-spread = "standard deviation"
-columns = [{ heading = "grey %", run = "films", task = "grey", metric = "mean", scale = 100, digits = 1 }]
-
-[[tables.rows]]
-name = "Film"
-enhancer = "original"
-printed = [31.0]
-spread = [2.0]
-
-[[tables.rows]]
-name = "More"
-enhancer = "more"
-printed = [30.0]
-spread = [3.0]
-
-[[tables.rows]]
-name = "Learnt"
-enhancer = "learnt"
-printed = [45.5]
-spread = [3.0]
-note = "As told by hand."
-
-[[tables.rows]]
-name = "Gone"
-enhancer = "gone"
-printed = [99.0]
-spread = [1.0]
-
-[[tables]]
-name = "table-2"
-place = "Table 2"
-caption = "Of another task"
-columns = [{ heading = "x", run = "other", task = "of-no-plugin", enhancer = "original", metric = "x" }]
-rows = [{ name = "Film", printed = [1.0] }]
-
-[[tables]]
-name = "table-3"
-place = "Table 3"
-caption = "What readers say"
-kind = "reader-study"
-columns = [{ heading = "Reader 1", digits = 1 }]
-rows = [{ name = "best", printed = [50.0] }]
-command = "bench reader-study make RUN"
-"""
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyRun]:
-    """A study's file with its films and plugin, and the study as it was run."""
-    folder = tmp_path_factory.mktemp("study")
-    (folder / "films").mkdir()
-    for k in range(9):
-        (folder / "films" / f"c{k}.txt").write_text(str((k * k % 13) / 20))
-    (folder / "films" / "t0.txt").write_text("0.3")
-    # Under another name: one process may load that file for other tests, and a module has one place.
-    (folder / "studied_plugin.py").write_text(PLUGIN.read_text().replace("board_plugin:", "studied_plugin:"))
-    (folder / "study.toml").write_text(STUDY)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RADBENCH_CACHE", str(folder / "cache"))
-        patch.setenv("RADBENCH_CONFIG", str(folder / "config"))
-        patch.chdir(folder)
-        return folder, ran(folder)
-
-
-def ran(folder: Path, wish: Wish = Wish(), **more: Any) -> StudyRun:  # noqa: B008
-    study, base = load_study(str(folder / "study.toml"))
-    options = Options("cpu", 1, debug=True, out=folder / "out")
-    return run_study(load_registry([folder / "studied_plugin.py"]), study, wish, options, Silent(), base, **more)
-
-
-@pytest.fixture
-def there(made: tuple[Path, StudyRun], monkeypatch: pytest.MonkeyPatch) -> tuple[Path, StudyRun]:
-    monkeypatch.setenv("RADBENCH_CACHE", str(made[0] / "cache"))
-    monkeypatch.setenv("RADBENCH_CONFIG", str(made[0] / "config"))
-    monkeypatch.chdir(made[0])
-    return made
+from .made_greys import PLUGIN, STUDY, ran
 
 
 def text_of(folder: Path, name: str = "tables.txt") -> str:
@@ -309,7 +204,7 @@ def test_another_data_set_takes_the_studys_place(there: tuple[Path, StudyRun], t
     folder, _ = there
     study, base = load_study(str(folder / "study.toml"))
     registry = load_registry([folder / "studied_plugin.py"])
-    wish = Wish(datasets={"films": "films"}, tables=("table-1",), limit=3)
+    wish = Wish(datasets={"films": "films"}, shown=("table-1",), limit=3)
     options = Options("cpu", 1, debug=True, out=tmp_path / "mine")
     done = run_study(registry, study, wish, options, Silent(), base)
     shown = done.results.of(next(study.tables[0].cells())[2])
