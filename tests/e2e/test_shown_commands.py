@@ -83,6 +83,7 @@ ENDS = {
     "bench reader-study make RUN --enhancers original,fattal": (2, "unknown enhancer of this run 'fattal'"),
     "bench leaderboard leaderboards/ --column": (2, "there is no leaderboard"),
     "bench study show sgan-2018 --from leaderboards": (2, "there is no leaderboard"),
+    "bench study show guided-unet-2023 --from leaderboards": (2, "there is no leaderboard"),
     "bench study run sgan-2018 --dataset 'deeplesion[root=PATH": (0, "lesions: cannot be run"),
 }
 

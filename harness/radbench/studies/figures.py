@@ -49,22 +49,22 @@ def slug_of(study: Study, figure: Figure) -> str:
     return f"{study.name}-{figure.name}"
 
 
-def write_figure(study: Study, figure: Figure, results: Results, folder: Path) -> PrintedFigure:
-    """Draw a figure and write ``NAME.svg`` and ``NAME.pdf``; nothing of which nothing is here.
+def print_figure(study: Study, figure: Figure, results: Results, folder: Path | None) -> PrintedFigure:
+    """Draw a figure, write ``NAME.svg`` and ``NAME.pdf``, and return what is to be said of it.
 
-    Files of an earlier time go where nothing can be drawn any more.
+    Where nothing of it is here no file is written, and files of an earlier time go.
 
     Args:
         study: it.
         figure: of it.
         results: of its runs.
-        folder: that the files are written to.
+        folder: that the files are written to; None for the words alone.
 
     Raises:
         UsageError: they cannot be written.
     """
     told = _boxes(study, figure, results, folder) if figure.kind == "boxes" else _images(study, figure, results, folder)
-    if not told.name:
+    if not told.name and folder is not None:
         for kind in KINDS:
             (folder / f"{figure.name}.{kind}").unlink(missing_ok=True)
     return replace(
@@ -75,7 +75,7 @@ def write_figure(study: Study, figure: Figure, results: Results, folder: Path) -
     )
 
 
-def _boxes(study: Study, figure: Figure, results: Results, folder: Path) -> PrintedFigure:
+def _boxes(study: Study, figure: Figure, results: Results, folder: Path | None) -> PrintedFigure:
     from radbench.studies.drawing import draw_boxes
 
     panels = box_panels(figure, results)
@@ -83,8 +83,9 @@ def _boxes(study: Study, figure: Figure, results: Results, folder: Path) -> Prin
     slug = slug_of(study, figure)
     if not any(box.cases for panel in panels for box in panel.boxes):
         return PrintedFigure(title, "", slug, (), tuple(_lacking(panels)))
-    with drawing(for_page=False):
-        write_files(draw_boxes(panels, figure.across), folder, figure.name)
+    if folder is not None:
+        with drawing(for_page=False):
+            write_files(draw_boxes(panels, figure.across), folder, figure.name)
     notes = [f"After {study.citation}, {figure.place}, of what is here.", *_read(figure, panels)]
     records = tuple(records_of(study, figure, panels))
     return PrintedFigure(title, figure.name, slug, tuple(notes), tuple(_lacking(panels)), records)
@@ -167,7 +168,7 @@ def _numbers(box: Box) -> dict[str, Any]:
     }
 
 
-def _images(study: Study, figure: Figure, results: Results, folder: Path) -> PrintedFigure:
+def _images(study: Study, figure: Figure, results: Results, folder: Path | None) -> PrintedFigure:
     from radbench.studies.drawing import draw_images
 
     lines, lacking = image_lines(figure, results)
@@ -175,8 +176,9 @@ def _images(study: Study, figure: Figure, results: Results, folder: Path) -> Pri
     slug = slug_of(study, figure)
     if not any(image is not None for line in lines for image in line.images):
         return PrintedFigure(title, "", slug, (), tuple(lacking))
-    with drawing(for_page=False):
-        write_files(draw_images(lines, [entry.name for entry in figure.entries]), folder, figure.name)
+    if folder is not None:
+        with drawing(for_page=False):
+            write_files(draw_images(lines, [entry.name for entry in figure.entries]), folder, figure.name)
     notes = (
         f"After {study.citation}, {figure.place}, of what is here. {counted(len(lines), 'case')}, the first by their "
         "digests and not chosen by their look, black and white at the ends of [0, 1].",
@@ -190,10 +192,15 @@ def as_text(figure: PrintedFigure) -> str:
     return "\n".join([figure.title, files, *figure.notes, *figure.remarks]) + "\n"
 
 
-def as_markdown(figure: PrintedFigure) -> str:
-    """Return a figure in Markdown, its SVG beside it."""
+def as_markdown(figure: PrintedFigure, where: str = "") -> str:
+    """Return a figure in Markdown.
+
+    Args:
+        figure: it.
+        where: what stands before the name of its SVG; "" for beside it.
+    """
     title = for_markdown(figure.title)
-    body = f"![{title}]({figure.name}.svg)" if figure.name else "Not drawn."
+    body = f"![{title}]({where}{figure.name}.svg)" if figure.name else "Not drawn."
     notes = [" ".join(map(for_markdown, figure.notes))] if figure.notes else []
     remarks = ["\n".join(f"- {for_markdown(remark)}" for remark in figure.remarks)] if figure.remarks else []
     return "\n\n".join([f"### {title}", body, *notes, *remarks]) + "\n"

@@ -17,7 +17,7 @@ from radbench.leaderboard.latex import latex
 from radbench.leaderboard.markdown import markdown
 from radbench.leaderboard.table import Table as PrintedTable
 from radbench.registry.registry import Registry
-from radbench.studies.figures import PrintedFigure, as_latex, as_markdown, as_text, slug_of, write_figure
+from radbench.studies.figures import PrintedFigure, as_latex, as_markdown, as_text, print_figure, slug_of
 from radbench.studies.planning import Wish, figures_of, tables_of
 from radbench.studies.printing import as_table, records
 from radbench.studies.results import Results
@@ -97,7 +97,7 @@ def write_study(registry: Registry, study: Study, wish: Wish, results: Results, 
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        figures = [write_figure(study, figure, results, folder) for figure in figures_of(study, wish)]
+        figures = [print_figure(study, figure, results, folder) for figure in figures_of(study, wish)]
         for format, ending in ENDINGS.items():
             _write(folder / f"tables.{ending}", rendered(registry, study, wish, results, format, figures))
         if study.figures:

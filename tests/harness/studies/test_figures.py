@@ -15,7 +15,7 @@ from radbench.contracts.errors import UsageError
 from radbench.registry.registry import load_registry
 from radbench.studies.boxes import box_panels
 from radbench.studies.figure import Figure
-from radbench.studies.figures import PrintedFigure, as_latex, as_markdown, as_text, write_figure
+from radbench.studies.figures import PrintedFigure, as_latex, as_markdown, as_text, print_figure
 from radbench.studies.images import image_lines
 from radbench.studies.planning import Wish, plan_study
 from radbench.studies.results import results_in_leaderboards
@@ -119,7 +119,7 @@ def test_figures_of_an_earlier_time_go_where_nothing_can_be_drawn(there: There, 
     folder, done = there
     study, _ = load_study(str(folder / "study.toml"))
     (tmp_path / "figure-3.svg").write_text("old")
-    assert write_figure(study, study.figures[2], done.results, tmp_path).name == ""
+    assert print_figure(study, study.figures[2], done.results, tmp_path).name == ""
     assert [*tmp_path.iterdir()] == []
 
 
