@@ -60,7 +60,7 @@ def list_() -> None:
 
     for name in shipped():
         study, _ = load_study(name)
-        places = dict.fromkeys(one.place for one in (*study.tables, *study.figures))
+        places = dict.fromkeys(one.place for one in study.shown)
         say(f"{name:18} {study.summary} ({', '.join(places)})")
 
 

@@ -122,8 +122,8 @@ def _lacking(panels: Sequence[BoxPanel]) -> list[str]:
             if box.reason:
                 found.setdefault((box.name, box.reason), []).append(panel.heading)
     told: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for (name, reason), headings in found.items():
-        told.setdefault((reason, tuple(headings)), []).append(name)
+    for (name, reason), own in found.items():
+        told.setdefault((reason, tuple(own)), []).append(name)
     out = []
     for (reason, headings), names in told.items():
         where = "" if len(headings) == len(panels) else f" ({'; '.join(headings)})"

@@ -122,7 +122,7 @@ def check_shown(study: Study, wish: Wish) -> None:
     Raises:
         UsageError: there is neither a table nor a figure of a name.
     """
-    known = [one.name for one in (*study.tables, *study.figures)]
+    known = [one.name for one in study.shown]
     for name in wish.shown:
         if name not in known:
             raise UnknownNameError("table or figure", name, known)

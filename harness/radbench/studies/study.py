@@ -255,7 +255,7 @@ class Study(Strict):
                     metric = panel.metric or "none"
                     cell = Cell(run=panel.run, task=panel.task, enhancer=entry.enhancer, metric=metric)
                     self._check(figure, f"'{entry.name}', '{panel.heading}'", cell)
-        names = [one.name for one in (*self.tables, *self.figures)]
+        names = [one.name for one in self.shown]
         if len({*names}) < len(names):
             raise ValueError("two tables or figures have one name")
         return self
@@ -271,6 +271,11 @@ class Study(Strict):
                 raise ValueError(f"{where} names {name} '{found}', which run '{cell.run}' has not ({', '.join(known)})")
         if not cell.metric:
             raise ValueError(f"{where} names no metric")
+
+    @property
+    def shown(self) -> tuple[Table | Figure, ...]:
+        """The tables, then the figures."""
+        return (*self.tables, *self.figures)
 
     def table(self, name: str) -> Table:
         """Return a table by its name.
