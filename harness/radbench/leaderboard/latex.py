@@ -232,6 +232,8 @@ def _line_of_heads(places: Sequence[int], heads: Sequence[str]) -> list[str]:
 
 
 def _line(label: str, cells: Sequence[str]) -> str:
+    # A bracket would be the optional argument of the rule or the line's end before it.
+    label = f"{{}}{label}" if label.startswith(("[", "*")) else label
     return " & ".join([label, *cells]).strip() + r" \\"
 
 

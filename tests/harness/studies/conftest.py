@@ -1,4 +1,4 @@
-"""A study of even greys, run once for a module."""
+"""A study of even greys, run once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from radbench.studies.running import StudyRun
 from .made_greys import PLUGIN, STUDY, ran
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyRun]:
     """A study's file with its films and plugin, and the study as it was run."""
     folder = tmp_path_factory.mktemp("study")
