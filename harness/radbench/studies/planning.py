@@ -166,7 +166,8 @@ def _planned(registry: Registry, name: str, run: Run, wish: Wish, files: tuple[s
     dataset = wish.datasets.get(name, wish.datasets.get("", "")) or run.dataset.of(wish.profile)
     there = PlannedRun(name, run, None, enhancers, tasks, dataset, missing)
     if not tasks or not enhancers:
-        return _without(there, next(iter(missing.values())))
+        # Of enhancers and tasks, the kind that there is none of.
+        return _without(there, next(missing[one] for one in (run.enhancers if tasks else run.tasks) if one in missing))
     seeds = wish.seeds or seeds_of(run.seeds.of(wish.profile))
     # Kept as the study writes them: a label need not give a part back that lies in a folder of this machine.
     request = Request(

@@ -310,7 +310,7 @@ def _printed(tokens: list[tuple[str, str]]) -> str:
         elif kind in ("newline", "paragraph"):
             raise LatexError(f"{kind} within an argument or a cell")
         else:
-            strange = [c for c in what if not (c.isprintable() and c < "\u0180" or c in " \n")]
+            strange = [c for c in what if not ((c.isprintable() and c < "\u0180") or c in " \n")]
             if strange or '"' in what or (not math and set(what) & set("<>|")):
                 raise LatexError(f"{what!r} prints something else")
             out.append(what)
