@@ -92,7 +92,9 @@ def shorter(words):
     if verb == "run" and any("my-method" in word for word in words):
         return ["bench", "plan", *words[2:]]
     if verb == "run":
-        return [*words, "--limit", "6", "--debug"]
+        # What the command line names wins over a study's file.
+        fewer = ["--enhancer", "original,clahe"] if "--config" in words else []
+        return [*words, *fewer, "--limit", "6" if fewer or "--out" in words else "2", "--debug"]
     if verb == "plugin" and words[2] == "check":
         return [*words, "--check", "configuration"]
     return [*words, "--debug"] if verb == "verify" else words
