@@ -76,6 +76,8 @@ def run(
     debug: bool = False,
     keep: str = "images",
     log: str | Sequence[str] = (),
+    executor: str = "local",
+    address: str = "",
 ) -> pd.DataFrame:
     """Score enhancers under tasks and return the leaderboard, as ``bench run`` does.
 
@@ -91,7 +93,7 @@ def run(
         allow_leakage: score learners on patients that they learnt from; the rows say so.
         null: beside every enhancer X but the original its control ``null[of=X]``, what a tone curve alone would do.
         shard: "i/n" for one of n parts of the plan, for n machines whose runs ``bench merge`` joins.
-        device, jobs, timeout, memory_mb, out, retry_failed, debug, keep, log: see :class:`Options`.
+        device, jobs, timeout, memory_mb, out, retry_failed, debug, keep, log, executor, address: see :class:`Options`.
 
     Returns:
         The long leaderboard (schema version 2), also written to ``leaderboard.csv`` in the run folder.
@@ -117,7 +119,7 @@ def run(
     registry = load_registry(request.plugin_files)
     told = (log,) if isinstance(log, str) and log else tuple(log)
     folder = Path(out) if out else None
-    options = Options(device, jobs, timeout, memory_mb, folder, retry_failed, debug, keep, told)
+    options = Options(device, jobs, timeout, memory_mb, folder, retry_failed, debug, keep, told, executor, address)
     plan = make_plan(registry, request)
     for warning in registry.warnings:
         warnings.warn(warning, stacklevel=2)
@@ -137,6 +139,8 @@ def train(
     timeout: float = 600.0,
     memory_mb: int = 0,
     out: str | Path | None = None,
+    executor: str = "local",
+    address: str = "",
 ) -> list[Trained]:
     """Train enhancers and keep their weights, as ``bench train`` does; what is trained already is left as it is.
 
@@ -144,7 +148,8 @@ def train(
 
     Args:
         enhancers: names or variants (``"lung-unet[trained_on=lidc]"``), a comma list or a sequence.
-        profile, seeds, overrides, plugins, precision, device, jobs, timeout, memory_mb, out: as for :func:`run`.
+        profile, seeds, overrides, plugins, precision, device, jobs, timeout, memory_mb, out, executor, address: as for
+            :func:`run`.
 
     Returns:
         how each training ended; one that failed stops no other.
@@ -163,7 +168,8 @@ def train(
         precision=precision,
     )
     registry = load_registry(request.plugin_files)
-    options = Options(device, jobs, timeout, memory_mb, Path(out) if out else None)
+    folder = Path(out) if out else None
+    options = Options(device, jobs, timeout, memory_mb, folder, executor=executor, address=address)
     trainings = plan_trainings(registry, request)
     for warning in registry.warnings:
         warnings.warn(warning, stacklevel=2)

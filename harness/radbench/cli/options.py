@@ -87,6 +87,17 @@ RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again wha
 Debug = Annotated[
     bool, typer.Option("--debug", help="All in this process: a breakpoint in a plugin opens the debugger.")
 ]
+Executor = Annotated[
+    str, typer.Option("--executor", metavar="local|ray", help="What does the steps: this machine, or a Ray cluster.")
+]
+Address = Annotated[
+    str,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help="Of the Ray cluster; default: RAY_ADDRESS, else the one on this machine, else one for this run.",
+    ),
+]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]", help="Where to compute.")]
 
 

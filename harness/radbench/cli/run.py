@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from radbench.cli.options import (
+    Address,
     Dataset,
     Debug,
     Device,
     Enhancers,
+    Executor,
     Leakage,
     Limit,
     Null,
@@ -54,7 +56,8 @@ def run(
     limit: Limit = 0,
     device: Device = "auto",
     precision: Precision = "float32",
-    executor: Annotated[str, typer.Option(metavar="local", help="What runs the steps.")] = "local",
+    executor: Executor = "local",
+    address: Address = "",
     jobs: Workers = 0,
     timeout: StepTimeout = 600.0,
     memory_mb: Annotated[
@@ -100,6 +103,7 @@ def run(
         "device": device,
         "precision": precision,
         "executor": executor,
+        "address": address,
         "jobs": jobs,
         "timeout": timeout,
         "memory_mb": memory_mb,
@@ -117,8 +121,6 @@ def run(
         given |= _from_file(config, given, context)
     if not given["enhancer"] or not given["task"]:
         raise UsageError("name at least one --enhancer and one --task; 'bench list' shows what there is")
-    if given["executor"] != "local":
-        raise UsageError(f"executor '{given['executor']}' is not there: this version runs steps locally (local)")
 
     from radbench.api import Options, run_plan
     from radbench.cli.progress import Progress
@@ -157,6 +159,8 @@ def run(
         given["debug"],
         given["keep"],
         tuple(given["log"]),
+        given["executor"],
+        given["address"],
     )
     try:
         finished = run_plan(registry, plan, options, progress)

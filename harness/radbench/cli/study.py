@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radbench.cli.options import (
+    Address,
     Debug,
     Device,
+    Executor,
     Limit,
     Plugins,
     Precision,
@@ -145,6 +147,8 @@ def run(
     limit: Limit = 0,
     device: Device = "auto",
     precision: Precision = "float32",
+    executor: Executor = "local",
+    address: Address = "",
     jobs: Workers = 0,
     timeout: StepTimeout = 600.0,
     out: Annotated[
@@ -190,7 +194,10 @@ def run(
                     say(f"  does not apply: {pair.enhancer.label} x {pair.task.label}: {pair.reason}")
         return
     progress = Progress(plain=debug)
-    options = Options(device, jobs, timeout, out=folder_of_its_own(out), retry_failed=retry_failed, debug=debug)
+    own = folder_of_its_own(out)
+    options = Options(
+        device, jobs, timeout, out=own, retry_failed=retry_failed, debug=debug, executor=executor, address=address
+    )
     try:
         done = run_study(registry, found, wish, options, progress, base, progress.note)
     except KeyboardInterrupt:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radbench.cli.options import (
+    Address,
     Device,
+    Executor,
     Plugins,
     Precision,
     Profile,
@@ -40,6 +42,8 @@ def train(
     set_: Sets = [],  # noqa: B006
     device: Device = "auto",
     precision: Precision = "float32",
+    executor: Executor = "local",
+    address: Address = "",
     jobs: Annotated[
         int, typer.Option(min=0, metavar="N", help="Processes that make cases; trainings at once on GPUs. 0: all.")
     ] = 0,
@@ -70,10 +74,10 @@ def train(
     for warning in registry.warnings[told:]:
         say(f"warning: {warning}", err=True)
     progress = Progress()
+    own = folder_of_its_own(out)
+    options = Options(device, jobs, timeout, memory_mb, own, executor=executor, address=address)
     try:
-        finished = run_trainings(
-            trainings, request, Options(device, jobs, timeout, memory_mb, folder_of_its_own(out)), progress
-        )
+        finished = run_trainings(trainings, request, options, progress)
     except KeyboardInterrupt:
         progress.close()
         say("bench: interrupted; what is learnt is kept: give the same command again to go on", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -12,6 +13,11 @@ from typing import Any
 
 from radbench.engine.keep.private import privately
 from radbench.engine.keep.sealed import StoreError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 
 def append_line(path: Path, record: Mapping[str, Any]) -> None:
@@ -43,6 +49,10 @@ def _append(path: Path, data: bytes) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
+            # On a network file system two machines would otherwise write at the same place; a close gives it free.
+            if fcntl is not None:
+                with contextlib.suppress(OSError):
+                    fcntl.lockf(handle, fcntl.LOCK_EX)
             size = os.fstat(handle).st_size
             if size:
                 os.lseek(handle, size - 1, os.SEEK_SET)

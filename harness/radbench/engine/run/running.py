@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from radbench.engine.run.outcome import Outcome
 from radbench.engine.run.reporting import Listeners, Nobody, Reporter
 from radbench.engine.run.session import Session
 from radbench.engine.run.trained import Trained
+from radbench.engine.run.using import paths_of
 from radbench.engine.work.failures import RunAbortedError
 from radbench.engine.work.worker import WorkerSetup
 
@@ -45,6 +46,9 @@ class Options:
         debug: do every step in this process, where a debugger works; nothing is watched then.
         keep: "images", within the budget of the cache, or "scores" alone.
         log: loggers that are told of what happens, by name or variant.
+        executor: what does the steps: "local" processes, or those of a "ray" cluster.
+        address: of the cluster, as ``ray.init`` takes it; "" for what ``RAY_ADDRESS`` names, else for the one that runs
+            on this machine, else for one that is started for this run.
 
     Raises:
         UsageError: a value is of the wrong type or out of range.
@@ -59,6 +63,8 @@ class Options:
     debug: bool = False
     keep: str = "images"
     log: tuple[str, ...] = ()
+    executor: str = "local"
+    address: str = ""
 
     def __post_init__(self) -> None:
         for name, least in (("jobs", 0), ("memory_mb", 0)):
@@ -71,6 +77,12 @@ class Options:
             raise UsageError(f"keep '{self.keep}' must be images or scores")
         if not isinstance(self.device, str):
             raise UsageError(f"device must be auto, cpu, cuda or cuda:N, got {self.device!r}")
+        if self.executor not in ("local", "ray"):
+            raise UsageError(f"executor '{self.executor}' must be local or ray")
+        if not isinstance(self.address, str) or (self.address and self.executor != "ray"):
+            raise UsageError(f"address {self.address!r} is that of a Ray cluster: it goes with executor 'ray'")
+        if self.debug and self.executor != "local":
+            raise UsageError("debug does every step in this process: leave the executor local")
 
 
 @dataclass(frozen=True)
@@ -102,8 +114,8 @@ def run_pairs(plan: Plan, options: Options, reporter: Reporter, opened: Callable
         RunAbortedError: the machine stopped it; what is done is kept.
     """
     started = time.monotonic()
-    devices = pick_devices(options.device)  # before anything is written: a wrong device leaves no folder
-    with _opened(plan.digest, plan.title, options) as folder:
+    # Before anything is written: a wrong device leaves no folder.
+    with _devices(options) as devices, _opened(plan.digest, plan.title, options) as folder:
         if before := folder.other_run(plan.digest):
             reporter.note(
                 f"'{folder.root}' holds another run, of {before}: leaderboard.csv becomes this run's, the other's "
@@ -148,10 +160,9 @@ def run_trainings(
         UsageError: the folder or the device cannot be used.
         RunAbortedError: the machine stopped it (disk full); what is learnt so far is kept.
     """
-    devices = pick_devices(options.device)
     plan = digest(sorted(t.key for t in trainings))
     title = "-".join(["train", *dict.fromkeys(t.learner.name for t in trainings)])
-    with _opened(plan, title, options) as folder:
+    with _devices(options) as devices, _opened(plan, title, options) as folder:
         folder.record("training", plan=plan, request=vars(request))
         with _room() as room:
             session = Session((), trainings, folder, Store(cache_folder()), reporter, Nobody(), True, room=room)
@@ -161,6 +172,26 @@ def run_trainings(
             facts = {"error": one.error, "fresh": one.fresh, "weights": one.folder, **one.facts}
             folder.record("trained", enhancer=one.training.name, status=str(one.status), **facts)
         return FinishedTrainings(found, folder)
+
+
+@contextmanager
+def _devices(options: Options) -> Iterator[list[str]]:
+    """Yield the devices to work on, while what has them can be used."""
+    if options.executor == "local":
+        yield pick_devices(options.device)
+        return
+    from radbench.engine.run.executors.ray_cluster import connected, devices
+
+    with connected(options.address, options.jobs):
+        yield devices(options.device)
+
+
+def _cores(options: Options) -> int:
+    if options.executor == "local":
+        return os.cpu_count() or 1
+    from radbench.engine.run.executors.ray_cluster import cores
+
+    return cores()
 
 
 @contextmanager
@@ -183,20 +214,20 @@ def _room() -> Iterator[Room]:
 
 
 def _run_session(session: Session, request: Request, options: Options, devices: list[str]) -> Outcome:
-    jobs = options.jobs or (len(devices) if devices != ["cpu"] else os.cpu_count() or 1)
+    jobs = options.jobs or (len(devices) if devices != ["cpu"] else _cores(options))
     steps = session.prepare(jobs)
     session.announce()
     if steps:
         session.store.probe()
     if devices != ["cpu"] and any(step.kind == "make" for step in steps):
         # Data sets know of no card: their cases are made on all cores, before the workers of the cards begin.
-        cores = min(options.jobs or os.cpu_count() or 1, len(steps))
-        with closing(_told(session, executor_of(session.folder, request, options, ["cpu"], cores))) as makers:
+        cores = min(options.jobs or _cores(options), len(steps))
+        with closing(_told(session, _executor(session, request, options, ["cpu"], cores))) as makers:
             session.run(makers, only="make")
     executor: Executor | None = None
     if session.open:
         at_most = min(jobs, len(session.open))
-        executor = _told(session, executor_of(session.folder, request, options, devices, at_most))
+        executor = _told(session, _executor(session, request, options, devices, at_most))
     try:
         return session.run(executor)
     finally:
@@ -210,8 +241,31 @@ def _told(session: Session, executor: Executor) -> Executor:
     return executor if tell is None else ToldExecutor(executor, session.store, tell)
 
 
-def executor_of(folder: RunFolder, request: Request, options: Options, devices: list[str], jobs: int) -> Executor:
-    """Start what does the steps of a run."""
+def _executor(session: Session, request: Request, options: Options, devices: list[str], jobs: int) -> Executor:
+    paths = paths_of(session.parts()) if options.executor == "ray" else ()
+    return executor_of(session.folder, request, options, devices, jobs, paths, session.reporter.note)
+
+
+def executor_of(
+    folder: RunFolder,
+    request: Request,
+    options: Options,
+    devices: list[str],
+    jobs: int,
+    paths: Iterable[Path] = (),
+    note: Callable[[str], None] = lambda text: None,
+) -> Executor:
+    """Start what does the steps of a run.
+
+    Args:
+        folder: the run's.
+        request: what is run.
+        options: how.
+        devices: to work on.
+        jobs: workers.
+        paths: that the run's parts read, for machines that must see them, too.
+        note: told what a person should read at once.
+    """
     # Independent of the number of jobs: how many threads train together decides how sums are rounded.
     threads = os.cpu_count() or 1
     setup = WorkerSetup(request.plugin_files, str(cache_folder()), devices[0], threads)
@@ -219,6 +273,13 @@ def executor_of(folder: RunFolder, request: Request, options: Options, devices: 
         from radbench.engine.run.executors.here import HereExecutor
 
         return HereExecutor(setup)
+    if options.executor == "ray":
+        from radbench.engine.run.executors.ray import RayExecutor
+
+        on_card = devices != ["cpu"]
+        return RayExecutor(
+            setup, on_card, jobs, options.timeout, options.memory_mb, folder.logs.absolute(), [*paths], note
+        )
     limit = training_limit = options.memory_mb * 2**20
     if not limit:
         free = free_memory()

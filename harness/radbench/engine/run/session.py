@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -34,6 +34,9 @@ _NOTES = 3
 
 _RETRIES = 2
 """Cases under one key that get another attempt after a worker was lost on them; later ones fail at once."""
+
+_MOVES = 5
+"""Machines on which a step may be lost before one thinks that they were lost because of it."""
 
 _POISON_LIMIT = 3
 """After so many cases on which a worker was lost, everything under a key is given up."""
@@ -84,6 +87,7 @@ class Session:
         self.unsettled = [*self.pairs]
         self.retried: dict[str, set[str]] = {}
         self.poisoned: Counter[str] = Counter()
+        self.moved: Counter[int] = Counter()
         self.started: set[str] = set()
         self.noted: Counter[tuple[str, str]] = Counter()
         self.counted: dict[int, set[str]] = {}
@@ -179,6 +183,12 @@ class Session:
         """Return how each training ended, after :meth:`run`."""
         fresh = {step.key for step in self.steps if step.kind == "fit"}
         return [trained(self.store, t, self.ledger.broken.get(t.key), t.key in fresh) for t in self.trainings.values()]
+
+    def parts(self) -> Iterator[Part]:
+        """Yield the parts that anything to be done names, some of them more than once."""
+        yield from (part for p in self.pairs for part in (p.enhancer, p.task, p.dataset))
+        yield from (t.learner for t in self.trainings.values())
+        yield from (dataset for dataset, _ in self.cases)
 
     # the loop ----------------------------------------------------------------------------------------------
 
@@ -350,6 +360,10 @@ class Session:
     def _lost(self, number: int, facts: dict[str, Any]) -> bool:
         """Settle what a lost worker was doing; return whether the step goes on without the case that it died of."""
         step, entry = self.steps[number], facts.get("entry", "")
+        if facts.get("blameless") and self.moved[number] < _MOVES:
+            self.moved[number] += 1
+            self.reporter.note(f"{step.label}: {facts['message']}; another does its step")
+            return not self._useless(number)
         message = f"{facts['message']}, at case '{facts['case']}'" if "case" in facts else facts["message"]
         retried = self.retried.setdefault(step.key, set())
         if entry not in retried and len(retried) < _RETRIES and self.poisoned[step.key] == 0:

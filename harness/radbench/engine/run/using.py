@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
+from radbench.contracts.config import local_paths
 from radbench.engine.plan.keys import entry_key
+from radbench.engine.plan.parts import Part
 from radbench.engine.plan.steps import Step
 
 
@@ -33,6 +36,23 @@ def files_of(steps: Iterable[Step]) -> set[tuple[str, str]]:
         found |= {(piece[:2], piece[:32]) for piece in _pieces(step)}
         entries = {entry_key(e)[:32] for e in (*step.entries, *step.twins.values())}
         found |= {(key[:32], entry) for key in _keys(step) for entry in entries}
+    return found
+
+
+def paths_of(parts: Iterable[Part]) -> set[Path]:
+    """Return the paths of this machine that parts, and the parts below them, read."""
+    found: set[Path] = set()
+    seen: set[str] = set()
+
+    def look(part: Part) -> None:
+        if part.identity not in seen:
+            seen.add(part.identity)
+            found.update(local_paths(part.config))
+            for _, one in part.named(sources=True):
+                look(one)
+
+    for part in parts:
+        look(part)
     return found
 
 

@@ -25,7 +25,8 @@ class Event:
     done      the step has ended well
     error     the step has ended badly: status, message, traceback, passing (whether the next run tries again)
     lost      a worker died, was silent for too long or took too much memory, and the step with it: status, message,
-              and, where it is known, the case that it was at: case, entry, stage
+              and, where it is known, the case that it was at: case, entry, stage; blameless where the machine was
+              lost, so that another does the step as it was
     fatal     the run cannot go on (a full disk): message, traceback; of any step, or -1
     ========  ==========================================================================================
 

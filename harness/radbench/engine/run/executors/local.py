@@ -37,7 +37,7 @@ class _Worker:
         self.chunk: int | None = None
         self.case: dict[str, Any] = {}
         self.ready, self.last_sign = False, time.monotonic()
-        self.log: IO[bytes] = os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK, 0o600), "ab")
+        self.log = open_log(log)
         threads = {**dict.fromkeys(_ONE_THREAD, "1"), "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
         environment = without_current_folder(os.environ) | threads
         self.process = subprocess.Popen(
@@ -205,9 +205,15 @@ class LocalExecutor:
         yield Event(worker.step.number, "lost", facts)
 
     def close(self) -> None:
-        """End all workers."""
-        for worker in self.workers.values():
+        """End all workers; what they told and nobody heard is forgotten."""
+        workers, self.workers = self.workers, {}
+        for worker in workers.values():
             worker.kill()
+
+
+def open_log(path: Path) -> IO[bytes]:
+    """Return the log of a worker, to be written on; nobody else may read it, and no link leads elsewhere."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK, 0o600), "ab")
 
 
 def free_memory() -> int:
