@@ -24,7 +24,14 @@ def setup(tmp_path):
         sign = tmp_path / "cache" / ".seen"
         sign.touch()
         worker = WorkerSetup((), str(tmp_path / "cache"), "cpu", 1)
-        facts = {"sign": str(sign), "paths": (), "engine": engine_codes(), "environment": {}, "logs": "logs"}
+        facts = {
+            "sign": str(sign),
+            "paths": (),
+            "engine": engine_codes(),
+            "environment": {},
+            "folder": "",
+            "logs": "logs",
+        }
         return HostSetup(worker, 60.0, 0, 1, **{**facts, **changes})
 
     return made

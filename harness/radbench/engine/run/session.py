@@ -84,7 +84,12 @@ class Session:
         self.steps: list[Step] = []
         self.open: set[int] = set()
         self.unscored: Counter[str] = Counter()
-        self.unsettled = [*self.pairs]
+        self.unsettled: dict[str, list[tuple[int, Pair]]] = {}
+        self.beginning: dict[str, list[Pair]] = {}
+        for place, pair in enumerate(self.pairs):
+            self.unsettled.setdefault(pair.score_key, []).append((place, pair))
+            for key in {pair.enhance_key, pair.views_key, pair.score_key, *(t.key for t in pair.trainings)} - {""}:
+                self.beginning.setdefault(key, []).append(pair)
         self.retried: dict[str, set[str]] = {}
         self.poisoned: Counter[str] = Counter()
         self.moved: Counter[int] = Counter()
@@ -214,7 +219,7 @@ class Session:
             if not waiting[number]:
                 ready.add(self.steps[number])
         left = set(now)
-        self._settle_ended({p.score_key for p in self.unsettled} - self.unscored.keys())
+        self._settle_ended(self.unsettled.keys() - self.unscored.keys())
         sizes = {number: self.steps[number].size for number in now}
         self.reporter.begin(sum(sizes.values()), "case-steps")
 
@@ -280,11 +285,8 @@ class Session:
         return found
 
     def _starting(self, step: Step) -> None:
-        for pair in self.pairs:
-            if pair.name in self.started:
-                continue
-            mine = {pair.enhance_key, pair.views_key, pair.score_key, *(t.key for t in pair.trainings)} - {""}
-            if step.key in mine:
+        for pair in self.beginning.pop(step.key, ()):
+            if pair.name not in self.started:
                 self.started.add(pair.name)
                 self.listeners.started(pair)
 
@@ -426,9 +428,8 @@ class Session:
 
     def _settle_ended(self, keys: Set[str]) -> None:
         """Settle the pairs of these scores, of which no step is open."""
-        over = [p for p in self.unsettled if p.score_key in keys]
+        over = [pair for _, pair in sorted(one for key in keys for one in self.unsettled.pop(key, ()))]
         for pair in over:
-            self.unsettled.remove(pair)
             status, scored = settle(pair, self.ledger, self.store, self.folder)
             self.outcome.statuses[pair.name] = status
             self.outcome.scored[pair.name] = scored, len(pair.entries)

@@ -47,6 +47,8 @@ class _Slot:
         node, where, cores: the node's id, "" until it is open, its machine's name, and its processors.
         step, chunk, case: as of a local worker.
         reserve: what holds a node's other processors for a training.
+        waits: for so many of them its training waits, 0 where it has begun.
+        since: when it began to wait.
     """
 
     name: int
@@ -59,7 +61,8 @@ class _Slot:
     chunk: int | None = None
     case: dict[str, Any] = field(default_factory=dict)
     reserve: Any = None
-    reserved: bool = True
+    waits: int = 0
+    since: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ class RayExecutor:
             shown([*setup.plugin_files, *paths]),
             engine_codes(),
             {name: value for name, value in os.environ.items() if name.startswith("RADBENCH_")},
+            str(Path.cwd()),
             str(logs),
         )
         self.asked = {"CPU": 1.0, **({"GPU": 1.0} if on_card else {})}
@@ -153,24 +157,36 @@ class RayExecutor:
         """Give a step to an idle worker."""
         slot = self.slots[worker]
         slot.step, slot.chunk, slot.case = step, step.chunk, {}
-        if self._has_node(step):
-            held = sum(s.node == slot.node for s in self.slots.values())
-            more = min(self.setup.worker.threads, slot.cores) - held
-            if more > 0:
-                self._reserve(slot, more)
-                return
-        self._begin(slot)
+        slot.since = time.monotonic()
+        self._begin_or_reserve(slot)
 
-    def _reserve(self, slot: _Slot, more: int) -> None:
+    def _lacking(self, slot: _Slot) -> int:
+        """Return how many of the processors that a step works on none of the run's workers holds."""
+        if slot.step is None or not self._has_node(slot.step):
+            return 0
+        held = sum(s.node == slot.node for s in self.slots.values())
+        return max(0, min(self.setup.worker.threads, slot.cores) - held)
+
+    def _begin_or_reserve(self, slot: _Slot) -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+        self._release(slot)
+        slot.waits = self._lacking(slot)
+        if not slot.waits:
+            self._begin(slot)
+            return
         there = NodeAffinitySchedulingStrategy(node_id=slot.node, soft=False)
-        held = self.ray.remote(Reserve).options(num_cpus=more, max_restarts=0, scheduling_strategy=there)
+        held = self.ray.remote(Reserve).options(num_cpus=slot.waits, max_restarts=0, scheduling_strategy=there)
         slot.reserve = held.remote()
-        slot.pending, slot.reserved = slot.reserve.ready.remote(), False
+        slot.pending = slot.reserve.ready.remote()
+
+    def _release(self, slot: _Slot) -> None:
+        if slot.reserve is not None:
+            self.ray.kill(slot.reserve)
+            slot.reserve = None
 
     def _begin(self, slot: _Slot) -> None:
-        slot.reserved = True
+        slot.waits = 0
         slot.pending = slot.actor.do.options(num_returns="streaming").remote(slot.step)
 
     def events(self) -> Iterator[Event]:
@@ -181,8 +197,9 @@ class RayExecutor:
             ready, _ = self.ray.wait(pending, num_returns=1, timeout=_WATCH_SECONDS)
             if ready:
                 ready, _ = self.ray.wait(pending, num_returns=len(pending), timeout=0)
-            for slot in [s for s in awaited if any(s.pending is one for one in ready)]:
-                yield from self._hear(slot)
+            for slot, heard in [(s, s.pending) for s in awaited if any(s.pending is one for one in ready)]:
+                if slot.pending is heard:  # else another's news has changed what is awaited
+                    yield from self._hear(slot)
         else:
             time.sleep(_WATCH_SECONDS)
         yield from self._settled_doubts()
@@ -195,7 +212,7 @@ class RayExecutor:
             if not slot.node:
                 yield from self._opened(slot, self.ray.get(slot.pending))
                 return
-            if not slot.reserved:
+            if slot.waits:
                 self.ray.get(slot.pending)
                 self._begin(slot)
                 return
@@ -207,10 +224,13 @@ class RayExecutor:
                     yield from self._lost(slot, "it ended in the middle of a step")
                 return
         except RayTaskError as e:
-            yield Event(-1, "fatal", {"message": f"a worker's host failed on node '{slot.where}': {_last_line(e)}"})
+            where = f"on node '{slot.where}'" if slot.where else "while it was opened"
+            yield Event(-1, "fatal", {"message": f"what holds a worker failed {where}: {_last_line(e)}"})
             return
         except RayError as e:
-            yield from self._lost(slot, _last_line(e), preempted=getattr(e, "preempted", False))
+            # Other deaths name a lack of memory among what they may have come of.
+            status = Status.OUT_OF_MEMORY if "running low on memory" in str(e) else Status.CRASHED
+            yield from self._lost(slot, _last_line(e), status, preempted=getattr(e, "preempted", False))
             return
         self._keep(slot, log)
         for event in found:
@@ -228,13 +248,15 @@ class RayExecutor:
         slot.node, slot.where, slot.cores = facts["node"], facts["name"], facts["cores"]
         slot.pending = None
         self.starts = 0
+        for other in self.slots.values():
+            # What a training waits for may be what this worker, which was still starting, has taken.
+            if other.waits and other.node == slot.node:
+                self._begin_or_reserve(other)
 
     def _free(self, slot: _Slot) -> None:
         """Take note that a step has ended; its events may go on until the worker is ready for another."""
         slot.step = None
-        if slot.reserve is not None:
-            self.ray.kill(slot.reserve)
-            slot.reserve = None
+        self._release(slot)
 
     def _keep(self, slot: _Slot, log: bytes) -> None:
         if log:
@@ -243,7 +265,7 @@ class RayExecutor:
 
     # what is lost ------------------------------------------------------------------------------------------
 
-    def _lost(self, slot: _Slot, why: str, preempted: bool = False) -> Iterator[Event]:
+    def _lost(self, slot: _Slot, why: str, status: Status = Status.CRASHED, preempted: bool = False) -> Iterator[Event]:
         step = slot.step
         self._free(slot)
         self.ray.kill(slot.actor)
@@ -255,7 +277,6 @@ class RayExecutor:
                 yield Event(-1, "fatal", {"message": what})
         if step is None:
             return
-        status = Status.OUT_OF_MEMORY if "memory" in why.lower() else Status.CRASHED
         facts = {"status": str(status), "message": f"a worker on node '{slot.where}' died: {why}", **slot.case}
         until = time.monotonic() + (0.0 if preempted else _DOUBT_SECONDS)
         self.doubts.append(_Doubt(step, facts, "" if preempted else slot.node, slot.where, until))
@@ -281,6 +302,11 @@ class RayExecutor:
         now = time.monotonic()
         if any(s.node for s in self.slots.values()):
             self.opened_at = self.held_at = now
+            for slot in self.slots.values():
+                if slot.waits and slot.step is not None and now - slot.since > _NOTE_SECONDS and not self.told:
+                    self.told = True
+                    what = f"{slot.step.label} waits for {slot.waits} more CPU on node '{slot.where}'"
+                    self.note(f"{what}: others hold what a training works on")
             return
         if now - self.asked_at < 1.0:
             return
@@ -308,9 +334,8 @@ class RayExecutor:
         for slot in slots:
             with suppress(Exception):
                 self.ray.kill(slot.actor)
-            if slot.reserve is not None:
-                with suppress(Exception):
-                    self.ray.kill(slot.reserve)
+            with suppress(Exception):
+                self._release(slot)
 
 
 def _last_line(error: BaseException) -> str:

@@ -41,6 +41,7 @@ class HostSetup:
         paths: of plugins and data, which a node must see.
         engine: the digests of the code that does the steps, by kind, as the run's machine has it.
         environment: variables that the run's machine has set.
+        folder: the run's current folder, from which relative paths go.
         logs: the run's folder of logs, for messages.
     """
 
@@ -52,6 +53,7 @@ class HostSetup:
     paths: tuple[str, ...]
     engine: Mapping[str, str]
     environment: Mapping[str, str]
+    folder: str
     logs: str
 
 
@@ -92,6 +94,8 @@ class Host:
         os.environ.update(self.setup.environment)
         if wrong := self._wrong():
             return {**about, "wrong": f"node '{name}' of the Ray cluster {wrong}"}
+        if Path(self.setup.folder).is_dir():
+            os.chdir(self.setup.folder)
         cards = int(facts["Resources"].get("GPU", 0))
         on_card = self.setup.worker.device != "cpu"
         limit = training_limit = self.setup.memory_mb * 2**20
