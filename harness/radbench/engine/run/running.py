@@ -242,7 +242,9 @@ def _told(session: Session, executor: Executor) -> Executor:
 
 
 def _executor(session: Session, request: Request, options: Options, devices: list[str], jobs: int) -> Executor:
-    paths = paths_of(session.parts()) if options.executor == "ray" else ()
+    parts = [part for p in session.pairs for part in (p.enhancer, p.task, p.dataset)]
+    parts += [t.learner for t in session.trainings.values()]
+    paths = paths_of(parts) if options.executor == "ray" else ()
     return executor_of(session.folder, request, options, devices, jobs, paths, session.reporter.note)
 
 

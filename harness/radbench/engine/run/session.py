@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -26,7 +26,7 @@ from radbench.engine.run.ready_queue import ReadyQueue
 from radbench.engine.run.reporting import Listeners, Reporter, expected
 from radbench.engine.run.settling import settle
 from radbench.engine.run.trained import Trained, trained
-from radbench.engine.run.using import files_of, folders_of, names_of
+from radbench.engine.run.using import files_of, folders_of, names_of, pairs_by_key, pairs_by_score
 from radbench.engine.work.failures import RunAbortedError
 
 _NOTES = 3
@@ -36,7 +36,7 @@ _RETRIES = 2
 """Cases under one key that get another attempt after a worker was lost on them; later ones fail at once."""
 
 _MOVES = 5
-"""Machines on which a step may be lost before one thinks that they were lost because of it."""
+"""Machines that may be lost with a step before the step is thought to be why."""
 
 _POISON_LIMIT = 3
 """After so many cases on which a worker was lost, everything under a key is given up."""
@@ -79,17 +79,11 @@ class Session:
         below = (t for dataset, _ in cases for t in trainings_of(dataset, MEASUREMENT, "float32"))
         wanted = [*self.apart, *below, *(t for p in self.pairs for t in p.trainings)]
         self.trainings = {t.key: t for t in once(with_before(wanted))}
-        self.ledger = Ledger()
-        self.outcome = Outcome()
+        self.ledger, self.outcome = Ledger(), Outcome()
         self.steps: list[Step] = []
         self.open: set[int] = set()
         self.unscored: Counter[str] = Counter()
-        self.unsettled: dict[str, list[tuple[int, Pair]]] = {}
-        self.beginning: dict[str, list[Pair]] = {}
-        for place, pair in enumerate(self.pairs):
-            self.unsettled.setdefault(pair.score_key, []).append((place, pair))
-            for key in {pair.enhance_key, pair.views_key, pair.score_key, *(t.key for t in pair.trainings)} - {""}:
-                self.beginning.setdefault(key, []).append(pair)
+        self.beginning, self.unsettled = pairs_by_key(self.pairs), pairs_by_score(self.pairs)
         self.retried: dict[str, set[str]] = {}
         self.poisoned: Counter[str] = Counter()
         self.moved: Counter[int] = Counter()
@@ -188,12 +182,6 @@ class Session:
         """Return how each training ended, after :meth:`run`."""
         fresh = {step.key for step in self.steps if step.kind == "fit"}
         return [trained(self.store, t, self.ledger.broken.get(t.key), t.key in fresh) for t in self.trainings.values()]
-
-    def parts(self) -> Iterator[Part]:
-        """Yield the parts that anything to be done names, some of them more than once."""
-        yield from (part for p in self.pairs for part in (p.enhancer, p.task, p.dataset))
-        yield from (t.learner for t in self.trainings.values())
-        yield from (dataset for dataset, _ in self.cases)
 
     # the loop ----------------------------------------------------------------------------------------------
 
@@ -428,15 +416,15 @@ class Session:
 
     def _settle_ended(self, keys: Set[str]) -> None:
         """Settle the pairs of these scores, of which no step is open."""
-        over = [pair for _, pair in sorted(one for key in keys for one in self.unsettled.pop(key, ()))]
-        for pair in over:
+        over = sorted(one for key in keys for one in self.unsettled.pop(key, ()))
+        for _, pair in over:
             status, scored = settle(pair, self.ledger, self.store, self.folder)
             self.outcome.statuses[pair.name] = status
             self.outcome.scored[pair.name] = scored, len(pair.entries)
         if self.keep == "scores":
             needed = folders_of(self.steps[n] for n in self.open)
-            for key in {key for p in over for key in (p.enhance_key, p.views_key) if key}:
+            for key in {key for _, p in over for key in (p.enhance_key, p.views_key) if key}:
                 if key[:32] not in needed:
                     self.store.discard_enhancements(key)
         if over:
-            self.listeners.ended(over, not self.open)
+            self.listeners.ended([pair for _, pair in over], not self.open)

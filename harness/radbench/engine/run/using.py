@@ -7,6 +7,7 @@ from pathlib import Path
 
 from radbench.contracts.config import local_paths
 from radbench.engine.plan.keys import entry_key
+from radbench.engine.plan.pairs import Pair
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.steps import Step
 
@@ -36,6 +37,23 @@ def files_of(steps: Iterable[Step]) -> set[tuple[str, str]]:
         found |= {(piece[:2], piece[:32]) for piece in _pieces(step)}
         entries = {entry_key(e)[:32] for e in (*step.entries, *step.twins.values())}
         found |= {(key[:32], entry) for key in _keys(step) for entry in entries}
+    return found
+
+
+def pairs_by_key(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
+    """Return the pairs that a step of a key is of."""
+    found: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        for key in {pair.enhance_key, pair.views_key, pair.score_key, *(t.key for t in pair.trainings)} - {""}:
+            found.setdefault(key, []).append(pair)
+    return found
+
+
+def pairs_by_score(pairs: Iterable[Pair]) -> dict[str, list[tuple[int, Pair]]]:
+    """Return the pairs by the key of their scores, each with its place among them all."""
+    found: dict[str, list[tuple[int, Pair]]] = {}
+    for place, pair in enumerate(pairs):
+        found.setdefault(pair.score_key, []).append((place, pair))
     return found
 
 
