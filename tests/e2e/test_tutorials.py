@@ -4,11 +4,14 @@ Trainings come as far as the plan, and runs have a few cases. No other document 
 but those that are named here with the reason.
 """
 
+import csv
+import json
 import os
 import re
 import shlex
 import sys
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +116,32 @@ def test_a_tutorial_goes_as_it_says(desk, tutorial, tmp_path):
     assert len(commands) >= (1 if tutorial == "index.md" else 6)
     for command in commands:
         desk(command)
+    if tutorial.endswith("paper.md"):
+        files_are_those_of_the_page(tmp_path / "runs" / "paper", tmp_path / "card" / "card.json")
+
+
+def files_are_those_of_the_page(run, card):
+    """Hold a run's folder, its journal and a card against docs/files.md."""
+    sections = re.split(r"^##+ (.*)$", (DOCS / "files.md").read_text(), flags=re.MULTILINE)
+    named = {
+        title: [
+            name
+            for line in text.splitlines()
+            if line.startswith("| `")
+            for name in re.findall(r"`([^`]+)`", line.split("|")[1])
+        ]
+        for title, text in zip(sections[1::2], sections[2::2], strict=True)
+    }
+    patterns = [re.sub("PAIR|N(?=[.])", "*", name) for name in named["A run's folder"]]
+    files = [path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()]
+    assert {"leaderboard.csv", "journal.jsonl"} <= {*files}
+    assert [file for file in files if not any(fnmatch(file, pattern) for pattern in patterns)] == []
+    events = {json.loads(line)["event"] for line in (run / "journal.jsonl").read_text().splitlines()}
+    assert {"run", "planned", "pair"} <= events <= {*named["The journal"]}
+    columns = next(csv.reader(next((run / "cases").glob("*.csv")).open(newline="")))
+    told = {*named["Scores of each case"], "group:lesion-type", "dice", "precision", "recall"}
+    assert {*columns} <= told
+    assert {*json.loads(card.read_text())} == {*named["A card"]}
 
 
 def test_every_console_block_is_run_or_there_is_a_reason():
