@@ -39,6 +39,17 @@ def test_a_new_package_passes_its_own_tests(tmp_path, registry, kind):
     assert " passed" in done.stdout
 
 
+def test_a_new_package_is_scored_beside_others_by_workers(tmp_path, registry):
+    folder = write_package("my-enhancer", "enhancer", tmp_path / "package", registry)
+    environment = installed(folder, "my_enhancer")
+    environment |= {f"RADBENCH_{name.upper()}": str(tmp_path / name) for name in ("cache", "config", "runs")}
+    words = ["run", "-e", "original,my-enhancer", "-t", "grabcut", "--limit", "1", "--jobs", "1"]
+    called = [sys.executable, "-c", "from radbench.cli import main; main()", *words]
+    done = subprocess.run(called, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "my-enhancer" in done.stdout
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_of_a_template_is_left_and_no_line_is_too_long(tmp_path, registry, kind):
     folder = write_package("a-longer-name", kind, tmp_path / "package", registry)

@@ -156,6 +156,24 @@ def test_a_file_that_another_distribution_wrote_for_itself_is_its_own_affair(wri
     assert Engine().strange("rooms.dd", importlib.import_module("rooms.dd").f) == ["written_by_it"]
 
 
+def test_what_the_hooks_of_another_plugin_ask_for_is_no_affair_of_those_that_have_no_part_in_it(
+    write, tmp_path, monkeypatch
+):
+    site = tmp_path / "lib" / "site-packages"
+    (site / "elsewhere-1.dist-info").mkdir(parents=True)
+    (site / "elsewhere_plugin.py").write_text("import rooms.helper\n")
+    (site / "elsewhere-1.dist-info" / "METADATA").write_text("Name: elsewhere\nVersion: 1")
+    (site / "elsewhere-1.dist-info" / "RECORD").write_text("elsewhere_plugin.py,,\nelsewhere-1.dist-info/METADATA,,\n")
+    monkeypatch.syspath_prepend(site)
+    write(rooms__dd="def f(): return 1", rooms__helper="")
+    engine, codes = Engine(), [code_of(["rooms.dd"])]
+    with engine.imports.noted():
+        importlib.import_module("elsewhere_plugin")
+    # A library that does so may be a helper of whatever runs; a plugin is told of by its own name.
+    assert engine.imports.strange([], codes, ["rooms.dd"]) == ["rooms.helper"]
+    assert engine.imports.strange([], codes, ["rooms.dd"], ["elsewhere_plugin"]) == []
+
+
 def test_the_standard_library_and_its_data_are_nobodys(write):
     name = sysconfig._get_sysconfigdata_name()
     write(rooms__cc=f"import importlib\ndef f(): importlib.import_module('_' + {name[1:]!r})")

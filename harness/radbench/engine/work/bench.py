@@ -391,7 +391,8 @@ class Workbench:
             return
         codes = [part.code for part in self._parts] + [code_of(engine_modules(kind)) for kind in KINDS]
         factories = [part.spec.factory.partition(":")[0] for part in self._parts]
-        if strange := self._imports.strange(judged[0], codes, factories):
+        plugins = {p.module.__name__.partition(".")[0] for p in self.living.registry.plugins if p.module is not None}
+        if strange := self._imports.strange(judged[0], codes, factories, plugins):
             raise PluginError(
                 f"module '{strange[0]}' was loaded, which no import statement of the plugin leads to, so that the key "
                 f"of the result would not follow it: name it in the spec, code=('{strange[0]}',)"

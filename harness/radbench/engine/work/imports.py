@@ -79,7 +79,9 @@ class Imports:
             if bootstrap._gcd_import is by_function:
                 bootstrap._gcd_import = function
 
-    def strange(self, new: Iterable[str], codes: Iterable[Code], parts: Iterable[str]) -> list[str]:
+    def strange(
+        self, new: Iterable[str], codes: Iterable[Code], parts: Iterable[str], plugins: Iterable[str] = ()
+    ) -> list[str]:
         """Return the modules that some code uses, as far as can be seen, and that it does not reach.
 
         Those are modules that are new, and modules that it may have asked for, now or earlier in this process: it may
@@ -90,8 +92,10 @@ class Imports:
             new: modules that were loaded while it ran.
             codes: everything that runs.
             parts: modules of its factories, who answer for what nobody was seen asking for.
+            plugins: packages of all plugins there are. What one that has no part in it asked for, as its hooks do
+                when they are listed, is no affair of this code.
         """
-        new, codes = {*new}, [*codes]
+        new, codes, plugins = {*new}, [*codes], {*plugins}
         known: frozenset[str] = frozenset().union(*(code.modules for code in codes))
         tops = {"radbench", *(name.partition(".")[0] for name in known)}
         found = []
@@ -101,7 +105,7 @@ class Imports:
             top = name.partition(".")[0]
             alone = top not in tops and not distributions_of(top)
             chains = [chain for chain in [*self._chains[name]] if not alone or not _is_others(chain, known)]
-            if chains and (name in new or any(_takes_part(codes, known, chain) for chain in chains)):
+            if chains and (name in new or any(_takes_part(codes, known, plugins, chain) for chain in chains)):
                 found.append(name)
         return found
 
@@ -131,8 +135,11 @@ def _chain(frame: FrameType | None) -> _Chain:
     return _Chain(frozenset(found), False)
 
 
-def _takes_part(codes: list[Code], known: frozenset[str], chain: _Chain) -> bool:
-    """Tell whether all who asked belong to some code or are helpers from elsewhere; the engine's own are not."""
+def _takes_part(codes: list[Code], known: frozenset[str], plugins: set[str], chain: _Chain) -> bool:
+    """Tell whether all who asked belong to some code or are helpers from elsewhere; the engine's own are not, nor are
+    plugins that have no part in it."""
+    if any(name.partition(".")[0] in plugins for name in chain.modules - known):
+        return False
     return (not chain.called or bool(chain.modules & known)) and not strange_modules(chain.modules, codes)
 
 
