@@ -22,8 +22,9 @@ from radbench.leaderboard.sources import ComparedSet, compared_sets
 from radbench.leaderboard.verdicts import verdict
 from radbench.report.chapters import set_key
 from radbench.report.entries import USUAL_CONTROLS, deciding, entries_of, main_rows, one_row_each
+from radbench.report.material import Material
 from radbench.report.page import filled
-from radbench.report.writing import MARK, Material, Wanted, page_of
+from radbench.report.writing import MARK, Wanted, page_of
 
 _LISTED = ".radbench-site.json"
 """Names the files of a site, so that another site takes its place and nothing else goes."""

@@ -105,8 +105,7 @@ def _cell(shown: Shown, column: Column) -> Printed:
     def number(name: str, sign: str = "-") -> str:
         return number_of(column.scale * float(row[name]), n, sign)
 
-    ends = (end_of(column.scale * float(row[name]), n) for name in ("delta_ci_low", "delta_ci_high"))
-
+    ends = (end_of(end, n) for end in _delta_ends(row, column))
     stars = next((mark for limit, mark in SIGNIFICANCE if row["p_adjusted"] <= limit), "")
     return Printed(
         value=number("value"),
@@ -115,6 +114,28 @@ def _cell(shown: Shown, column: Column) -> Printed:
         delta_interval=", ".join(filter(None, ends)),
         stars=stars,
         incomplete=bool(shown.unranked),
+    )
+
+
+def _delta_ends(row: Mapping[str, Any], column: Column) -> tuple[float, float]:
+    """Return the ends of a difference's interval on the paper's scale, as far as the metric can reach."""
+
+    def within(name: str) -> float:
+        end = column.scale * float(row[name])
+        return math.copysign(column.reach, end) if column.reach < abs(end) < math.inf else end
+
+    return within("delta_ci_low"), within("delta_ci_high")
+
+
+def _cut_in(shown: Mapping[tuple[str, int], Shown], row: Row, k: int, column: Column) -> bool:
+    found = shown[row.name, k].row if (row.name, k) in shown else None
+    return found is not None and _is_cut(found, column)
+
+
+def _is_cut(row: Mapping[str, Any], column: Column) -> bool:
+    return any(
+        math.isfinite(row[name]) and abs(column.scale * float(row[name])) > column.reach
+        for name in ("delta_ci_low", "delta_ci_high")
     )
 
 
@@ -131,6 +152,9 @@ def _notes(
         if references:
             stars = "; *, **, ***: p ≤ 0.05, 0.01, 0.001, adjusted within the leaderboard's family" if tested else ""
             yield f"Δ: paired difference to {' or '.join(references)} [95 % interval]{stars}."
+    cut = [c.heading for k, c in enumerate(table.columns) if any(_cut_in(shown, row, k, c) for row in table.rows)]
+    if cut:
+        yield f"Of few patients an interval would reach beyond what the metric can have; it ends there ({', '.join(cut)})."
     scales = {f"{column.heading} x {column.scale:g}" for column in table.columns if column.scale != 1}
     if scales and results is not None:
         yield f"On the paper's scale: {', '.join(sorted(scales))}."
@@ -269,8 +293,10 @@ def records(study: Study, table: Table, results: Results | None) -> Iterator[dic
         }
         shown = results.of(cell) if results is not None and table.kind == "scores" else None
         here = shown.row if shown is not None else None
-        for name in ("value", "ci_low", "ci_high", "delta", "delta_ci_low", "delta_ci_high"):
+        for name in ("value", "ci_low", "ci_high", "delta"):
             found[name] = None if here is None else _plain(column.scale * float(here[name]))
+        ends = (math.nan, math.nan) if here is None else _delta_ends(here, column)
+        found["delta_ci_low"], found["delta_ci_high"] = map(_plain, ends)
         for name in ("p_adjusted", "rank", "rank_low", "rank_high"):
             found[name] = None if here is None else _plain(float(here[name]))
         for name in ("n_cases", "n_patients", "n_seeds"):

@@ -17,12 +17,13 @@ from radbench.report.entries import Entry
 from radbench.report.figures.curves import over_facet
 from radbench.report.figures.scores import best_method, ranking
 from radbench.report.figures.style import BEST
+from radbench.report.hanging import why_lacking
 from radbench.report.lines import _by
+from radbench.report.material import Material, Run, notes_on
 from radbench.report.pictures import told_of
 from radbench.report.replanning import Replanned, replanned
 from radbench.report.trainings import learnt
 from radbench.report.words import _best
-from radbench.report.writing import Material, Run, _notes, _why_lacking
 
 from .made_boards import pair
 
@@ -35,7 +36,7 @@ def a_run(tmp_path, **facts) -> Material:
 
 
 def test_why_a_plan_cannot_be_made_names_no_path(tmp_path):
-    (note,) = _notes(a_run(tmp_path, problem=f"plugin file '{SECRET}' does not exist"))
+    (note,) = notes_on(a_run(tmp_path, problem=f"plugin file '{SECRET}' does not exist"))
     assert "plugin file '…' does not exist" in note
     assert "somebody" not in note
 
@@ -61,8 +62,8 @@ def test_what_a_learner_says_of_its_weights_names_no_path(tmp_path):
 
 def test_pictures_that_lack_say_why_without_a_path(tmp_path):
     material = a_run(tmp_path, gone={("a",): f"'{SECRET}' is not there"}, changed={("b",): "the enhancer"})
-    assert _why_lacking(material) == ": the enhancer changed since they were scored; '…' is not there"
-    assert _why_lacking(a_run(tmp_path)) == ""
+    assert why_lacking(material) == ": the enhancer changed since they were scored; '…' is not there"
+    assert why_lacking(a_run(tmp_path)) == ""
 
 
 def test_a_pair_whose_data_have_gone_keeps_the_reason(monkeypatch):

@@ -172,6 +172,22 @@ def test_numbers_are_printed_as_leaderboards_print_them(there: tuple[Path, Study
     assert isinstance(next(records(study, study.tables[0], results))["n_cases"], int)
 
 
+def test_an_interval_of_few_patients_ends_where_the_metric_does(there: tuple[Path, StudyRun]) -> None:
+    registry, study, results = altered(there, delta_ci_low=-1.57, delta_ci_high=0.3)
+    table = study.tables[0]
+
+    def printed(**more: Any) -> tuple[str, bool, float]:
+        columns = (table.columns[0].model_copy(update=more),)
+        own = table.model_copy(update={"columns": columns})
+        found = as_table(registry, study, own, results)
+        told = any("reach beyond what the metric can have" in note for note in found.notes)
+        low = [*records(study, own, results)][1]["delta_ci_low"]
+        return found.rows[1][1][1].delta_interval, told, low
+
+    assert printed(bounds=(0.0, 100.0)) == ("-100.0, 30.0", True, -100.0)
+    assert printed() == ("-157.0, 30.0", False, pytest.approx(-157.0))
+
+
 def test_what_the_papers_settings_are_is_not_passed_over_where_it_cannot_be_told(there: tuple[Path, StudyRun]) -> None:
     folder, done = there
     study = Study.model_validate(tomllib.loads(STUDY.replace("plus[amount=0.4]", "plus[gone=0.4]")))
