@@ -30,8 +30,8 @@ class Entry(Strict):
     Attributes:
         name: as printed.
         enhancer: as the runs of the panels name it.
-        layer: of images, the layer of the enhancement that is shown, ``case`` for the case's own image, "" for the
-            enhanced image.
+        layer: of images, the layer of the enhancement that is shown, or several with ``|`` between them, of which a
+            profile has one; ``case`` for the case's own image, "" for the enhanced image.
     """
 
     name: str

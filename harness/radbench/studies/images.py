@@ -127,7 +127,8 @@ def _image(seen: Seen, entry: Entry) -> Any:
         return case.image[0].numpy()
     if not entry.layer:
         return made.image[0].numpy()
-    if entry.layer not in made.layers:
-        there = ", ".join(sorted(made.layers)) or "none"
-        return f"its run kept no layer '{entry.layer}' (there is {there})"
-    return made.layers[entry.layer][0].float().numpy()
+    for name in entry.layer.split("|"):
+        if name in made.layers:
+            return made.layers[name][0].float().numpy()
+    there = ", ".join(sorted(made.layers)) or "none"
+    return f"its run kept no layer '{entry.layer}' (there is {there})"

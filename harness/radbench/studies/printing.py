@@ -154,7 +154,8 @@ def _notes(
             yield f"Δ: paired difference to {' or '.join(references)} [95 % interval]{stars}."
     cut = [c.heading for k, c in enumerate(table.columns) if any(_cut_in(shown, row, k, c) for row in table.rows)]
     if cut:
-        yield f"Of few patients an interval would reach beyond what the metric can have; it ends there ({', '.join(cut)})."
+        told = "Of few patients an interval would reach beyond what the metric can have; it ends there"
+        yield f"{told} ({', '.join(cut)})."
     scales = {f"{column.heading} x {column.scale:g}" for column in table.columns if column.scale != 1}
     if scales and results is not None:
         yield f"On the paper's scale: {', '.join(sorted(scales))}."
