@@ -37,7 +37,7 @@ def draw_boxes(panels: Sequence[BoxPanel], across: int = 0) -> Figure:
     the mean over cases. What has no cases keeps its place.
 
     Args:
-        panels: in their order.
+        panels: in their order; each has a box that can be drawn.
         across: how many stand side by side; 0 for all.
     """
     from matplotlib.figure import Figure
@@ -68,9 +68,6 @@ def _panel(axes: Axes, panel: BoxPanel) -> None:
     axes.set_ylabel(shortened(panel.heading, 40))
     axes.grid(axis="y", color=LINE, linewidth=0.6)
     axes.set_axisbelow(True)
-    if not there:
-        axes.set_yticks([])
-        return
     low, high = axes.get_ylim()
     at = high
     for pair in sorted(panel.compared, key=lambda one: (abs(one.first - one.second), one.first)):

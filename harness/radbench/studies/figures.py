@@ -85,7 +85,9 @@ def _boxes(study: Study, figure: Figure, results: Results, folder: Path | None) 
         return PrintedFigure(title, "", slug, (), tuple(_lacking(panels)))
     if folder is not None:
         with drawing(for_page=False):
-            write_files(draw_boxes(panels, figure.across), folder, figure.name)
+            # A panel of which nothing is here takes no place; below the figure stands why.
+            there = [panel for panel in panels if any(box.cases for box in panel.boxes)]
+            write_files(draw_boxes(there, figure.across), folder, figure.name)
     notes = [f"After {study.citation}, {figure.place}, of what is here.", *_read(figure, panels)]
     records = tuple(records_of(study, figure, panels))
     return PrintedFigure(title, figure.name, slug, tuple(notes), tuple(_lacking(panels)), records)

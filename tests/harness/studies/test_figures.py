@@ -71,6 +71,9 @@ def test_what_lacks_in_a_figure_is_said_below_it(there: There) -> None:
     assert "Figure 1: Greys\nfigure-1.svg, figure-1.pdf\n" in text
     assert "Figure 3: Of another task\nnot drawn\n" in text
     assert "By hand." in text
+    # Of two panels one has boxes: three entries wide, and no other beside it.
+    width = float(re.search(r'width="([\d.]+)pt"', (folder / "out" / "figure-1.svg").read_text())[1])  # type: ignore[index]
+    assert width == pytest.approx(72 * (0.75 + 3 * 0.78), rel=0.01)
     assert "![Figure 1: Greys](figure-1.svg)" in (folder / "out" / "tables.md").read_text()
     assert r"\includegraphics[width=\linewidth]{figure-1}" in (folder / "out" / "tables.tex").read_text()
 
