@@ -42,7 +42,7 @@ def new(
     folder = write_package(name, kind, out, open_registry([]))
     module = name.replace("-", "_")
     say(f"{folder}: a package that offers the {kind} '{name}'")
-    say(f"  cd {folder} && pip install -e '.[test]' && pytest && bench plugin check {module}")
+    say(f"  cd {folder} && pip install -e '.[test]' && python -m pytest && bench plugin check {module}")
 
 
 @app.command(
