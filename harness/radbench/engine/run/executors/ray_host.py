@@ -120,13 +120,13 @@ class Host:
     def _wrong(self) -> str:
         """Return in words what a node lacks, "" where it lacks nothing."""
         folder = Path(self.setup.sign).parent
-        if not _seen(Path(self.setup.sign)):
+        if not _seen(Path(self.setup.sign), _SEE_SECONDS):
             return (
                 f"does not see the cache folder '{folder}' of this machine: set RADBENCH_CACHE to a folder on a file "
                 "system that all nodes share"
             )
         for path in self.setup.paths:
-            if not _seen(Path(path), 0.0):
+            if not _seen(Path(path)):
                 return (
                     f"does not see '{path}': what plugins and data sets read must lie on a file system that all share"
                 )
@@ -207,7 +207,8 @@ class Reserve:
         return True
 
 
-def _seen(path: Path, seconds: float = _SEE_SECONDS) -> bool:
+def _seen(path: Path, seconds: float = 0.0) -> bool:
+    """Tell whether a path is there, or comes to be seen within some seconds."""
     until = time.monotonic() + seconds
     while not path.exists():
         if time.monotonic() >= until or not path.parent.is_dir():
