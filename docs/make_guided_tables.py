@@ -43,6 +43,8 @@ UNPRINTED = ("guided-unet[rounds=3]", "guided-unet[guidance=false]")
 """Of these the paper has pictures alone (Fig. 9, Fig. 5)."""
 
 SPINE = "around=spine"
+FOLDERS = {"folder[root=@d90a0555,data_csv=false]": "hannover-cxr"}
+"""What a published folder holds: leaderboards know it by the digest of its files alone."""
 
 
 def board() -> pd.DataFrame:
@@ -66,7 +68,7 @@ def named(place: tuple[str, str]) -> str:
     """Return how a column calls a data set: what is cut, and the profile where it is not quick."""
     dataset, profile = place
     cut = dataset.removeprefix("region[of=").partition(f",{SPINE}")[0]
-    return f"`{cut}`" + ("" if profile == "quick" else f", {profile}")
+    return FOLDERS.get(cut, f"`{cut}`") + ("" if profile == "quick" else f", {profile}")
 
 
 def one(frame: pd.DataFrame, place: tuple[str, str], enhancer: str, metric: str) -> pd.Series | None:
