@@ -44,11 +44,7 @@ SIMULATED = {
     "xraysyn[stage=1]": "3DPN",
 }
 REAL = {"xraysyn[stage=1]": "3DPN", "xraysyn[meta=false]": "XraySyn, no M", "xraysyn": "XraySyn"}
-SUPPRESSORS = {
-    "xraysyn[stage=1]": "3DPN",
-    "xraysyn": "XraySyn",
-    "bone-unet[mode=suppress]": "bone U-Net",
-}
+SUPPRESSORS = {"xraysyn[stage=1]": "3DPN", "xraysyn[meta=false]": "XraySyn, no M", "xraysyn": "XraySyn"}
 DATASETS = {
     "simulated": "ct2xray[of=phantom-cxr]",
     "real": "phantom-cxr[look=hospital]",

@@ -120,7 +120,7 @@ def test_info_says_where_every_setting_comes_from(bench):
         (("run", "-e", "clahe", "-t", "grabcut", "--profile", "slow"), "profile 'slow' must be quick or paper"),
         (("run", "-e", "clahe", "-t", "grabcut", "--seed", "x"), "whole number"),
         (("run", "-e", "clahe", "-t", "grabcut", "--device", "tpu"), "must be auto, cpu, cuda or cuda:N"),
-        (("run", "-e", "clahe", "-t", "grabcut", "--executor", "slurm"), "executor 'slurm' is not there"),
+        (("run", "-e", "clahe", "-t", "grabcut", "--executor", "slurm"), "executor 'slurm' must be local or ray"),
         (("run", "-e", "clahe"), "name at least one --enhancer and one --task"),
         (("run", "-e", "clahe", "-t", "image-quality", "-d", "folder[root=nowhere]"), "does not exist"),
         (("run", "-e", "clahe", "-t", "image-quality", "-d", "folder"), "field 'root' must be given"),

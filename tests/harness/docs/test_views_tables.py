@@ -1,9 +1,13 @@
 """The tables in docs/xraysyn.md are those of the published leaderboards, beside what the paper prints."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+ROOT = Path(__file__).resolve().parents[3]
 MAKER = "make_views_tables"
+PAGE = (ROOT / "docs" / "xraysyn.md").read_text()
 
 
 def rows(*found):
@@ -11,6 +15,10 @@ def rows(*found):
     names = ("enhancer", "metric", "facet", "value")
     fixed = {"dataset": "ct2xray", "task": "view-synthesis", "ci_low": 0.1, "ci_high": 0.2}
     return pd.DataFrame([{**fixed, **dict(zip(names, each, strict=True))} for each in found])
+
+
+def test_the_tables_are_those_of_the_leaderboards(maker):
+    assert maker.filled(PAGE, maker.MAKERS) == PAGE, "run: python docs/make_views_tables.py"
 
 
 def test_a_line_has_ours_and_what_is_printed_of_each_method(maker, monkeypatch):
