@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,14 @@ def browser():
         launched.close()
 
 
+def until(page, program):
+    """Wait until an expression is true in a page, whose policy forbids Playwright's own waiting: it evaluates text."""
+    end = time.monotonic() + 60
+    while not page.evaluate(program):
+        assert time.monotonic() < end, program
+        page.wait_for_timeout(50)
+
+
 class Desk:
     """A reader before her page."""
 
@@ -55,7 +64,7 @@ class Desk:
 
     def begin(self):
         self.press("Enter")
-        self.page.wait_for_function(READY)
+        until(self.page, READY)
 
     def text(self, name):
         return self.page.text_content(name)
@@ -167,7 +176,7 @@ def test_a_partial_file_is_saved_at_any_time_and_gone_on_with_elsewhere(browser,
     other.set_default_timeout(60_000)
     elsewhere = Desk(other, folder)
     elsewhere.page.set_input_files("input[type=file]", file)
-    elsewhere.page.wait_for_function("document.getElementById('told').textContent !== ''")
+    until(elsewhere.page, "document.getElementById('told').textContent !== ''")
     assert elsewhere.text("#told") == f"2 answers taken from {file.name}."
     elsewhere.begin()
     assert elsewhere.text("#count") == "case 3 of 4"
@@ -175,7 +184,7 @@ def test_a_partial_file_is_saved_at_any_time_and_gone_on_with_elsewhere(browser,
     spoilt.write_text(file.read_text().replace(",3,", ",1,", 1))
     elsewhere.page.reload()
     elsewhere.page.set_input_files("input[type=file]", spoilt)
-    elsewhere.page.wait_for_function("document.getElementById('told').textContent !== ''")
+    until(elsewhere.page, "document.getElementById('told').textContent !== ''")
     assert elsewhere.text("#told") == "spoilt.csv was changed or is damaged, and nothing of it was taken."
     other.close()
 
@@ -291,7 +300,7 @@ def test_all_images_of_a_trial_have_one_window_and_zoom_and_the_next_begins_anew
     desk.press(*["+"] * 12)
     assert [desk.pixel(k, 0.48) for k in range(4)] == [[255, 255, 255]] * 4
     desk.press("1", "2", "3", "Enter")
-    desk.page.wait_for_function(READY)
+    until(desk.page, READY)
     assert desk.page.locator("#view").is_hidden()
     assert [desk.pixel(k, 0.42) for k in range(4)] == [[0, 0, 0]] * 4
 
