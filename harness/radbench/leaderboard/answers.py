@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from radbench.contracts import Status
 from radbench.engine.keep.texts import counted
-from radbench.leaderboard.columns import ALL
+from radbench.leaderboard.columns import ALL, seed_of
 from radbench.leaderboard.comparing import tables_of
 
 if TYPE_CHECKING:
@@ -63,7 +64,6 @@ def not_offered(frame: DataFrame) -> dict[str, list[str]]:
     return found
 
 
-def _pair(row: object) -> str:
-    seed = row["seed"]  # type: ignore[index]
-    seed = "" if str(seed) in ("<NA>", "nan", "None") else f"--seed{int(seed)}"
-    return f"{row['task']}--{row['dataset']}--{row['enhancer']}{seed}"  # type: ignore[index]
+def _pair(row: Mapping[Any, Any]) -> str:
+    seed = seed_of(row)
+    return f"{row['task']}--{row['dataset']}--{row['enhancer']}{'' if seed is None else f'--seed{seed}'}"

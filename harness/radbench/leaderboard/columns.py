@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from radbench.contracts import Status
 
@@ -224,3 +224,9 @@ The seed is none of it: a table compares an enhancer with each of its seeds."""
 
 IDENTIFYING = ("enhancer_digest", "precision")
 """What rows of one enhancer label in a table have in common: two identities, and two precisions, are never mixed."""
+
+
+def seed_of(facts: Mapping[Any, Any]) -> int | None:
+    """Return the seed of a row, validated or not, or of a pair's facts; None where there is none."""
+    seed = facts["seed"]
+    return None if str(seed) in ("None", "<NA>", "nan") else int(seed)

@@ -19,7 +19,7 @@ from radbench.contracts import Status, UsageError
 from radbench.contracts.printable import to_cell
 from radbench.leaderboard.aggregate import estimates
 from radbench.leaderboard.clashes import is_old
-from radbench.leaderboard.columns import ALL, BASELINE
+from radbench.leaderboard.columns import ALL, BASELINE, seed_of
 from radbench.leaderboard.company import baseline_of
 from radbench.leaderboard.exports import select
 from radbench.leaderboard.pairs import PairResult
@@ -191,12 +191,7 @@ def _narrowed(pair: PairResult, metrics: set[str], groups: set[str]) -> PairResu
 
 def _key(row: Any) -> tuple[str, ...]:
     where = tuple(str(row[name]) for name in ("enhancer", "group", "facet", "metric"))
-    return (*where, str(_seed(row)), str(int(row["n_seeds"]) > 1))
-
-
-def _seed(row: Any) -> int | None:
-    """Return the seed of a row, validated or not."""
-    return None if str(row["seed"]) in ("None", "nan", "<NA>") else int(row["seed"])
+    return (*where, str(seed_of(row)), str(int(row["n_seeds"]) > 1))
 
 
 def _judged(row: Any, estimate: Estimate | None, baseline: str, question: Question) -> Foreseen:
@@ -257,7 +252,7 @@ def _empty(row: Any, question: Question, note: str) -> Foreseen:
     texts = ("task", "dataset", "split", "profile", "enhancer", "group", "facet", "metric", "direction")
     values: dict[str, Any] = {field.name: None for field in fields(Foreseen)}
     values |= {name: str(row[name]) for name in texts} | {name: _or_none(row[name]) for name in _DELTA}
-    values |= {"seed": _seed(row), "n_seeds": int(row["n_seeds"]), "note": note}
+    values |= {"seed": seed_of(row), "n_seeds": int(row["n_seeds"]), "note": note}
     values |= {"power": question.power, "difference": question.difference}
     return Foreseen(**values | {"reference": str(row["reference"]) if values["delta"] is not None else ""})
 

@@ -22,6 +22,7 @@ from radbench.contracts.case import TARGETS
 from radbench.contracts.enhancement import LAYERS
 from radbench.contracts.printable import escaped, printable
 from radbench.engine.keep.texts import names_listed, relisted, without_reasons
+from radbench.leaderboard.columns import seed_of
 from radbench.leaderboard.pairs import PairResult, numbered
 
 if TYPE_CHECKING:
@@ -108,9 +109,9 @@ def publishable(frame: DataFrame, results: Iterable[PairResult] = ()) -> DataFra
 
 
 def _entry(facts: Any) -> tuple[str, ...]:
-    seed = facts["seed"]
+    seed = seed_of(facts)
     names = ("task", "dataset", "split", "enhancer", "profile")
-    return (*(str(facts[name]) for name in names), "" if str(seed) in ("None", "<NA>", "nan") else str(seed))
+    return (*(str(facts[name]) for name in names), "" if seed is None else str(seed))
 
 
 def _said(row: Any, text: str, result: PairResult | None, names: set[str]) -> str:

@@ -26,6 +26,7 @@ from radbench.contracts.printable import from_cell, to_cell
 from radbench.contracts.results import Status
 from radbench.engine.keep.digests import digest, short
 from radbench.imaging.limits import limit, variable_of
+from radbench.leaderboard.columns import seed_of
 from radbench.leaderboard.pairs import PairResult
 
 SUFFIX = ".cases.csv"
@@ -55,8 +56,8 @@ def files_beside(leaderboard: Path) -> tuple[Path, Path]:
 
 def key_of(facts: Mapping[str, Any]) -> Key:
     """Return the key of a pair or of a row, as texts; the seed is "" where there is none."""
-    seed = facts["seed"]
-    return (*(str(facts[name]) for name in KEY[:-1]), "" if str(seed) in ("None", "<NA>", "nan") else str(seed))
+    seed = seed_of(facts)
+    return (*(str(facts[name]) for name in KEY[:-1]), "" if seed is None else str(seed))
 
 
 @dataclass(frozen=True)

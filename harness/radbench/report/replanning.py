@@ -11,6 +11,7 @@ from radbench.engine.keep.digests import short
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.plan.pairs import Pair, Plan, make_plan
 from radbench.engine.plan.request import Request
+from radbench.leaderboard.columns import seed_of
 from radbench.registry.registry import Registry, load_registry
 
 
@@ -38,10 +39,10 @@ class Replanned:
 
 def pair_key(facts: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what tells a pair from others, of a row, a pair's result or what the journal says of it."""
-    seed = facts["seed"]
+    seed = seed_of(facts)
     return (
         *(str(facts[name]) for name in ("task", "dataset", "enhancer")),
-        "" if str(seed) in ("None", "<NA>", "nan") else str(int(seed)),
+        "" if seed is None else str(seed),
     )
 
 

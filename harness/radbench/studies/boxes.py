@@ -11,7 +11,7 @@ from typing import Any
 from radbench.contracts import MetricSpec
 from radbench.contracts.errors import UsageError
 from radbench.engine.plan.seeds import seeds_of
-from radbench.leaderboard.columns import ALL, COMPARABLE_KEY
+from radbench.leaderboard.columns import ALL, COMPARABLE_KEY, seed_of
 from radbench.leaderboard.pairs import PairResult, common_patients, in_order
 from radbench.leaderboard.table import ARROWS
 from radbench.report.numbers import stars
@@ -148,7 +148,7 @@ def _is_behind(pair: PairResult, row: Mapping[str, Any]) -> bool:
     if any(str(getattr(pair, name)) != str(row[name]) for name in (*same, "enhancer_digest", "precision")):
         return False
     if not row["n_seeds"] > 1:
-        return str(pair.seed) == str(row["seed"]) or (pair.seed is None and str(row["seed"]) in ("<NA>", "nan", "None"))
+        return pair.seed == seed_of(row)
     try:
         return pair.seed in seeds_of(str(row["seeds"]))
     except UsageError:

@@ -14,7 +14,7 @@ from radbench.contracts.errors import PluginError, UsageError
 from radbench.engine.keep.texts import counted
 from radbench.engine.plan.resolver import Resolver
 from radbench.engine.plan.seeds import seeds_of
-from radbench.leaderboard.columns import COMPARABLE_KEY
+from radbench.leaderboard.columns import COMPARABLE_KEY, seed_of
 from radbench.leaderboard.ranking import rankable
 from radbench.leaderboard.schema import FILE_NAME
 from radbench.leaderboard.sources import compared_sets, read_together
@@ -194,7 +194,7 @@ def _is_asked_for(row: Mapping[str, Any], request: Request, seeds: Set[int]) -> 
         return True
     if row["n_seeds"] > 1:
         return set(seeds_of(str(row["seeds"]))) == seeds
-    return str(row["seed"]) in _NONE or {int(row["seed"])} == seeds
+    return seed_of(row) is None or {seed_of(row)} == seeds
 
 
 def _dataset_labels(registry: Registry, run: PlannedRun) -> set[str]:

@@ -20,6 +20,8 @@ from radbench.engine.plan.learning import (
 from radbench.engine.plan.pairs import Pair
 from radbench.engine.plan.parts import Asked, Part
 
+KINDS = ("make", "enhance", "lesson", "fit", "score")
+
 _MADE_AT_ONCE = 4
 """Slow cases in one step: few, so that all workers have some."""
 

@@ -33,7 +33,7 @@ from radbench.engine.keep.store import Store, StoreError, UnreadableError
 from radbench.engine.plan.keys import engine_modules, entry_key
 from radbench.engine.plan.parts import Part
 from radbench.engine.plan.resolver import SourceChangedError
-from radbench.engine.plan.steps import Live, Loading, Step
+from radbench.engine.plan.steps import KINDS, Live, Loading, Step
 from radbench.engine.work.blame import called, own_code
 from radbench.engine.work.cases import Cases
 from radbench.engine.work.enhance import LiveEnhancer, enhance
@@ -52,7 +52,6 @@ from radbench.registry.registry import Registry
 Tell = Callable[..., None]
 """Called with an event's name and facts; also the sign of life that the timeout watches."""
 
-KINDS = ("make", "enhance", "lesson", "fit", "score")
 
 _UNDER_WAY = threading.Lock()
 

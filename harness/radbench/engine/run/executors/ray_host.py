@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from radbench.engine.plan.keys import engine_code
-from radbench.engine.plan.steps import Step
+from radbench.engine.plan.steps import KINDS, Step
 from radbench.engine.run.executors.executor import Event
 from radbench.engine.run.executors.local import LocalExecutor, free_memory
 from radbench.engine.work.worker import WorkerSetup
@@ -55,9 +55,6 @@ class HostSetup:
     environment: Mapping[str, str]
     folder: str
     logs: str
-
-
-KINDS = ("make", "enhance", "lesson", "fit", "score")
 
 
 def engine_codes() -> dict[str, str]:
