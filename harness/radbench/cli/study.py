@@ -30,9 +30,10 @@ from radbench.engine.keep.texts import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from radbench.engine.plan.pairs import Plan
     from radbench.registry.registry import Registry
     from radbench.studies.figures import PrintedFigure
-    from radbench.studies.planning import Wish
+    from radbench.studies.planning import PlannedRun, Wish
     from radbench.studies.results import Results
     from radbench.studies.study import Study
 
@@ -181,17 +182,7 @@ def run(
     registry = open_registry([*plugin, *map(Path, plugin_files(found, base))])
     if plan:
         for one in plan_study(registry, found, wish, base):
-            planned = plan_of(registry, one)
-            if isinstance(planned, str):
-                say(f"{one.name}: cannot be run: {planned}")
-                continue
-            of = f"{counted(len(planned.pairs), 'pair')}, {counted(len(planned.trainings), 'training')}"
-            say(f"{one.name}: {of}, on {', '.join(dict.fromkeys(p.dataset.label for p in planned.pairs))}")
-            for why in one.missing.values():
-                say(f"  left out: {why}")
-            for pair in planned.pairs:
-                if pair.reason:
-                    say(f"  does not apply: {pair.enhancer.label} x {pair.task.label}: {pair.reason}")
+            _say_plan(one, plan_of(registry, one))
         return
     progress = Progress(plain=debug)
     own = folder_of_its_own(out)
@@ -218,6 +209,29 @@ def run(
         told += [f"{counted(len(runs), 'run')} not run ({', '.join(runs)})"] if runs else []
         say(f"bench: {'; '.join(told)}", err=True)
         raise typer.Exit(1)
+
+
+def _say_plan(run: PlannedRun, plan: Plan | str) -> None:
+    """Say what a run would do: its pairs, what is to be trained first, and what is left out and why."""
+    from radbench.contracts.folders import cache_folder
+    from radbench.engine.keep.store import Store
+
+    if isinstance(plan, str):
+        say(f"{run.name}: cannot be run: {plan}")
+        return
+    store = Store(cache_folder())
+    missing = [one for one in plan.trainings if not store.has_weights(one.key)]
+    kept = len(plan.trainings) - len(missing)
+    of = f"{counted(len(plan.pairs), 'pair')}, {counted(len(plan.trainings), 'training')}"
+    of += f" ({kept} kept from before)" if kept else ""
+    say(f"{run.name}: {of}, on {', '.join(dict.fromkeys(p.dataset.label for p in plan.pairs))}")
+    for training in missing:
+        say(f"  to train first: {training.name}, from {training.described}")
+    for why in run.missing.values():
+        say(f"  left out: {why}")
+    for pair in plan.pairs:
+        if pair.reason:
+            say(f"  does not apply: {pair.enhancer.label} x {pair.task.label}: {pair.reason}")
 
 
 def _print(

@@ -102,8 +102,8 @@ def leaderboard_rows(
 
 def estimates(
     pairs: Iterable[PairResult], replicates: int = 5000, bootstrap_seed: int = 0
-) -> Iterator[tuple[dict[str, Any], Estimate | None]]:
-    """Yield the rows of what was scored, each with what its difference was read off.
+) -> Iterator[tuple[dict[str, Any], Estimate | None, tuple[float, float]]]:
+    """Yield the rows of what was scored, each with what its difference was read off, and the score's bounds.
 
     Args:
         pairs: as :func:`leaderboard_rows` takes them.
@@ -112,14 +112,15 @@ def estimates(
 
     Yields:
         The row as :func:`leaderboard_rows` has it, not yet validated, and the estimate of its difference; None where
-        there is no difference, or where no rule but the resamples themselves tells its interval.
+        there is no difference, or where no rule but the resamples themselves tells its interval. Last the least and
+        the greatest value that the score can have.
 
     Raises:
         NotComparableError: as :func:`leaderboard_rows`.
     """
     for own in _sets(pairs):
         for _, row, column in _Table(own, replicates, bootstrap_seed, None, keeps=True).scored_rows():
-            yield row, column.estimate
+            yield row, column.estimate, column.bounds
 
 
 def _sets(pairs: Iterable[PairResult]) -> list[list[PairResult]]:

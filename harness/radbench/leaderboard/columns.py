@@ -142,7 +142,12 @@ _AGAINST = (
         since=2,
     ),
     _text("family", "what p_adjusted is over; empty where it is", since=2),
-    _number("detectable", "least delta that these data show with a probability of 80 %", low=0, since=2),
+    _number(
+        "detectable",
+        "least delta that these data show with a probability of 80 %; empty where the metric cannot differ so much",
+        low=0,
+        since=2,
+    ),
     _number("effect_size_ci_low", "lower end of effect_size's 95 % interval", since=2),
     _number("effect_size_ci_high", "upper end of it", since=2),
     _number("p_sign_flip", "of the sign-flip test over patients, where scores are averaged", 0, 1, since=2),

@@ -81,7 +81,7 @@ def _full_width(table: Table) -> int:
 
 
 def _label_width(table: Table) -> int:
-    return max(cell_len("enhancer"), *(cell_len(name) for name, _ in table.rows))
+    return max(cell_len(table.label), *(cell_len(name) for name, _ in table.rows))
 
 
 def _blocks(table: Table, width: int) -> Iterator[RichTable]:
@@ -93,16 +93,16 @@ def _blocks(table: Table, width: int) -> Iterator[RichTable]:
     block: list[_Column] = []
     for column in columns:
         if block and label + sum(PADDING + c.width for c in (*block, column)) > width:
-            yield _rich_table(names, block, label)
+            yield _rich_table(table.label, names, block, label)
             block = []
         block.append(column)
-    yield _rich_table(names, block, label)
+    yield _rich_table(table.label, names, block, label)
 
 
-def _rich_table(names: list[str], columns: list[_Column], label: int) -> RichTable:
+def _rich_table(label: str, names: list[str], columns: list[_Column], width: int) -> RichTable:
     # The column divider of the box is one space, the right padding the other.
     made = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, PADDING - 1, 0, 0), show_edge=False)
-    made.add_column("enhancer", overflow="fold", width=label)
+    made.add_column(label, overflow="fold", width=width)
     for column in columns:
         made.add_column(column.heading, justify="right", overflow="fold", width=column.width)
     tall = any("\n" in cell.plain for column in columns for cell in column.cells)

@@ -126,7 +126,7 @@ def _columns(tables: Sequence[Table], names: Sequence[str]) -> Iterator[tuple[in
 def _blocks(tables: Sequence[Table], names: Collection[str]) -> list[list[tuple[int, Column]]]:
     """Return the columns, broken where the line ends."""
     ordered = [name for name, _ in tables[0].rows]
-    label = max(len(name) for name in ("enhancer", *names) if len(name) <= LONG_NAME)
+    label = max(len(name) for name in (tables[0].label, *names) if len(name) <= LONG_NAME)
     blocks: list[list[tuple[int, Column]]] = [[]]
     used = float(label)
     columns = [*_columns(tables, ordered)]
@@ -157,7 +157,9 @@ def _table(tables: Sequence[Table]) -> str:
             rf"\caption{{{' '.join(map(escape, _caption(tables)))}}}",
             rf"\label{{tab:{'--'.join(table.slug for table in tables)}}}",
             r"\par\smallskip",
-            "\n\\par\\medskip\n".join(_tabular(names, block, heads) for block in _blocks(tables, names)),
+            "\n\\par\\medskip\n".join(
+                _tabular(tables[0].label, names, block, heads) for block in _blocks(tables, names)
+            ),
             r"\end{table}",
             "",
         ]
@@ -197,26 +199,26 @@ def _width(heading: Heading, cells: Sequence[Cell]) -> int:
     return math.ceil(max(*map(len, (f"{heading.name} {heading.arrow}", heading.remark, *numbers)), *small))
 
 
-def _tabular(names: Sequence[str], block: Sequence[tuple[int, Column]], heads: Sequence[str]) -> str:
+def _tabular(label: str, names: Sequence[str], block: Sequence[tuple[int, Column]], heads: Sequence[str]) -> str:
     columns = [column for _, column in block]
     n = len(columns)
     lines = [rf"\begin{{tabular}}{{@{{}}l{'r' * n}@{{}}}}", r"\toprule"]
     if heads:
         lines += _line_of_heads([place for place, _ in block], heads)
-    lines.append(_line("enhancer", [escape(f"{h.name} {h.arrow}".strip()) for h, _ in columns]))
+    lines.append(_line(escape(label), [escape(f"{h.name} {h.arrow}".strip()) for h, _ in columns]))
     if any(h.remark for h, _ in columns):
         lines.append(_line("", [escape(h.remark) for h, _ in columns]))
     lines.append(r"\midrule")
     for k, name in enumerate(names):
         if k:
             lines.append(r"\addlinespace")
-        label = escape(name)
+        row = escape(name)
         if len(name) > LONG_NAME:
-            lines.append(rf"\multicolumn{{{n + 1}}}{{@{{}}l@{{}}}}{{{label}}} \\")
-            label = ""
+            lines.append(rf"\multicolumn{{{n + 1}}}{{@{{}}l@{{}}}}{{{row}}} \\")
+            row = ""
         cells = [own[k] for _, own in columns]
         for i, line in enumerate(zip_longest(*cells, fillvalue="")):
-            lines.append(_line("" if i else label, line))
+            lines.append(_line("" if i else row, line))
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 

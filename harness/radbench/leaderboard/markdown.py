@@ -30,7 +30,7 @@ def _table(table: Table) -> str:
     lines = [
         f"### {escape(table.title)}",
         "",
-        _line(["enhancer", *heads]),
+        _line([escape(table.label), *heads]),
         _line([":--", *["--:"] * len(heads)]),
         *map(_line, rows),
         "",

@@ -23,6 +23,7 @@ from radbench.leaderboard.columns import ALL, BASELINE, seed_of
 from radbench.leaderboard.company import baseline_of
 from radbench.leaderboard.exports import select
 from radbench.leaderboard.pairs import PairResult
+from radbench.leaderboard.reaching import Bounds, attainable, beyond
 from radbench.leaderboard.sources import sets_together
 from radbench.stats.power import POWER, detectable_difference, patients_needed
 
@@ -158,10 +159,10 @@ def _of_set(table: DataFrame, pairs: Sequence[PairResult], chosen: DataFrame, qu
     groups = set(chosen.loc[chosen["status"] == Status.OK, "group"]) if question.group else {ALL}
     baseline = question.reference if question.reference in set(table["enhancer"]) else baseline_of(table, pairs)
     known: dict[tuple[str, ...], Foreseen | None] = {}
-    for row, estimate in estimates([_narrowed(pair, wanted, groups) for pair in pairs]):
+    for row, estimate, bounds in estimates([_narrowed(pair, wanted, groups) for pair in pairs]):
         if row["metric"] in wanted and row["group"] in groups and _is_of_facet(row, question):
             is_reference = row["enhancer"] == baseline
-            known[_key(row)] = None if is_reference else _judged(row, estimate, baseline, question)
+            known[_key(row)] = None if is_reference else _judged(row, estimate, bounds, baseline, question)
     for row in table[table["status"] != Status.NOT_APPLICABLE].to_dict("records"):
         if row["metric"] in wanted and row["group"] in groups and _is_of_facet(row, question):
             is_reference = row["enhancer"] == baseline
@@ -194,7 +195,7 @@ def _key(row: Any) -> tuple[str, ...]:
     return (*where, str(seed_of(row)), str(int(row["n_seeds"]) > 1))
 
 
-def _judged(row: Any, estimate: Estimate | None, baseline: str, question: Question) -> Foreseen:
+def _judged(row: Any, estimate: Estimate | None, bounds: Bounds, baseline: str, question: Question) -> Foreseen:
     """Return what a comparison can show whose scores are known."""
     if math.isnan(row["delta"]):
         why = f"there is no difference to {baseline}"
@@ -202,14 +203,15 @@ def _judged(row: Any, estimate: Estimate | None, baseline: str, question: Questi
     one = _empty(row, question, NO_RULE)
     if estimate is None:
         return one
+    detectable = detectable_difference(estimate, question.power)
     one = replace(
         one,
         n_cases=estimate.n_cases,
         n_patients=estimate.n_patients,
         effective_patients=_or_none(estimate.effective_patients),
         standard_error=_or_none(estimate.standard_error),
-        detectable=_or_none(detectable_difference(estimate, question.power)),
-        note=_note(row, estimate),
+        detectable=_or_none(attainable(detectable, bounds)),
+        note="; ".join(filter(None, (_note(row, estimate), beyond(detectable, bounds, row["metric"])))),
     )
     if question.difference is None or estimate.rule is None:
         return one

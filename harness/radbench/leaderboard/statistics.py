@@ -15,6 +15,8 @@ from radbench.contracts.errors import PluginError
 from radbench.engine.keep.texts import counted
 from radbench.leaderboard.columns import STATISTICS
 from radbench.leaderboard.privacy import without_paths
+from radbench.leaderboard.reaching import Bounds, attainable, reached, widest, within
+from radbench.metrics.bounds import UNBOUNDED
 from radbench.stats.aggregations import (
     Aggregation,
     Facets,
@@ -77,6 +79,7 @@ class Column:
         problem: why there is no value, or no rank; or "".
         complete: False where it lacks a facet that others have.
         estimate: what the difference was read off, where the comparison keeps it and there is such a rule.
+        bounds: the least and the greatest value that the score can have.
     """
 
     n_cases: int = 0
@@ -90,6 +93,7 @@ class Column:
     p_test: str = ""
     family: str = ""
     estimate: Estimate | None = None
+    bounds: Bounds = UNBOUNDED
     values: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STATISTICS, math.nan))
 
 
@@ -277,6 +281,9 @@ def _fill(
     columns: Sequence[Column], how: Aggregation, evidence: Sequence[Any], comparison: Comparison, metric: MetricSpec
 ) -> None:
     resampling = comparison.resampling
+    bounds = reached(metric, how, evidence)
+    for column in columns:
+        column.bounds = bounds
     entries: dict[int, Entry] = {}
     for e, (column, one) in enumerate(zip(columns, evidence, strict=False)):
         if not one.answered.any():
@@ -291,8 +298,8 @@ def _fill(
         return
     _draw(how, entries, resampling)
     for e, entry in entries.items():
-        _describe(columns[e], how, entry, resampling)
-    _pool(columns, how, entries, comparison)
+        _describe(columns[e], how, entry, resampling, bounds)
+    _pool(columns, how, entries, comparison, bounds)
     pairs = [(e, r) for e in entries if (r := comparison.references[e]) is not None and r in entries]
     listed = [*entries]
     places = [(listed.index(e), listed.index(r)) for e, r in pairs]
@@ -301,7 +308,7 @@ def _fill(
         # What fails is not random: a difference on the rest says nothing of chance.
         lacks = any(columns[k].missing or not columns[k].complete for k in (e, r))
         tested = not (lacks or _is_untested(e, comparison) or _is_untested(r, comparison))
-        _place(columns[e], paired, tested, comparison.margin, metric)
+        _place(columns[e], paired, tested, comparison.margin, metric, bounds)
         columns[e].estimate = paired.estimate if comparison.keeps else None
     judged = [
         k
@@ -328,17 +335,20 @@ def _draw(how: Aggregation, entries: dict[int, Entry], resampling: Resampling) -
         entries[e] = replace(entry, draws=draws[None])
 
 
-def _describe(column: Column, how: Aggregation, entry: Entry, resampling: Resampling) -> None:
+def _describe(column: Column, how: Aggregation, entry: Entry, resampling: Resampling, bounds: Bounds) -> None:
     values, one = column.values, entry.parts[0]
     answered = one.case[one.answered]
     values["effective_patients"] = effective_patients(resampling.sizes(answered))
     if math.isinf(values["value"]):
         return
     values["std"] = how.deviation(one, entry.draws[0])
-    values["ci_low"], values["ci_high"] = how.interval(one, values["value"], entry.draws[0], resampling)
+    ends = how.interval(one, values["value"], entry.draws[0], resampling)
+    values["ci_low"], values["ci_high"] = within(values["value"], ends, bounds)
 
 
-def _pool(columns: Sequence[Column], how: Aggregation, entries: dict[int, Entry], comparison: Comparison) -> None:
+def _pool(
+    columns: Sequence[Column], how: Aggregation, entries: dict[int, Entry], comparison: Comparison, bounds: Bounds
+) -> None:
     """Fill what is said of several seeds together, and add who stands for them to the entries."""
     for place, seeds in enumerate(comparison.pooled, start=len(comparison.seeds)):
         column = columns[place]
@@ -363,7 +373,8 @@ def _pool(columns: Sequence[Column], how: Aggregation, entries: dict[int, Entry]
             continue
         pooled = pooled_score(how, entry, comparison.resampling)
         column.values["std"] = mean(np.array([columns[e].values["std"] for e in seeds]))
-        column.values["ci_low"], column.values["ci_high"] = pooled.estimate.low, pooled.estimate.high
+        ends = (pooled.estimate.low, pooled.estimate.high)
+        column.values["ci_low"], column.values["ci_high"] = within(column.values["value"], ends, bounds)
         for name, part in zip(_PARTS, variances_of(pooled), strict=True):
             column.values[f"variance_{name}"] = part
 
@@ -376,13 +387,15 @@ def _is_untested(place: int, comparison: Comparison) -> bool:
     return any(comparison.untested[e] for e in (comparison.pooled[place - n] if place >= n else (place,)))
 
 
-def _place(column: Column, paired: Paired, tested: bool, margin: float | None, metric: MetricSpec) -> None:
+def _place(
+    column: Column, paired: Paired, tested: bool, margin: float | None, metric: MetricSpec, bounds: Bounds
+) -> None:
     if not math.isfinite(paired.delta):
         return
     values = column.values
     values["delta"] = paired.delta
-    values["delta_ci_low"], values["delta_ci_high"] = paired.low, paired.high
-    values["effect_size"], values["detectable"] = paired.effect_size, paired.detectable
+    values["delta_ci_low"], values["delta_ci_high"] = within(paired.delta, (paired.low, paired.high), widest(bounds))
+    values["effect_size"], values["detectable"] = paired.effect_size, attainable(paired.detectable, bounds)
     values["effect_size_ci_low"], values["effect_size_ci_high"] = paired.effect_low, paired.effect_high
     for name, part in zip(_PARTS, paired.variances, strict=True):
         values[f"delta_variance_{name}"] = part

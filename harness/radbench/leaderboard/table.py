@@ -79,6 +79,7 @@ class Table:
         notes: sentences below it: what it is made of and how to read it.
         remarks: per entry, what failed.
         slug: for labels and file names, ASCII.
+        label: what the rows are, above their names.
         ranked: whether any cell is marked best.
     """
 
@@ -90,6 +91,7 @@ class Table:
     notes: tuple[str, ...]
     remarks: tuple[str, ...]
     slug: str
+    label: str = "enhancer"
 
     @property
     def ranked(self) -> bool:

@@ -108,7 +108,9 @@ def _read(figure: Figure, panels: Sequence[BoxPanel]) -> Iterator[str]:
         with_what = f"against {figure.against}" if figure.against else "between every two"
         yield (
             f"Brackets: p ≤ 0.05 (*), 0.01 (**), 0.001 (***) of Wilcoxon's signed-rank test over patients {with_what}, "
-            "corrected after Holm within the panel; where there is none, nothing is shown to differ."
+            "corrected after Holm within the panel; where there is none, nothing is shown to differ. The tables' order "
+            "is judged more strictly, by rank intervals of all that a leaderboard ranks together: a bracket may stand "
+            "where they leave an order open."
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -55,6 +55,7 @@ def as_table(registry: Registry, study: Study, table: Table, results: Results | 
             notes=tuple(_notes(study, table, results, shown)),
             remarks=() if results is None else tuple(_remarks(registry, table, results, shown)),
             slug=f"{study.name}-{table.name}",
+            label=table.label,
         )
     )
 
@@ -105,7 +106,7 @@ def _cell(shown: Shown, column: Column) -> Printed:
     def number(name: str, sign: str = "-") -> str:
         return number_of(column.scale * float(row[name]), n, sign)
 
-    ends = (end_of(end, n) for end in _delta_ends(row, column))
+    ends = (end_of(column.scale * float(row[name]), n) for name in ("delta_ci_low", "delta_ci_high"))
     stars = next((mark for limit, mark in SIGNIFICANCE if row["p_adjusted"] <= limit), "")
     return Printed(
         value=number("value"),
@@ -114,28 +115,6 @@ def _cell(shown: Shown, column: Column) -> Printed:
         delta_interval=", ".join(filter(None, ends)),
         stars=stars,
         incomplete=bool(shown.unranked),
-    )
-
-
-def _delta_ends(row: Mapping[str, Any], column: Column) -> tuple[float, float]:
-    """Return the ends of a difference's interval on the paper's scale, as far as the metric can reach."""
-
-    def within(name: str) -> float:
-        end = column.scale * float(row[name])
-        return math.copysign(column.reach, end) if column.reach < abs(end) < math.inf else end
-
-    return within("delta_ci_low"), within("delta_ci_high")
-
-
-def _cut_in(shown: Mapping[tuple[str, int], Shown], row: Row, k: int, column: Column) -> bool:
-    found = shown[row.name, k].row if (row.name, k) in shown else None
-    return found is not None and _is_cut(found, column)
-
-
-def _is_cut(row: Mapping[str, Any], column: Column) -> bool:
-    return any(
-        math.isfinite(row[name]) and abs(column.scale * float(row[name])) > column.reach
-        for name in ("delta_ci_low", "delta_ci_high")
     )
 
 
@@ -152,10 +131,6 @@ def _notes(
         if references:
             stars = "; *, **, ***: p ≤ 0.05, 0.01, 0.001, adjusted within the leaderboard's family" if tested else ""
             yield f"Δ: paired difference to {' or '.join(references)} [95 % interval]{stars}."
-    cut = [c.heading for k, c in enumerate(table.columns) if any(_cut_in(shown, row, k, c) for row in table.rows)]
-    if cut:
-        told = "Of few patients an interval would reach beyond what the metric can have; it ends there"
-        yield f"{told} ({', '.join(cut)})."
     scales = {f"{column.heading} x {column.scale:g}" for column in table.columns if column.scale != 1}
     if scales and results is not None:
         yield f"On the paper's scale: {', '.join(sorted(scales))}."
@@ -171,22 +146,40 @@ def _notes(
 def _remarks(
     registry: Registry, table: Table, results: Results, shown: Mapping[tuple[str, int], Shown]
 ) -> Iterator[str]:
-    """Yield what differs, each clause once with the rows that it is of."""
+    """Yield what differs, each clause once with the rows that it is of, and what is not here with its columns."""
+    yield from _lacking(table, shown)
     clauses: dict[str, dict[str, None]] = {}
     for row in table.rows:
         own = [shown[row.name, k] for k in range(len(table.columns))]
         for clause in dict.fromkeys(_clauses(registry, results, row, own)):
             clauses.setdefault(clause, {})[row.name] = None
     for clause, names in clauses.items():
-        of = "all rows" if len(names) == len(table.rows) > 1 else ", ".join(names)
-        yield f"{of}: {clause}"
+        yield f"{_named(table, names)}: {clause}"
+
+
+def _named(table: Table, names: Collection[str]) -> str:
+    return "all rows" if len(names) == len(table.rows) > 1 else ", ".join(names)
+
+
+def _lacking(table: Table, shown: Mapping[tuple[str, int], Shown]) -> Iterator[str]:
+    """Yield what is not here and why: once for all rows and columns where it is the same."""
+    without: dict[tuple[str, str], list[str]] = {}
+    for row in table.rows:
+        for k, column in enumerate(table.columns):
+            one = shown[row.name, k]
+            if one.row is None and one.reason:
+                without.setdefault((one.reason, row.name), []).append(column.heading)
+    rows: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (reason, name), columns in without.items():
+        rows.setdefault((reason, tuple(columns)), []).append(name)
+    for (reason, headings), names in rows.items():
+        where = "" if len(headings) == len(table.columns) else f" ({'; '.join(headings)})"
+        yield f"{_named(table, names)}{where}: not here: {reason}"
 
 
 def _clauses(registry: Registry, results: Results, row: Row, own: Sequence[Shown]) -> Iterator[str]:
     for one in own:
-        if one.row is None and one.reason:
-            yield f"not here: {one.reason}"
-        elif one.row is not None:
+        if one.row is not None:
             if one.unranked:
                 yield f"†, not ranked: {one.unranked}"
             yield _data(one, results)
@@ -266,7 +259,8 @@ def _of_texts(study: Study, table: Table) -> PrintedTable:
     if table.command:
         notes.append(f"Ours is answered by people: {table.command}")
     title = f"{table.place}: {table.caption}"
-    return PrintedTable(title, tuple(headings), tuple(rows), (), "", tuple(notes), (), f"{study.name}-{table.name}")
+    slug = f"{study.name}-{table.name}"
+    return PrintedTable(title, tuple(headings), tuple(rows), (), "", tuple(notes), (), slug, table.label)
 
 
 def _checked(check: str) -> tuple[Mapping[tuple[str, str], str], str]:
@@ -294,10 +288,8 @@ def records(study: Study, table: Table, results: Results | None) -> Iterator[dic
         }
         shown = results.of(cell) if results is not None and table.kind == "scores" else None
         here = shown.row if shown is not None else None
-        for name in ("value", "ci_low", "ci_high", "delta"):
+        for name in ("value", "ci_low", "ci_high", "delta", "delta_ci_low", "delta_ci_high"):
             found[name] = None if here is None else _plain(column.scale * float(here[name]))
-        ends = (math.nan, math.nan) if here is None else _delta_ends(here, column)
-        found["delta_ci_low"], found["delta_ci_high"] = map(_plain, ends)
         for name in ("p_adjusted", "rank", "rank_low", "rank_high"):
             found[name] = None if here is None else _plain(float(here[name]))
         for name in ("n_cases", "n_patients", "n_seeds"):

@@ -39,12 +39,14 @@ class Shown:
         row: of the leaderboard; None where there is none.
         reason: why there is none, a sentence; "" where none is looked for.
         unranked: why the row cannot be set beside the others, as the leaderboard's tables mark with †; "" where it can.
+        ranked: how many rows its rank is among.
     """
 
     cell: Cell
     row: Mapping[str, Any] | None
     reason: str = ""
     unranked: str = ""
+    ranked: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,18 +93,25 @@ def _found(cell: Cell, run: PlannedRun, frame: DataFrame, lacking: str) -> Shown
     pooled = rows[rows["n_seeds"] > 1]
     rows = pooled if len(pooled) else rows
     if len(rows):
-        return Shown(cell, rows.iloc[-1].to_dict(), unranked=_unranked(rows.iloc[-1], frame))
+        beside = _beside(rows.iloc[-1], frame)
+        unranked = _unranked(rows.iloc[-1], beside)
+        return Shown(cell, rows.iloc[-1].to_dict(), unranked=unranked, ranked=int(beside["rank"].notna().sum()))
     if len(failed):
         return Shown(cell, None, f"{failed['status'].iloc[0]}: {failed['error'].iloc[0]}")
     where = ", ".join(filter(None, (cell.metric, cell.facet, "" if cell.group == "all" else cell.group)))
     return Shown(cell, None, f"there is no {where} of it")
 
 
-def _unranked(row: Any, frame: DataFrame) -> str:
-    """Say why a row is not ranked with those that it stands beside; "" where it is."""
+def _beside(row: Any, frame: DataFrame) -> DataFrame:
+    """Return the rows that a row is ranked with, its own among them."""
     beside = frame[frame["status"] == Status.OK]
     for name in (*COMPARABLE_KEY, "group", "facet", "metric"):
         beside = beside[beside[name].map(str) == str(row[name])]
+    return beside
+
+
+def _unranked(row: Any, beside: DataFrame) -> str:
+    """Say why a row is not ranked with those that it stands beside; "" where it is."""
     if rankable(beside).loc[row.name]:
         return ""
     if row["error"]:
@@ -163,8 +172,12 @@ def results_in_leaderboards(
     for run in runs:
         datasets = _dataset_labels(registry, run)
         own = frame[frame["task"].isin([part.label for part in run.tasks.values()])]
-        own = own[own["dataset"].isin(datasets) & (own["profile"] == (run.request.profile if run.request else ""))]
-        reasons[run.name] = "it stands in none of these leaderboards"
+        own = own[
+            own["dataset"].isin({*datasets, *datasets.values()})
+            & (own["profile"] == (run.request.profile if run.request else ""))
+        ]
+        under, where = ", ".join(part.label for part in run.tasks.values()), " or ".join(sorted(set(datasets.values())))
+        reasons[run.name] = f"these leaderboards have no row of it under {under} on {where}"
         if own.empty or run.request is None:
             continue
         found = own[[_is_asked_for(row, run.request, set(seeds)) for row in own.to_dict("records")]]
@@ -197,15 +210,16 @@ def _is_asked_for(row: Mapping[str, Any], request: Request, seeds: Set[int]) -> 
     return seed_of(row) is None or {seed_of(row)} == seeds
 
 
-def _dataset_labels(registry: Registry, run: PlannedRun) -> set[str]:
+def _dataset_labels(registry: Registry, run: PlannedRun) -> dict[str, str]:
+    """Return the data sets that a run is scored on, by how the study writes them: the label that rows have."""
     profile = run.request.profile if run.request else "quick"
     wanted = {run.dataset} if run.dataset else {part.spec.default_dataset for part in run.tasks.values()}
-    found = set(wanted)
+    found = {}
     for label in wanted:
         try:
-            found.add(Resolver(registry, profile).part("dataset", label).label)
+            found[label] = Resolver(registry, profile).part("dataset", label).label
         except (UsageError, PluginError):
-            continue
+            found[label] = label
     return found
 
 
@@ -244,7 +258,8 @@ class Order:
             sure = "and that is shown" if shown else "but that is not shown"
             return f"the paper's order of the two rows {word} here, {sure}"
         ties = self.pairs - self.alike - self.contrary
-        told = [f"{self.alike} stand in the same order here ({self.alike_shown} of these shown)"]
+        stand = "stands" if self.alike == 1 else "stand"
+        told = [f"{self.alike} {stand} in the same order here ({self.alike_shown} of these shown)"]
         told.append(f"{self.contrary} the other way round ({self.contrary_shown} shown)")
         told += [f"{counted(ties, 'tie')}"] if ties else []
         best = f"; {self.best}" if self.best else ""
@@ -326,4 +341,6 @@ def _best(known: Sequence[tuple[Row, Shown]], ordered: Sequence[tuple[Row, Shown
     if math.isnan(first["rank"]):
         return ""
     interval = f" [{first['rank_low']:.0f}-{first['rank_high']:.0f}]" if not math.isnan(first["rank_low"]) else ""
-    return f"the paper's best, {row.name}, has rank {first['rank']:.0f}{interval} here"
+    # More than the paper's rows may be ranked together: its nulls, or what somebody else published.
+    among = f" of the {ordered[0][1].ranked} that the leaderboard ranks"
+    return f"the paper's best, {row.name}, has rank {first['rank']:.0f}{interval}{among}"

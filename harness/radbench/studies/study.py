@@ -79,28 +79,13 @@ class Column(Selector):
         heading: as printed.
         scale: what the leaderboard's number is multiplied by to stand on the paper's scale.
         digits: decimals of ours.
-        bounds: the least and the greatest value that the metric can have, on the paper's scale; intervals of few
-            patients reach beyond it, and are printed as far as it goes. None where it has none.
         ordered: whether the paper's order of rows in it is looked at.
     """
 
     heading: str
     scale: float = 1.0
     digits: int = Field(3, ge=0, le=9)
-    bounds: tuple[float, float] | None = None
     ordered: bool = True
-
-    @field_validator("bounds")
-    @classmethod
-    def _rising(cls, given: tuple[float, float] | None) -> tuple[float, float] | None:
-        if given is not None and not given[0] < given[1]:
-            raise ValueError(f"bounds must be the least and the greatest value, got {list(given)}")
-        return given
-
-    @property
-    def reach(self) -> float:
-        """The largest difference of two values, infinite where there are no bounds."""
-        return math.inf if self.bounds is None else self.bounds[1] - self.bounds[0]
 
 
 class Row(Selector):
@@ -151,6 +136,7 @@ class Table(Strict):
         caption: what it shows, in our words.
         kind: scores, which leaderboards hold; a reader study, which people answer; an architecture, which code is held
             against.
+        label: what its rows are.
         spread: what stands behind the figures there: "standard deviation over cases".
         check: of an architecture, the function that tells what our network has, by row and column:
             "package.module:function".
@@ -164,6 +150,7 @@ class Table(Strict):
     kind: Literal["scores", "reader-study", "architecture"] = "scores"
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    label: str = "enhancer"
     spread: str = ""
     check: str = ""
     command: str = ""

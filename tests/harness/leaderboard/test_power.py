@@ -182,7 +182,7 @@ def test_few_patients_have_a_reason_in_place_of_a_number(tmp_path: Path) -> None
 
 
 def test_what_is_bootstrapped_alone_says_so(board: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "estimates", lambda pairs: ((row, None) for row, _ in estimates(pairs)))
+    monkeypatch.setattr(module, "estimates", lambda pairs: ((row, None, bounds) for row, _, bounds in estimates(pairs)))
     found = one(board, "clahe", difference=0.1)
     assert found.note == module.NO_RULE
     assert found.detectable is None

@@ -146,6 +146,30 @@ def test_a_row_that_lacks_cases_is_marked_and_neither_placed_nor_ordered(there: 
     assert "More: †, not ranked: 2 of 9 cases failed" in table.remarks
 
 
+def test_what_is_not_here_is_told_with_its_columns(there: tuple[Path, StudyRun]) -> None:
+    registry, study, results = altered(there)
+    table = study.tables[0]
+    other = table.columns[0].model_copy(update={"heading": "By side", "facet": "left"})
+    rows = tuple(row.model_copy(update={"printed": (), "spread": (), "texts": ()}) for row in table.rows)
+    both = table.model_copy(update={"columns": (table.columns[0], other), "rows": rows})
+    remarks = as_table(registry, study, both, results).remarks
+    assert sum("there is no mean, left of it" in text for text in remarks) == 1
+    (told,) = (text for text in remarks if "left" in text)
+    assert told.endswith(" (By side): not here: there is no mean, left of it")
+    assert "Gone: not here: enhancer 'gone' is not installed here" in remarks
+
+
+def test_where_a_row_was_looked_for_is_said(there: tuple[Path, StudyRun], tmp_path: Path) -> None:
+    folder, _ = there
+    study, base = load_study(str(folder / "study.toml"))
+    registry = load_registry([folder / "studied_plugin.py"])
+    frame = read_leaderboard(folder / "out" / "leaderboards" / "grey.csv")
+    write_csv(frame.assign(dataset="elsewhere", scores_digest=""), tmp_path / "grey.csv")
+    results = results_in_leaderboards(registry, plan_study(registry, study, Wish(), base), [tmp_path / "grey.csv"])
+    remarks = as_table(registry, study, study.tables[0], results).remarks
+    assert any("not here: these leaderboards have no row of it under grey on films" in text for text in remarks)
+
+
 def test_rows_of_another_precision_are_shown_and_said(there: tuple[Path, StudyRun], tmp_path: Path) -> None:
     folder, done = there
     frame = read_leaderboard(folder / "out" / "leaderboards" / "grey.csv")
@@ -170,22 +194,6 @@ def test_numbers_are_printed_as_leaderboards_print_them(there: tuple[Path, Study
     assert (cell.value, cell.delta) == ("∞", "-∞")
     assert [record["n_cases"] for record in records(study, study.tables[0], results)][:2] == [9, 9]
     assert isinstance(next(records(study, study.tables[0], results))["n_cases"], int)
-
-
-def test_an_interval_of_few_patients_ends_where_the_metric_does(there: tuple[Path, StudyRun]) -> None:
-    registry, study, results = altered(there, delta_ci_low=-1.57, delta_ci_high=0.3)
-    table = study.tables[0]
-
-    def printed(**more: Any) -> tuple[str, bool, float]:
-        columns = (table.columns[0].model_copy(update=more),)
-        own = table.model_copy(update={"columns": columns})
-        found = as_table(registry, study, own, results)
-        told = any("reach beyond what the metric can have" in note for note in found.notes)
-        low = [*records(study, own, results)][1]["delta_ci_low"]
-        return found.rows[1][1][1].delta_interval, told, low
-
-    assert printed(bounds=(0.0, 100.0)) == ("-100.0, 30.0", True, -100.0)
-    assert printed() == ("-157.0, 30.0", False, pytest.approx(-157.0))
 
 
 def test_what_the_papers_settings_are_is_not_passed_over_where_it_cannot_be_told(there: tuple[Path, StudyRun]) -> None:
@@ -258,7 +266,7 @@ def cell(name: str, value: float, low: float, high: float, printed: float, **mor
         **rank,
         **more,
     }
-    return Shown(Cell(run="r", task="t", enhancer=name, metric="m", group="all", printed=str(printed)), row)
+    return Shown(Cell(run="r", task="t", enhancer=name, metric="m", group="all", printed=str(printed)), row, ranked=3)
 
 
 class Given(Results):
@@ -286,7 +294,7 @@ def test_an_order_is_shown_where_rank_intervals_do_not_meet() -> None:
     assert (order.pairs, order.alike, order.alike_shown, order.contrary, order.contrary_shown) == (3, 2, 2, 1, 0)
     (said,) = sentences([order])
     assert "of 3 pairs of rows that the paper tells apart, 2 stand in the same order here (2 of these shown)" in said
-    assert "the paper's best, a, has rank 1 [1-1] here" in said
+    assert "the paper's best, a, has rank 1 [1-1] of the 3 that the leaderboard ranks" in said
 
 
 def test_an_order_is_shown_by_the_difference_to_the_reference() -> None:

@@ -49,6 +49,19 @@ def aggregation(name: str, parameters: Sequence[tuple[str, float]] = ()) -> Aggr
     return _Own(name, _Function(partial(found, **dict(parameters))))
 
 
+UNBOUNDED = (-math.inf, math.inf)
+
+
+def _checked_bounds(name: str, given: Any) -> tuple[float, float]:
+    try:
+        least, greatest = map(float, given)
+    except (TypeError, ValueError):
+        least, greatest = math.nan, math.nan
+    if not least < greatest:
+        raise PluginError(f"aggregation '{name}': bounds must be the least and the greatest value, got {given!r}")
+    return least, greatest
+
+
 class _Function:
     """A plain function as an aggregation."""
 
@@ -65,6 +78,7 @@ class _Own:
         self.name, self.own = name, own
         self.takes: type | None = getattr(own, "takes", None)
         self.undefined: str = getattr(own, "undefined", f"aggregation '{name}' gives no number")
+        self.bounds: tuple[float, float] = _checked_bounds(name, getattr(own, "bounds", UNBOUNDED))
 
     def value(self, evidence: Any) -> float:
         value = self.own.value(evidence)

@@ -88,6 +88,9 @@ class Aggregation(Protocol):
     built with the parameters. It must offer ``value``; what else it leaves out is bootstrapped
     (:mod:`radbench.stats.aggregations.bootstrap`), with ``replicates`` resamples where it has that attribute.
 
+    ``bounds``, where it has that attribute, are the least and the greatest value that the score can have: intervals end
+    there.
+
     One whose score is a mean of numbers says so by ``numbers(evidence, resampling)``: float64 ``[M]``, NaN where there
     is no answer, and the patient of each. Then all that follows of means is done with them, and it needs no draws.
     """
