@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from radbench.leaderboard.schema import read_leaderboard
+from radbench.leaderboard.schema import leaderboards_in, read_leaderboard
 from radbench.verification.choosing import Choice, chosen
 from radbench.verification.verify import verify
 
@@ -17,11 +17,27 @@ UNTRAINED = {
 }
 """Tasks of which rows on data that everybody has need no training, and the data set of the row that is verified."""
 
+NOT_VERIFIED = {
+    "bone-extraction": "only what gives a bone image is scored, and that learns",
+    "cad": "the network that tells findings is trained, for five minutes a row",
+    "fidelity": "the rows that need no training are of collections that are not shipped",
+    "hnn": "the network that finds lesions is trained, for five minutes a row",
+    "lung-extraction": "only what gives a lung image is scored, and that learns",
+    "lung-segmentation": "only what gives a lung mask is scored, and that learns",
+    "nodule-visibility": "its observer learns from radiographs that take twenty minutes to make",
+    "view-realism": "only what renders other views is scored, and that learns",
+}
+"""Of the other published tables why no row of them is run again here."""
+
+
+def test_every_table_is_verified_or_it_is_said_why_not():
+    assert {*UNTRAINED}.isdisjoint(NOT_VERIFIED)
+    assert {*UNTRAINED, *NOT_VERIFIED} == {board.stem for board in leaderboards_in(BOARDS)}
+
 
 def test_every_task_that_can_be_verified_without_training_is():
-    boards = [file for file in sorted(BOARDS.glob("*.csv")) if not file.name.endswith(".cases.csv")]
     found = set()
-    for board in boards:
+    for board in leaderboards_in(BOARDS):
         frame = read_leaderboard(board)
         frame = frame[frame["value"].notna()]
         untrained = frame["fit_seconds"].isna() & frame["task_fit_seconds"].isna()

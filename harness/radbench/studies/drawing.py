@@ -73,6 +73,8 @@ def _panel(axes: Axes, panel: BoxPanel) -> None:
     for pair in sorted(panel.compared, key=lambda one: (abs(one.first - one.second), one.first)):
         if pair.stars:
             at = _bracket(axes, pair.first, pair.second, at, high - low, pair.stars)
+    # Above the boxes are brackets alone: a number there may be one that the metric cannot have.
+    axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= high])
     axes.set_ylim(low, at)
 
 

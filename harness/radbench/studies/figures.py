@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ import numpy as np
 from radbench.engine.keep.texts import counted, visible
 from radbench.leaderboard.latex import escape as for_latex
 from radbench.leaderboard.markdown import escape as for_markdown
+from radbench.leaderboard.table import ARROWS
 from radbench.report.figures.style import drawing, write_files
 from radbench.studies.boxes import Box, BoxPanel, box_panels
-from radbench.studies.figure import Figure
+from radbench.studies.figure import Figure, Panel
 from radbench.studies.images import image_lines
 from radbench.studies.results import Results
 from radbench.studies.study import Study
@@ -88,7 +89,8 @@ def _boxes(study: Study, figure: Figure, results: Results, folder: Path | None) 
             # A panel of which nothing is here takes no place; below the figure stands why.
             there = [panel for panel in panels if any(box.cases for box in panel.boxes)]
             write_files(draw_boxes(there, figure.across), folder, figure.name)
-    notes = [f"After {study.citation}, {figure.place}, of what is here.", *_read(figure, panels)]
+    on = [(panel.heading, str(box.row["dataset"])) for panel in panels for box in panel.boxes if box.row is not None]
+    notes = [f"After {study.citation}, {figure.place}, of what is here.", _scored_on(on), *_read(figure, panels)]
     records = tuple(records_of(study, figure, panels))
     return PrintedFigure(title, figure.name, slug, tuple(notes), tuple(_lacking(panels)), records)
 
@@ -112,6 +114,21 @@ def _read(figure: Figure, panels: Sequence[BoxPanel]) -> Iterator[str]:
             "is judged more strictly, by rank intervals of all that a leaderboard ranks together: a bracket may stand "
             "where they leave an order open."
         )
+
+
+def _scored_on(panels: Iterable[tuple[str, str]]) -> str:
+    """Say on which data panels were scored: a panel may be called after the paper's.
+
+    Args:
+        panels: headings, with data sets.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for heading, dataset in panels:
+        found.setdefault(dataset, {})[heading.rstrip(f" {''.join(ARROWS.values())}")] = None
+    if len(found) == 1:
+        return f"Scored on {next(iter(found))}."
+    told = (f"{dataset} ({'; '.join(own)})" for dataset, own in found.items())
+    return f"Scored on {', '.join(told)}."
 
 
 def _span(counts: Sequence[int]) -> str:
@@ -183,11 +200,20 @@ def _images(study: Study, figure: Figure, results: Results, folder: Path | None)
     if folder is not None:
         with drawing(for_page=False):
             write_files(draw_images(lines, [entry.name for entry in figure.entries]), folder, figure.name)
+    drawn = {line.heading for line in lines}
+    on = [(panel.heading, name) for panel in figure.panels if panel.heading in drawn for name in _data(panel, results)]
     notes = (
         f"After {study.citation}, {figure.place}, of what is here. {counted(len(lines), 'case')}, the first by their "
         "digests and not chosen by their look, black and white at the ends of [0, 1].",
+        _scored_on(on),
     )
     return PrintedFigure(title, figure.name, slug, notes, tuple(lacking))
+
+
+def _data(panel: Panel, results: Results) -> list[str]:
+    """Return the data sets that a panel's cases are of."""
+    frame = results.frames[panel.run]
+    return sorted(set(frame.loc[frame["task"] == results.runs[panel.run].tasks[panel.task].label, "dataset"]))
 
 
 def as_text(figure: PrintedFigure) -> str:
