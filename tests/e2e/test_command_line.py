@@ -202,6 +202,17 @@ def test_a_study_file_gives_options_and_the_command_line_wins(bench, first_run):
     assert "did you mean 'enhancer'?" in bench("run", "--config", "wrong.toml", status=2).stderr
 
 
+def test_plan_takes_the_same_study_file_and_the_command_line_wins(bench):
+    text = 'enhancer = ["clahe", "unsharp"]\ntask = "grabcut"\nlimit = 3\njobs = 2\nout = "elsewhere"\n'
+    (bench.folder / "study.toml").write_text(text)
+    words = ["plan", "-e", "clahe", "-e", "unsharp", "-t", "grabcut", "--limit"]
+    assert bench("plan", "--config", "study.toml").stdout == bench(*words, "3").stdout
+    assert bench("plan", "--config", "study.toml", "--limit", "2").stdout == bench(*words, "2").stdout
+    (bench.folder / "wrong.toml").write_text("enhancers = 'clahe'\n")
+    assert "did you mean 'enhancer'?" in bench("plan", "--config", "wrong.toml", status=2).stderr
+    assert "name at least one --enhancer and one --task" in bench("plan", "-e", "clahe", status=2).stderr
+
+
 def test_plan_lists_what_does_not_apply_and_why(bench, radiographs):
     planned = bench("plan", "-e", "clahe", "-t", "grabcut", "-d", f"folder[root={radiographs}]").stdout
     assert planned.count("has no recist, lesion_mask") == 2

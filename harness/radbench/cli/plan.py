@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,12 +25,14 @@ from radbench.cli.options import (
     plan_request,
 )
 from radbench.cli.say import say
+from radbench.cli.study_file import Config, with_file
 from radbench.engine.keep.texts import counted
 
 
 def plan(
-    enhancer: Enhancers,
-    task: Tasks,
+    context: typer.Context,
+    enhancer: Enhancers = [],  # noqa: B006
+    task: Tasks = [],  # noqa: B006
     dataset: Dataset = "",
     profile: Profile = "quick",
     seed: Seeds = "0",
@@ -41,16 +43,46 @@ def plan(
     null: Null = False,
     shard: Shard = "",
     plugin: Plugins = [],  # noqa: B006
+    config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the pairs of a run: which apply, which do not and why."""
+    """Show the pairs of a run: which apply, which do not and why.
+
+    A study.toml of bench run may say more than a plan asks: what does not change one is checked and left out.
+    """
+    given: dict[str, Any] = {
+        "enhancer": enhancer,
+        "task": task,
+        "dataset": dataset,
+        "profile": profile,
+        "seed": seed,
+        "set": set_,
+        "limit": limit,
+        "precision": precision,
+        "allow_leakage": allow_leakage,
+        "null": null,
+        "shard": shard,
+        "plugin": plugin,
+    }
+    given = with_file(given, config, context)
     from radbench.contracts.folders import cache_folder
     from radbench.engine.keep.store import Store
     from radbench.engine.plan.pairs import describe
 
-    registry = open_registry(plugin)
+    registry = open_registry(given["plugin"])
     request = make_request(
-        enhancer, task, dataset, profile, seed, set_, limit, plugin, precision, allow_leakage, null, shard
+        given["enhancer"],
+        given["task"],
+        given["dataset"],
+        given["profile"],
+        given["seed"],
+        given["set"],
+        given["limit"],
+        given["plugin"],
+        given["precision"],
+        given["allow_leakage"],
+        given["null"],
+        given["shard"],
     )
     made = plan_request(registry, request)
     records = describe(made)
@@ -58,8 +90,8 @@ def plan(
         say(json.dumps(records, indent=1))
         return
     for r in records:
-        seed = "" if r["seed"] is None else f", seed {r['seed']}"
-        what = f"{r['task']} on {r['dataset']} ({r['split']}{seed}): {r['enhancer']}"
+        seeded = "" if r["seed"] is None else f", seed {r['seed']}"
+        what = f"{r['task']} on {r['dataset']} ({r['split']}{seeded}): {r['enhancer']}"
         say(f"{what}  {'not applicable: ' + r['reason'] if r['reason'] else counted(r['cases'], 'case')}")
     apply = sum(not r["reason"] for r in records)
     store = Store(cache_folder())

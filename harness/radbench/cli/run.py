@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,15 +33,13 @@ from radbench.cli.options import (
     plan_request,
 )
 from radbench.cli.say import say
-from radbench.contracts.errors import UsageError, did_you_mean
+from radbench.cli.study_file import Config, with_file
 from radbench.contracts.printable import escaped
 from radbench.engine.keep.texts import counted
 
 if TYPE_CHECKING:
     from radbench.engine.keep.journal import RunFolder
     from radbench.leaderboard.running import Finished
-
-_LISTS = ("enhancer", "task", "set", "plugin", "log")
 
 
 def run(
@@ -79,9 +76,7 @@ def run(
         typer.Option(metavar="LOGGER,…", help="Tell loggers what happens: csv, tensorboard, mlflow. Repeatable."),
     ] = [],  # noqa: B006
     plugin: Plugins = [],  # noqa: B006
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A study.toml with these options; the command line wins.")
-    ] = None,
+    config: Config = None,
 ) -> None:
     """Score enhancers under tasks and print the leaderboard.
 
@@ -117,10 +112,7 @@ def run(
         "log": log,
         "plugin": plugin,
     }
-    if config is not None:
-        given |= _from_file(config, given, context)
-    if not given["enhancer"] or not given["task"]:
-        raise UsageError("name at least one --enhancer and one --task; 'bench list' shows what there is")
+    given = with_file(given, config, context)
 
     from radbench.api import Options, run_plan
     from radbench.cli.progress import Progress
@@ -132,7 +124,7 @@ def run(
         given["task"],
         given["dataset"],
         given["profile"],
-        str(given["seed"]),
+        given["seed"],
         given["set"],
         given["limit"],
         given["plugin"],
@@ -208,46 +200,3 @@ def _leave_unless_complete(finished: Finished) -> None:
 def _point_at_tracebacks(folder: RunFolder) -> None:
     if folder.tracebacks.exists():
         say(f"tracebacks: {escaped(str(folder.tracebacks))}", err=True)
-
-
-def _from_file(path: Path, given: dict[str, Any], context: typer.Context) -> dict[str, Any]:
-    """Return the file's options that were not given on the command line.
-
-    Raises:
-        UsageError: the file is missing, is no TOML, or has an unknown option or a value of the wrong type.
-    """
-    try:
-        found = tomllib.loads(path.read_text())
-    except OSError as e:
-        raise UsageError(f"--config '{path}': {e.strerror}") from e
-    except ValueError as e:  # no TOML, or no UTF-8
-        raise UsageError(f"--config '{path}' is no TOML: {e}") from e
-    found = {name.replace("-", "_"): value for name, value in found.items()}
-    for name, value in found.items():
-        if name not in given:
-            raise UsageError(f"--config '{path}' has unknown option '{name}'{did_you_mean(name, given)}")
-        if name in _LISTS:
-            found[name] = [value] if isinstance(value, str) else value
-        right = {
-            "out": isinstance(value, str),
-            "retry_failed": isinstance(value, bool),
-            "debug": isinstance(value, bool),
-            "allow_leakage": isinstance(value, bool),
-            "null": isinstance(value, bool),
-            "shard": isinstance(value, str),
-        }.get(name, True)
-        if not right or (name in _LISTS and not _texts(found[name])):
-            raise UsageError(f"--config '{path}': '{name}' has a value of the wrong type: {value!r}")
-    if isinstance(found.get("seed"), list):
-        found["seed"] = ",".join(str(s) for s in found["seed"])
-    if "plugin" in found:
-        found["plugin"] = [path.parent / p for p in found["plugin"]]
-    if "out" in found:
-        found["out"] = Path(found["out"])
-    typed = {n for n in given if (s := context.get_parameter_source(n)) is not None and s.name == "COMMANDLINE"}
-    typed |= {"set"} if given["set"] else set()
-    return {name: value for name, value in found.items() if name not in typed}
-
-
-def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(v, str) for v in value)

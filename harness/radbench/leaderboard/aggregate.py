@@ -216,7 +216,7 @@ class _Table:
             self._references(),
             [bool(p.lacking) for p in self.scored],
             self.pooled,
-            [self._failed_seeds(self.scored[places[0]].enhancer) for places in self.pooled],
+            self._failed_seeds(),
             keeps=self.keeps,
         )
         columns: dict[tuple[MetricSpec, str], list[Column]] = {}
@@ -264,19 +264,25 @@ class _Table:
             return unreadable(observed.problem, len(comparison.references))
         return metric_columns(metric, [observed.facet(name, members) for name in facets], comparison, over_facets)
 
-    def _failed_seeds(self, enhancer: str) -> str:
-        """Return the seeds with which an enhancer scored nothing, in words."""
-        mine = [p for p in self.pairs if p.enhancer == enhancer and not p.scored and p.seed is not None]
-        seeds = [str(p.seed) for p in mine if p.status != Status.NOT_APPLICABLE]
-        return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}" if seeds else ""
+    def _failed_seeds(self) -> list[str]:
+        """Return for each enhancer of several seeds those with which it scored nothing, in words."""
+        failed: dict[str, list[str]] = {}
+        for p in self.pairs:
+            if not p.scored and p.seed is not None and p.status != Status.NOT_APPLICABLE:
+                failed.setdefault(p.enhancer, []).append(str(p.seed))
+        mine = [failed.get(self.scored[places[0]].enhancer, []) for places in self.pooled]
+        return [f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}" if seeds else "" for seeds in mine]
 
     def _references(self) -> list[int | None]:
         """Return the entry that each entry is compared with."""
         pooled = {self.scored[places[0]].enhancer: len(self.scored) + k for k, places in enumerate(self.pooled)}
+        of: dict[str, dict[int | None, int]] = {}
+        for i, p in enumerate(self.scored):
+            of.setdefault(p.enhancer, {})[p.seed] = i
         found: list[int | None] = []
         for place in range(len(self.scored) + len(self.pooled)):
             pair, several = self._behind(place)[0], place >= len(self.scored)
-            seeds = {p.seed: i for i, p in enumerate(self.scored) if p.enhancer == pair.baseline}
+            seeds = of.get(pair.baseline, {})
             if pair.enhancer == pair.baseline:
                 found.append(None)
             elif pair.seed is not None and not several:

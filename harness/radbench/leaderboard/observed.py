@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from radbench.contracts.errors import PluginError
 from radbench.leaderboard.comparing import facet_order
 from radbench.leaderboard.pairs import PairResult
+from radbench.leaderboard.recorded import Recorded
 
 if TYPE_CHECKING:
     from radbench.leaderboard.statistics import Facet
@@ -23,38 +24,49 @@ class Observed:
     """
 
     def __init__(self, name: str, pairs: Sequence[PairResult], cases: Sequence[str]) -> None:
+        import numpy as np
+
         from radbench.stats.aggregations import gathered
-        from radbench.stats.aggregations.evidence import is_no_answer
+        from radbench.stats.aggregations.evidence import Numbers, is_no_answer
 
         by_facet: dict[str, list[dict[str, Any]]] = {}
-        numbers: list[dict[str, Any]] = [{} for _ in pairs]
-        for e, pair in enumerate(pairs):
-            for case, evidence in pair.evidence.items():
-                if name not in evidence:
+        index = {case: at for at, case in enumerate(cases)}
+        numbers = np.full((len(pairs), len(cases)), np.nan)
+        places: dict[int, Any] = {}
+        for mine, (e, pair) in zip(numbers, enumerate(pairs), strict=True):
+            evidence = pair.evidence
+            if isinstance(evidence, Recorded) and (plain := evidence.plain(name)) is not None:
+                # By far the most there is.
+                if id(evidence.place) not in places:
+                    places[id(evidence.place)] = np.array([index[case] for case in evidence], dtype=np.intp)
+                mine[places[id(evidence.place)]] = plain
+                continue
+            for case, observed in evidence.items():
+                if name not in observed:
                     continue
-                found = evidence[name]
-                if type(found) is float and found == found:
-                    # By far the most there is.
-                    numbers[e][case] = found
-                    continue
-                if not isinstance(found, Mapping) and is_no_answer(found):
-                    continue
-                for facet, one in (found if isinstance(found, Mapping) else {"": found}).items():
-                    by_facet.setdefault(facet, [{} for _ in pairs])[e][case] = one
-        if any(numbers):
-            for plain, others in zip(numbers, by_facet.get("", [{} for _ in pairs]), strict=True):
-                plain.update(others)
-            by_facet[""] = numbers
+                found = observed[name]
+                if type(found) is float:
+                    mine[index[case]] = found
+                elif isinstance(found, Mapping) or not is_no_answer(found):
+                    for facet, one in (found if isinstance(found, Mapping) else {"": found}).items():
+                        by_facet.setdefault(facet, [{} for _ in pairs])[e][case] = one
+        offered = ~np.isnan(numbers).all(axis=1)
+        if offered.any() and "" in by_facet:
+            for mine, others in zip(numbers, by_facet[""], strict=True):
+                plain = {case: value for case, value in zip(cases, mine.tolist(), strict=True) if value == value}
+                others.update({**plain, **others})
         self.problem = ""
-        self.whole = "" in by_facet
+        alone = "" not in by_facet
+        self.whole = bool(offered.any()) or not alone
         self.named = sorted((facet for facet in by_facet if facet), key=facet_order)
         self._offered = {facet: [bool(mine) for mine in given] for facet, given in by_facet.items()}
-        nobody: list[dict[str, Any]] = [{} for _ in pairs]
         try:
             self._gathered = {
-                facet: gathered([[mine.get(case) for case in cases] for mine in by_facet.get(facet, nobody)])
-                for facet in {"", *by_facet}
+                facet: gathered([[mine.get(case) for case in cases] for mine in given])
+                for facet, given in by_facet.items()
             }
+            if alone:
+                self._gathered[""] = [Numbers(mine) for mine in numbers]
         except PluginError as e:
             self.problem = f"'{name}': {e}"
 

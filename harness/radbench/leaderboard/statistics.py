@@ -27,7 +27,7 @@ from radbench.stats.aggregations import (
     Predictions,
     aggregation,
 )
-from radbench.stats.aggregations.clustered import foresee
+from radbench.stats.aggregations.clustered import AT_ONCE, foresee
 from radbench.stats.aggregations.entries import (
     Entry,
     adjusted,
@@ -138,7 +138,8 @@ def metric_columns(
         comparison: references and resamples.
         over_facets: whether the score is the mean over the facets; else there is one.
     """
-    columns = [_started(facets, e, comparison.resampling) for e in range(len(comparison.seeds))]
+    of_all = [np.any([one.answered for one in facet.evidence], axis=0) for facet in facets]
+    columns = [_started(facets, of_all, e, comparison.resampling) for e in range(len(comparison.seeds))]
     columns += [_together([columns[e] for e in places]) for places in comparison.pooled]
     if not columns[0].n_reference:
         return columns
@@ -192,13 +193,12 @@ def _tested(columns: Sequence[Column]) -> list[Column]:
     return [column for column in columns if not math.isnan(column.values["p_adjusted"])]
 
 
-def _started(facets: Sequence[Facet], e: int, resampling: Resampling) -> Column:
-    """Return the counts of one enhancer."""
+def _started(facets: Sequence[Facet], of_all: Sequence[NDArray[np.bool_]], e: int, resampling: Resampling) -> Column:
+    """Return the counts of one enhancer; ``of_all`` says by facet which places anybody answered."""
 
     def cases(found: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
         return np.unique(np.concatenate(found))
 
-    of_all = [np.any([one.answered for one in facet.evidence], axis=0) for facet in facets]
     mine = [facet.evidence[e] for facet in facets]
     known = cases([one.case[one.answered] for one in mine])
     positive = [one.case[one.answered & (one.label == 1)] for one in mine if isinstance(one, Predictions)]
@@ -301,20 +301,21 @@ def _fill(
         _describe(columns[e], how, entry, resampling, bounds)
     _pool(columns, how, entries, comparison, bounds)
     pairs = [(e, r) for e in entries if (r := comparison.references[e]) is not None and r in entries]
-    listed = [*entries]
-    places = [(listed.index(e), listed.index(r)) for e, r in pairs]
-    found = compared(how, [*entries.values()], places, resampling)
-    for (e, r), paired in zip(pairs, found, strict=True):
-        # What fails is not random: a difference on the rest says nothing of chance.
-        lacks = any(columns[k].missing or not columns[k].complete for k in (e, r))
-        tested = not (lacks or _is_untested(e, comparison) or _is_untested(r, comparison))
-        _place(columns[e], paired, tested, comparison.margin, metric, bounds)
-        columns[e].estimate = paired.estimate if comparison.keeps else None
-    judged = [
-        k
-        for k, (e, _) in enumerate(pairs)
-        if e not in comparison.apart and not math.isnan(columns[e].values["p_value"])
-    ]
+    at = {e: place for place, e in enumerate(entries)}
+    places = [(at[e], at[r]) for e, r in pairs]
+    found: list[Paired] = []
+    for begin in range(0, len(pairs), AT_ONCE):
+        some = compared(how, [*entries.values()], places[begin : begin + AT_ONCE], resampling)
+        for (e, r), paired in zip(pairs[begin:], some, strict=False):
+            # What fails is not random: a difference on the rest says nothing of chance.
+            lacks = any(columns[k].missing or not columns[k].complete for k in (e, r))
+            tested = not (lacks or _is_untested(e, comparison) or _is_untested(r, comparison))
+            _place(columns[e], paired, tested, comparison.margin, metric, bounds)
+            columns[e].estimate = paired.estimate if comparison.keeps else None
+            # What a difference was read off is five thousand draws.
+            found.append(replace(paired, estimate=None))
+    apart = comparison.apart
+    judged = [k for k, (e, _) in enumerate(pairs) if e not in apart and not math.isnan(columns[e].values["p_value"])]
     adjusted_p = adjusted(how, [*entries.values()], [places[k] for k in judged], [found[k] for k in judged], resampling)
     for k, p in zip(judged, adjusted_p.tolist(), strict=True):
         columns[pairs[k][0]].values["p_adjusted"] = p
@@ -414,13 +415,11 @@ def _rank(
     comparison: Comparison,
     metric: MetricSpec,
 ) -> None:
+    apart = comparison.apart
     ranked = [
         e
         for e in entries
-        if e not in comparison.apart
-        and columns[e].complete
-        and not columns[e].missing
-        and not _is_untested(e, comparison)
+        if e not in apart and columns[e].complete and not columns[e].missing and not _is_untested(e, comparison)
     ]
     values = [columns[e].values["value"] for e in ranked]
     found = ranks(how, [entries[e] for e in ranked], values, comparison.resampling, metric.direction)

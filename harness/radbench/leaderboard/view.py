@@ -21,6 +21,7 @@ from radbench.engine.keep.sealed import StoreError
 from radbench.engine.plan.pairs import Pair, Plan
 from radbench.engine.plan.parts import Part
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
+from radbench.leaderboard.recorded import Recorded
 from radbench.leaderboard.schema import write_csv
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ def pair_results(folder: RunFolder, evidence: bool = True) -> list[PairResult]:
             created = first_run.setdefault(event["plan"], event["created_utc"])
         else:
             (planned if event["event"] == "planned" else ended)[event["pair"]] = event
-    results = []
+    results: list[PairResult] = []
+    alike = _Alike()
     for name, facts in planned.items():
         if facts["reason"]:
             end: dict[str, Any] = {"status": str(Status.NOT_APPLICABLE), "error": facts["reason"], "expected_cases": 0}
@@ -119,10 +121,28 @@ def pair_results(folder: RunFolder, evidence: bool = True) -> list[PairResult]:
             end = ended[name]
         else:
             continue
-        rows = [] if facts["reason"] else folder.read_cases(name)
+        rows = () if facts["reason"] else folder.each_case(name)
         features = folder.read_features(name) if evidence and not facts["reason"] else {}
-        results.append(_result(facts, end, rows, features, created, evidence))
+        results.append(_result(facts, end, rows, features, created, evidence, alike))
     return results
+
+
+class _Alike:
+    """What pairs of one run say alike is held once: texts, metrics, and whose and of which strata their cases are."""
+
+    def __init__(self) -> None:
+        self.known: dict[Any, Any] = {}
+        self.cases: dict[str, Any] = {}
+        self.evidence: Recorded | None = None
+
+    def one(self, value: Any) -> Any:
+        return self.known.setdefault(value, value) if isinstance(value, str | tuple) else value
+
+    def by_case(self, what: str, found: dict[str, Any]) -> dict[str, Any]:
+        if self.cases.get(what) != found:
+            self.cases[what] = found
+        same: dict[str, Any] = self.cases[what]
+        return same
 
 
 def _result(
@@ -132,17 +152,40 @@ def _result(
     features: Mapping[str, Mapping[str, Any]],
     created: str,
     evidence: bool,
+    alike: _Alike,
 ) -> PairResult:
-    metrics = tuple(MetricSpec(**{**m, "parameters": tuple(map(tuple, m["parameters"]))}) for m in facts["metrics"])
-    rows = list(rows)
-    good = [r for r in rows if r["status"] == "ok"] if end["status"] == "ok" else []
+    metrics = alike.one(
+        tuple(MetricSpec(**{**m, "parameters": tuple(map(tuple, m["parameters"]))}) for m in facts["metrics"])
+    )
     observed = {m.observation for m in metrics}
-    failures = {r["case_id"]: r["message"] for r in rows if r["status"] != "ok"}
+    failures: dict[str, str] = {}
+    patients: dict[str, str] = {}
+    digests: dict[str, str] = {}
+    groups: dict[str, Any] = {}
+    strata: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+    measured: dict[str, list[float]] = {"enhance_ms": [], "peak_memory_mb": [], "parameters": []}
+    devices: list[str] = []
 
-    def measured(name: str) -> list[float]:
-        return [float(r[name]) for r in good if r.get(name)]
+    def good() -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the evidence of each case that was scored, and take note of what is said of any."""
+        for row in rows:
+            case, own = row["case_id"], groups_of(row)
+            patients[case], groups[case] = row["patient_id"], strata.setdefault(tuple(own.items()), own)
+            if row.get("case_digest"):
+                digests[case] = row["case_digest"]
+            if row["status"] != "ok":
+                failures[case] = row["message"]
+            elif end["status"] == "ok":
+                for name, numbers in measured.items():
+                    if row.get(name):
+                        numbers.append(float(row[name]))
+                if row.get("device") and not devices:
+                    devices.append(row["device"])
+                yield case, evidence_of(row, observed, features.get(case, {})) if evidence else {}
 
-    times, peaks, parameters = measured("enhance_ms"), measured("peak_memory_mb"), measured("parameters")
+    recorded = Recorded(good(), alike.evidence)
+    alike.evidence = recorded
+    times, peaks, parameters = measured.values()
     same: tuple[str, ...] = (
         "task",
         "dataset",
@@ -158,19 +201,17 @@ def _result(
     same += ("cases_digest", "numerics", "licence", "citation", "precision", "dataset_fingerprint", "enhancer_digest")
     same += ("task_digest", "enhancer_plugin", "task_plugin", "radbench_version", "git_commit")
     return PairResult(
-        **{name: facts[name] for name in same},
+        **{name: alike.one(facts[name]) for name in same},
         status=end["status"],
         # What is said of single cases follows from their failures.
         error=end["error"] if end.get("broken", True) or not failures else "",
         metrics=metrics,
         failures=failures,
-        evidence={
-            r["case_id"]: evidence_of(r, observed, features.get(r["case_id"], {})) if evidence else {} for r in good
-        },
-        patients={r["case_id"]: r["patient_id"] for r in rows},
+        evidence=recorded,
+        patients=alike.by_case("patients", patients),
         private=(*facts.get("local", ()), *end.get("names", ())),
-        groups={r["case_id"]: groups_of(r) for r in rows},
-        digests={r["case_id"]: r["case_digest"] for r in rows if r.get("case_digest")},
+        groups=alike.by_case("groups", groups),
+        digests=alike.by_case("digests", digests),
         expected_cases=end["expected_cases"],
         lacking=_lacking(end),
         fit_seconds=end.get("fit_seconds"),
@@ -179,7 +220,7 @@ def _result(
         enhance_ms_per_case=median(times) if times else None,
         peak_memory_mb=max(peaks) if peaks else None,
         parameters=int(parameters[0]) if parameters else None,
-        device=next((r["device"] for r in good if r.get("device")), ""),
+        device=devices[0] if devices else "",
         # What was really used, where the learner tells; else what was asked for.
         pretrained=facts["pretrained"] if end.get("pretrained") is None else end["pretrained"],
         task_pretrained=facts["task_pretrained"] if end.get("task_pretrained") is None else end["task_pretrained"],

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from radbench.stats.both import ROUNDING
+from radbench.stats.all_pairs import all_pairs_apart
 from radbench.stats.clusters import FEWEST_PATIENTS, Clusters, bell_mccaffrey, clustered, cr2_errors
 from radbench.stats.intervals import check_level
 from radbench.stats.ranks import RankIntervals, ranks_where
 from radbench.stats.studentised import REPLICATES, TIE, Studentiser, multiplicities, order
 
 Array = NDArray[np.float64]
+
+_AT_ONCE = 1 << 22
+"""Studentised values held at once, 32 MiB: those of 839 comparisons in all resamples."""
 
 
 @dataclass(frozen=True)
@@ -136,18 +139,10 @@ def told_apart(
 
 
 def _apart(rows: Sequence[Clusters], replicates: int, seed: int, level: float) -> NDArray[np.bool_]:
-    n = len(rows)
-    first, second = np.triu_indices(n, 1)
-    apart = np.zeros((n, n), dtype=bool)
-    if len(first):
-        sums = np.stack([row.sums for row in rows])
-        with np.errstate(invalid="ignore"):
-            pairs = sums[first] - sums[second]
-            larger = np.maximum(np.abs(sums[first]), np.abs(sums[second]))
-            pairs[np.isfinite(pairs) & (np.abs(pairs) <= ROUNDING * larger)] = 0.0
-        _, adjusted = _judged(pairs, rows[0].sizes, _counts(rows, replicates, seed), level, equal_tailed=False)
-        apart[first, second] = adjusted <= 1.0 - level + 1e-12
-    return apart | apart.T
+    if len(rows) < 2:
+        return np.zeros((len(rows), len(rows)), dtype=bool)
+    sums = np.stack([row.sums for row in rows])
+    return all_pairs_apart(sums, rows[0].sizes, _counts(rows, replicates, seed), level)
 
 
 def _complete(
@@ -174,14 +169,13 @@ def _judged(
     sizes: Array,
     counts: Iterable[NDArray[np.integer[Any]]],
     level: float,
-    equal_tailed: bool = True,
 ) -> tuple[Array, Array]:
     """Return the p-values of K means over the same patients, each by itself and all together; NaN where withheld."""
     p, adjusted = np.full(len(sums), np.nan), np.full(len(sums), np.nan)
     errors = cr2_errors(sums, sizes)
     tested = (errors > 0) & ((sums != 0).sum(axis=1) >= FEWEST_PATIENTS)
     if tested.any():
-        p[tested], adjusted[tested] = judged_together(sums[tested], sizes, errors[tested], counts, level, equal_tailed)
+        p[tested], adjusted[tested] = judged_together(sums[tested], sizes, errors[tested], counts, level)
     return p, adjusted
 
 
@@ -191,14 +185,11 @@ def judged_together(
     errors: Array,
     counts: Iterable[NDArray[np.integer[Any]]],
     level: float = 0.95,
-    equal_tailed: bool = True,
 ) -> tuple[Array, Array]:
     """Return two-sided p-values of K means: each by itself, and adjusted by step-down max-T.
 
-    Equal-tailed, gains are judged by the largest studentised value of all in each resample and losses by the smallest,
-    each at half the level: two one-sided families, so that a mean by itself keeps the p-value that it has by itself.
-    Else both are judged by the largest absolute value, which does not ask what stands before the minus sign, as pairs
-    of enhancers need.
+    Gains are judged by the largest studentised value of all in each resample and losses by the smallest, each at half
+    the level: two one-sided families, so that a mean by itself keeps the p-value that it has by itself.
 
     Args:
         sums: ``[K,m]`` of each patient's values.
@@ -206,7 +197,6 @@ def judged_together(
         errors: ``[K]`` standard errors, positive.
         counts: multiplicities of the patients, ``[R,m]`` in all; only counts of exceedances are kept of them.
         level: at which an interval must be bounded for its p-value to be given.
-        equal_tailed: whether the sign of a mean has a meaning.
 
     Returns:
         Two float64 ``[K]``; NaN where the resamples do not bound the interval.
@@ -214,42 +204,45 @@ def judged_together(
     from scipy.special import stdtr
 
     t = sums.sum(axis=1) / sizes.sum() / errors
-    rising = np.argsort(t if equal_tailed else np.abs(t), kind="stable")
+    rising = np.argsort(t, kind="stable")
     sign = np.where(t < 0, -1.0, 1.0)[rising]
     size = np.abs(t)[rising]
     studentiser = Studentiser(sums[rising], sizes)
     above, beyond, up, down = (np.zeros(len(t), dtype=np.intp) for _ in range(4))
     n = 0
-    for chunk in counts:
+    for chunk in _no_more_than(_AT_ONCE // len(t), counts):
         drawn = studentiser.draws(chunk)
         n += len(drawn)
         above += (drawn * sign >= size - TIE).sum(axis=0)
         if np.isinf(drawn).any():
             up += (drawn == np.inf).sum(axis=0)
             down += (drawn == -np.inf).sum(axis=0)
-        beyond += (_largest(drawn, sign, equal_tailed) >= size - TIE).sum(axis=0)
+        beyond += (_largest(drawn, sign) >= size - TIE).sum(axis=0)
     alone = np.minimum(1.0, 2.0 * np.maximum(stdtr(bell_mccaffrey(sizes), -size), (1 + above) / (1 + n)))
-    together = np.minimum(1.0, np.maximum((2.0 if equal_tailed else 1.0) * (1 + beyond) / (1 + n), alone))
+    together = np.minimum(1.0, np.maximum(2.0 * (1 + beyond) / (1 + n), alone))
     open_ended = np.maximum(up, down) >= order(n, level)
     p, adjusted = np.empty(len(t)), np.empty(len(t))
     p[rising] = np.where(open_ended, np.nan, alone)
-    adjusted[rising] = np.where(open_ended, np.nan, _stepped_down(together, sign, equal_tailed))
+    adjusted[rising] = np.where(open_ended, np.nan, _stepped_down(together, sign))
     return p, adjusted
 
 
-def _largest(drawn: Array, sign: Array, equal_tailed: bool) -> Array:
+def _no_more_than(rows: int, counts: Iterable[NDArray[np.integer[Any]]]) -> Iterator[NDArray[np.integer[Any]]]:
+    """Yield resamples in arrays of at most so many rows, at least one."""
+    step = max(1, rows)
+    for chunk in counts:
+        for begin in range(0, len(chunk), step):
+            yield chunk[begin : begin + step]
+
+
+def _largest(drawn: Array, sign: Array) -> Array:
     """Return in each resample, ``[r,K]``, the largest value of those that are judged with each or after it."""
-    if not equal_tailed:
-        return np.asarray(np.maximum.accumulate(np.abs(drawn), axis=1))
     gains = np.maximum.accumulate(drawn, axis=1)
     losses = np.maximum.accumulate(-drawn[:, ::-1], axis=1)[:, ::-1]
     return np.where(sign > 0, gains, losses)
 
 
-def _stepped_down(together: Array, sign: Array, equal_tailed: bool) -> Array:
+def _stepped_down(together: Array, sign: Array) -> Array:
     """Return p-values that are at least those of whoever is judged before."""
-    falling = np.maximum.accumulate(together[::-1])[::-1]
-    if not equal_tailed:
-        return np.asarray(falling)
     gains, losses = np.where(sign > 0, together, 0.0), np.where(sign > 0, 0.0, together)
     return np.where(sign > 0, np.maximum.accumulate(gains[::-1])[::-1], np.maximum.accumulate(losses))

@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from radbench.stats.intervals import check_level
 
+_AT_ONCE = 1 << 22
+"""Pairs looked at together, 4 MiB."""
+
 
 @dataclass(frozen=True)
 class RankIntervals:
@@ -60,9 +63,13 @@ def ranks_where(
         raise ValueError(f"values [E] and pairs [E,E] must go together, got {given.shape} and {differ.shape}")
     ranked = np.flatnonzero(~np.isnan(given))
     good = given[ranked] if direction == "higher" else -given[ranked]
-    higher = good[:, None] > good[None, :]
-    better = differ[np.ix_(ranked, ranked)] & higher
+    above, below = np.zeros(len(ranked), dtype=np.intp), np.zeros(len(ranked), dtype=np.intp)
+    for begin in range(0, len(ranked), step := max(1, _AT_ONCE // max(1, len(ranked)))):
+        some = slice(begin, begin + step)
+        better = differ[np.ix_(ranked[some], ranked)] & (good[some, None] > good[None, :])
+        above += better.sum(axis=0)
+        below[some] = better.sum(axis=1)
     rank, low, high = (np.full(len(given), np.nan) for _ in range(3))
-    rank[ranked] = 1 + higher.sum(axis=0)
-    low[ranked], high[ranked] = 1 + better.sum(axis=0), len(ranked) - better.sum(axis=1)
+    rank[ranked] = 1 + len(ranked) - np.searchsorted(np.sort(good), good, side="right")
+    low[ranked], high[ranked] = 1 + above, len(ranked) - below
     return RankIntervals(rank, low, high, level)

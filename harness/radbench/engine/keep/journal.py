@@ -183,13 +183,18 @@ class RunFolder:
 
     def read_cases(self, pair: str) -> list[dict[str, str]]:
         """Return the per-case rows of a pair; none where there is no file."""
+        return [*self.each_case(pair)]
+
+    def each_case(self, pair: str) -> Iterator[dict[str, str]]:
+        """Yield the per-case rows of a pair, one at a time: all of them may be many."""
         try:
             with self.cases_file(pair).open(encoding="utf-8", newline="") as file:
-                header, *rows = csv.reader(file)
+                rows = csv.reader(file)
+                names = [from_cell(name) for name in next(rows, [])]
+                for row in rows:
+                    yield dict(zip(names, map(from_cell, row), strict=True))
         except FileNotFoundError:
-            return []
-        names = [from_cell(name) for name in header]
-        return [dict(zip(names, map(from_cell, row), strict=True)) for row in rows]
+            return
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,8 @@ def entry_key(entry: CaseEntry) -> str:
     # Asked for again and again, it stays with its entry, as a cached property would.
     found: str | None = vars(entry).get("_key")
     if found is None:
-        found = vars(entry)["_key"] = digest([entry.case_id, entry.patient_id, entry.digest, entry.twin])
+        # One text, whoever names the case: workers, what is kept, and the ledger of each pair.
+        found = vars(entry)["_key"] = sys.intern(digest([entry.case_id, entry.patient_id, entry.digest, entry.twin]))
     return found
 
 

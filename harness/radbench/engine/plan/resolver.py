@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from radbench.contracts.config import Config, Derived, PartField, config_of, part_of
 from radbench.contracts.errors import ConfigurationError, PluginError, RadbenchError, UsageError, did_you_mean
@@ -17,6 +19,9 @@ from radbench.registry.discovery import one_line
 from radbench.registry.registry import Registry, load_attribute, load_factory, unusable, validate_config
 
 _DEEPEST = 32
+
+_MODELS: MutableMapping[Any, type[Config]] = WeakKeyDictionary()
+"""Of functions, whose models are made of their signatures: one for all variants, since each takes 100 KB."""
 
 
 class SourceChangedError(RadbenchError):
@@ -218,12 +223,17 @@ def model_of(entry: Any, factory: Any) -> type[Config]:
     Raises:
         PluginError: it cannot be read.
     """
+    if inspect.isfunction(factory) and factory in _MODELS:
+        return _MODELS[factory]
     try:
-        return config_of(factory)
+        model = config_of(factory)
     except PluginError as e:
         raise unusable(entry, str(e)) from e
     except Exception as e:
         raise unusable(entry, f"its fields cannot be read: {one_line(e)}") from e
+    if inspect.isfunction(factory):
+        _MODELS[factory] = model
+    return model
 
 
 def rebuilt(registry: Registry, asked: Asked) -> Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
@@ -120,7 +121,7 @@ class Session:
 
     def _scored_before(self, pair: Pair) -> set[str]:
         torn: list[None] = []
-        found = {r["entry"] for r in self.store.read_scores(pair.score_key, lambda: torn.append(None))}
+        found = {sys.intern(r["entry"]) for r in self.store.read_scores(pair.score_key, lambda: torn.append(None))}
         if torn:
             self._damaged(f"{len(torn)} of the kept scores of {pair.name} were cut short or damaged")
         return found
@@ -288,7 +289,8 @@ class Session:
         if event.name == "failure":
             self._failed_case(step, facts)
         elif event.name == "scored":
-            self.ledger.scored[step.key].add(facts["entry"])
+            # A text of its own for each case and pair would take as much as all else that is known of it.
+            self.ledger.scored[step.key].add(sys.intern(facts["entry"]))
             self._count(step, facts["entry"])
         elif event.name in ("made", "enhanced", "lesson"):
             self._count(step, facts["entry"])
@@ -421,6 +423,8 @@ class Session:
             status, scored = settle(pair, self.ledger, self.store, self.folder)
             self.outcome.statuses[pair.name] = status
             self.outcome.scored[pair.name] = scored, len(pair.entries)
+        for key in keys:
+            self.ledger.scored.pop(key, None)  # nobody asks any more
         if self.keep == "scores":
             needed = folders_of(self.steps[n] for n in self.open)
             for key in {key for _, p in over for key in (p.enhance_key, p.views_key) if key}:

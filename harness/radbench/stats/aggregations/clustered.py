@@ -22,6 +22,9 @@ from radbench.stats.signs import sign_flips
 CLUSTERED = "t and bootstrap-t over patients"
 """The test of a mean difference: the less certain of the two (:func:`radbench.stats.both.clustered_mean`)."""
 
+AT_ONCE = 256
+"""Means worked out at once: their draws take 10 MiB, and more are no faster."""
+
 Array = NDArray[np.float64]
 
 
@@ -34,9 +37,10 @@ def foresee(table: Array, patients: Sequence[str], resampling: Resampling) -> No
         resampling: of the table that they stand in.
     """
     missing = [row for row in table if not resampling.remembers(_key(row, patients))]
-    if missing:
-        for row, found in zip(missing, clustered_means(np.stack(missing), patients), strict=True):
-            # The ends alone: what they were read off is four thousand draws.
+    for begin in range(0, len(missing), AT_ONCE):
+        some = missing[begin : begin + AT_ONCE]
+        for row, found in zip(some, clustered_means(np.stack(some), patients), strict=True):
+            # The ends alone: what they were read off is five thousand draws.
             resampling.remember(_key(row, patients), partial(tuple, (found.low, found.high)))
 
 
