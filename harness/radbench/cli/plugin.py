@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,7 +43,9 @@ def new(
     folder = write_package(name, kind, out, open_registry([]))
     module = name.replace("-", "_")
     say(f"{folder}: a package that offers the {kind} '{name}'")
-    say(f"  cd {folder} && pip install -e '.[test]' && python -m pytest && bench plugin check {module}")
+    say(
+        f"  cd {shlex.quote(str(folder))} && pip install -e '.[test]' && python -m pytest && bench plugin check {module}"
+    )
 
 
 @app.command(
@@ -83,8 +86,6 @@ def check(
     for name in only:
         if name not in names:
             raise UsageError(f"there is no check '{name}'{did_you_mean(name, names)}")
-    if what.endswith(".py") and not Path(what).expanduser().is_file():
-        raise UsageError(f"plugin file '{what}' does not exist")
     wanted = Wanted(
         what, tuple(variants or ()), plugin_paths(plugin), profile, cases, pick_devices(device)[0], tuple(only)
     )

@@ -149,7 +149,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def main() -> None:
     """Try what the parent asks for on standard input, telling of it on standard output."""
     from radbench.conformance.subject import Subject
-    from radbench.conformance.suite import checks_of, files_of, finding, offered, plugin_of
+    from radbench.conformance.suite import checks_of, files_of, finding, offered, plugin_of, refuse_what_is_wrong
     from radbench.conformance.workshop import Workshop
     from radbench.contracts.errors import RadbenchError
 
@@ -168,6 +168,7 @@ def main() -> None:
             Subject(kind, variant, workshop)
             for kind, variant in offered(registry, plugin_of(registry, wanted.plugin), wanted.variants)
         ]
+        refuse_what_is_wrong(subjects)
     except RadbenchError as e:
         tell("usage", str(e))
         return

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from radbench.conformance.findings import BrokenError, Finding, NotTriedError, Outcome, RemarkError
 from radbench.conformance.subject import Check, Subject
-from radbench.contracts.errors import UsageError, did_you_mean
+from radbench.contracts.errors import PluginError, UsageError, did_you_mean
 from radbench.contracts.variants import parse_variant
 from radbench.engine.work.failures import message_of
 from radbench.registry.discovery import Plugin
@@ -43,9 +44,14 @@ def plugin_of(registry: Registry, wanted: str) -> Plugin:
     found = [p for p in registry.plugins if ({wanted, *files_of(wanted)} & names(p))]
     if not found:
         known = {name for p in registry.plugins if p.path is None for name in names(p)}
+        near = did_you_mean(wanted, known) if wanted else ""
+        # With its packages each is there twice: too many to read.
+        near = near if "did you mean" in near else "; 'bench list plugins' has those there are"
+        if wanted and Path(wanted).is_dir():
+            near = ", which is a folder"
         raise UsageError(
-            f"there is no plugin '{wanted}'{did_you_mean(wanted, known)}; name a file (my_plugin.py), or an installed "
-            "package that registers an entry point in group 'radbench' (pip install -e .)"
+            f"there is no plugin '{wanted}'{near}: name a file (my_plugin.py), or an installed package that registers "
+            "an entry point in group 'radbench' (pip install -e .)"
         )
     if found[0].error:
         raise UsageError(f"plugin '{wanted}' cannot be used: {found[0].error}")
@@ -77,6 +83,18 @@ def offered(registry: Registry, plugin: Plugin, variants: Iterable[str] = ()) ->
             raise UsageError(f"plugin '{plugin.name}' offers no '{name}'{did_you_mean(name, [n for _, n in own])}")
         chosen += [(kind, variant) for kind in kinds]
     return chosen or own
+
+
+def refuse_what_is_wrong(subjects: Iterable[Subject]) -> None:
+    """Refuse variants with a field that is unknown or has a wrong value: whoever typed it is told so once.
+
+    Raises:
+        UsageError: the first of them.
+    """
+    for subject in subjects:
+        if parse_variant(subject.variant).fields:
+            with contextlib.suppress(PluginError):
+                subject.workshop.part(subject.kind, subject.variant)
 
 
 def checks_of(registry: Registry, kind: str, variant: str) -> list[Check]:

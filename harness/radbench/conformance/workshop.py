@@ -20,7 +20,7 @@ from radbench.engine.plan.keys import FIT, LESSON, MEASUREMENT
 from radbench.engine.plan.learning import Source, Training, trainings_of, weights_of, with_before
 from radbench.engine.plan.pairs import once
 from radbench.engine.plan.parts import Part
-from radbench.engine.plan.resolver import Resolver
+from radbench.engine.plan.resolver import PROFILES, Resolver
 from radbench.engine.plan.steps import Live, loading_of
 from radbench.engine.work.bench import Workbench
 from radbench.engine.work.building import keywords_of
@@ -48,11 +48,16 @@ class Workshop:
         profile: whose values apply.
         cases: at most so many cases of a split are loaded, or learnt from.
         device: "cpu" or "cuda:N".
+
+    Raises:
+        UsageError: there is no such profile.
     """
 
     def __init__(
         self, files: Sequence[str], folder: Path, profile: str = "quick", cases: int = 4, device: str = "cpu"
     ) -> None:
+        if profile not in PROFILES:
+            raise UsageError(f"profile '{profile}' must be {' or '.join(PROFILES)}")
         self.files = (*dict.fromkeys((*files, CASES_FILE)),)
         self.folder, self.profile, self.cases, self.device = folder, profile, cases, device
         self.store = Store(folder / "cache")

@@ -53,8 +53,8 @@ class Observed:
         offered = ~np.isnan(numbers).all(axis=1)
         if offered.any() and "" in by_facet:
             for mine, others in zip(numbers, by_facet[""], strict=True):
-                plain = {case: value for case, value in zip(cases, mine.tolist(), strict=True) if value == value}
-                others.update({**plain, **others})
+                known = {case: value for case, value in zip(cases, mine.tolist(), strict=True) if value == value}
+                others.update({**known, **others})
         self.problem = ""
         alone = "" not in by_facet
         self.whole = bool(offered.any()) or not alone

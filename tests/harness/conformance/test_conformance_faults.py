@@ -6,7 +6,7 @@ import pytest
 
 from radbench.conformance.findings import Outcome
 from radbench.conformance.subject import Subject
-from radbench.conformance.suite import all_checks, checks_of, finding, offered, plugin_of
+from radbench.conformance.suite import all_checks, checks_of, finding, offered, plugin_of, refuse_what_is_wrong
 from radbench.conformance.workshop import Workshop
 from radbench.contracts.errors import UsageError
 
@@ -133,6 +133,24 @@ def test_a_plugin_is_found_by_file_entry_point_package_and_distribution(shop):
         plugin_of(shop.registry, "clasical")
     with pytest.raises(UsageError, match="'radbench' has several plugins"):
         plugin_of(shop.registry, "radbench")
+
+
+def test_what_is_no_plugin_is_said_without_a_list_of_all_there_are(shop, tmp_path):
+    with pytest.raises(
+        UsageError, match="there is no plugin 'xyzzy'; 'bench list plugins' has those there are"
+    ) as found:
+        plugin_of(shop.registry, "xyzzy")
+    assert len(str(found.value)) < 250
+    with pytest.raises(UsageError, match="which is a folder: name a file"):
+        plugin_of(shop.registry, str(tmp_path))
+
+
+def test_a_wrong_field_or_profile_is_refused_once_and_not_by_every_check(shop, tmp_path):
+    refuse_what_is_wrong([Subject("enhancer", "sound[amount=1]", shop), Subject("enhancer", "sound", shop)])
+    with pytest.raises(UsageError, match="'amount': Input should be a valid number"):
+        refuse_what_is_wrong([Subject("enhancer", "sound[amount=much]", shop)])
+    with pytest.raises(UsageError, match="profile 'fast' must be quick or paper"):
+        Workshop((FILE,), tmp_path, "fast")
 
 
 def test_a_variant_must_be_of_the_plugin(shop):

@@ -18,6 +18,8 @@ from radbench.engine.plan.parts import Asked, Part
 from radbench.registry.discovery import one_line
 from radbench.registry.registry import Registry, load_attribute, load_factory, unusable, validate_config
 
+PROFILES = ("quick", "paper")
+
 _DEEPEST = 32
 
 _MODELS: MutableMapping[Any, type[Config]] = WeakKeyDictionary()
@@ -40,8 +42,8 @@ class Resolver:
     def __init__(
         self, registry: Registry, profile: str, overrides: Mapping[str, Mapping[str, str]] | None = None
     ) -> None:
-        if profile not in ("quick", "paper"):
-            raise UsageError(f"profile '{profile}' must be quick or paper")
+        if profile not in PROFILES:
+            raise UsageError(f"profile '{profile}' must be {' or '.join(PROFILES)}")
         self.registry, self.profile, self.overrides = registry, profile, overrides or {}
         self._known: dict[tuple[str, str, bool], Part] = {}
         self._path: list[str] = []
