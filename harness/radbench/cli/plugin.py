@@ -43,9 +43,8 @@ def new(
     folder = write_package(name, kind, out, open_registry([]))
     module = name.replace("-", "_")
     say(f"{folder}: a package that offers the {kind} '{name}'")
-    say(
-        f"  cd {shlex.quote(str(folder))} && pip install -e '.[test]' && python -m pytest && bench plugin check {module}"
-    )
+    there = shlex.quote(str(folder))
+    say(f"  cd {there} && pip install -e '.[test]' && python -m pytest && bench plugin check {module}")
 
 
 @app.command(
