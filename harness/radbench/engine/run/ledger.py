@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,16 @@ class Ledger:
     scored: dict[str, set[str]] = field(default_factory=dict)
     failures: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     broken: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def note_scored(self, key: str, entries: Iterable[str]) -> None:
+        """Take in which cases are scored under a key."""
+        # A text of its own for each case and pair would take as much as all else that is known of it.
+        self.scored.setdefault(key, set()).update(map(sys.intern, entries))
+
+    def forget_scored(self, keys: Iterable[str]) -> None:
+        """Forget which cases are scored under keys whose pairs are settled: nobody asks any more."""
+        for key in keys:
+            self.scored.pop(key, None)
 
     def recall(self, events: Iterable[dict[str, Any]]) -> None:
         """Take in a folder's failures: they are its memory, successes alone are shared through the store."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
@@ -102,7 +101,7 @@ class Session:
             self._forgive()
         for pair in self.pairs:
             if pair.score_key not in self.ledger.scored:
-                self.ledger.scored[pair.score_key] = self._scored_before(pair)
+                self.ledger.note_scored(pair.score_key, self._scored_before(pair))
         wanted = [p for p in self.pairs if self.ledger.breakage(p) is None]
         apart = [t for t in self.apart if t.key not in self.ledger.broken]
         most = max((*(len(p.entries) for p in self.pairs), *(len(entries) for _, entries in self.cases)), default=1)
@@ -121,7 +120,7 @@ class Session:
 
     def _scored_before(self, pair: Pair) -> set[str]:
         torn: list[None] = []
-        found = {sys.intern(r["entry"]) for r in self.store.read_scores(pair.score_key, lambda: torn.append(None))}
+        found = {r["entry"] for r in self.store.read_scores(pair.score_key, lambda: torn.append(None))}
         if torn:
             self._damaged(f"{len(torn)} of the kept scores of {pair.name} were cut short or damaged")
         return found
@@ -289,8 +288,7 @@ class Session:
         if event.name == "failure":
             self._failed_case(step, facts)
         elif event.name == "scored":
-            # A text of its own for each case and pair would take as much as all else that is known of it.
-            self.ledger.scored[step.key].add(sys.intern(facts["entry"]))
+            self.ledger.note_scored(step.key, [facts["entry"]])
             self._count(step, facts["entry"])
         elif event.name in ("made", "enhanced", "lesson"):
             self._count(step, facts["entry"])
@@ -420,11 +418,9 @@ class Session:
         """Settle the pairs of these scores, of which no step is open."""
         over = sorted(one for key in keys for one in self.unsettled.pop(key, ()))
         for _, pair in over:
-            status, scored = settle(pair, self.ledger, self.store, self.folder)
-            self.outcome.statuses[pair.name] = status
+            self.outcome.statuses[pair.name], scored = settle(pair, self.ledger, self.store, self.folder)
             self.outcome.scored[pair.name] = scored, len(pair.entries)
-        for key in keys:
-            self.ledger.scored.pop(key, None)  # nobody asks any more
+        self.ledger.forget_scored(keys)
         if self.keep == "scores":
             needed = folders_of(self.steps[n] for n in self.open)
             for key in {key for _, p in over for key in (p.enhance_key, p.views_key) if key}:
