@@ -121,13 +121,16 @@ class _SetOfTables:
         grid = {name: self._column(column, self.whole) for name, column in columns.items()}
         if not self.metrics:
             grid = {"": self._column(self.whole[self.whole["metric"] == ""], self.whole)}
+        cells = how_to_read(grid, self.whole)
+        # Where nothing was tested, that is said of the differences already.
+        notes = [note for note in notes if not any(note in told for told in cells)]
         return Table(
             title=self._title(),
             headings=tuple(Heading(m or "status", _direction(columns[m]) if m else "") for m in grid),
             rows=self._lines(list(grid.values())),
             ranks=ranks,
             ranked_by=self.leading,
-            notes=(*self._notes(), *how_to_read(grid, self.whole), *notes, *self._of_seeds()),
+            notes=(*self._notes(), *cells, *notes, *self._of_seeds()),
             remarks=_remarks(self.whole, self.order),
             slug=self._slug(),
         )

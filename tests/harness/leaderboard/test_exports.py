@@ -435,3 +435,14 @@ def test_a_table_of_few_patients_says_that_nothing_is_tested() -> None:
     said = " ".join(next(tables(leaderboard_rows(few, 300))).notes)
     assert f"Δ: paired difference to original; not tested: {UNTESTED}." in said
     assert "()" not in said
+
+
+def test_what_was_not_tested_is_told_once():
+    scores = {"original": (0.9, 0.8, 0.7), "clahe": (0.8, 0.7, 0.9)}
+    made = []
+    for name, values in scores.items():
+        evidence = {f"c{k}": {"dice": value, "recall": value, "brisque": value} for k, value in enumerate(values)}
+        made.append(dataclasses.replace(pair(name, 0.0), evidence=evidence, groups={}, expected_cases=3))
+    table = next(iter(tables(leaderboard_rows(made))))
+    assert sum(f"not tested: {UNTESTED}" in note for note in table.notes) == 1
+    assert "not tested" in " ".join(table.ranks[1])
