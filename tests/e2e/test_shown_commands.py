@@ -72,6 +72,7 @@ ENDS = {
     "bench leaderboard --task cad": (2, "unknown task 'cad': there is grabcut"),
     "bench leaderboard --task hnn": (2, "unknown task 'hnn': there is grabcut"),
     "bench power runs/my-run": (2, "nothing is compared there"),
+    "bench report runs/my-run --control 'gamma[gamma=3.0]' --no-images": (2, "unknown control 'gamma[gamma=3.0]'"),
     # They are in the repository, and not in a reader's folder.
     "bench verify leaderboards/": (2, "there is no leaderboard"),
     "bench report leaderboards/": (2, "there is no leaderboard"),

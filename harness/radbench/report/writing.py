@@ -11,7 +11,7 @@ from typing import Any
 
 import radbench
 from radbench.contracts.atomic import replace_file
-from radbench.contracts.errors import UsageError
+from radbench.contracts.errors import UnknownNameError, UsageError
 from radbench.engine.keep.private import privately
 from radbench.engine.keep.texts import counted, visible
 from radbench.leaderboard.aggregate import Margin
@@ -19,7 +19,7 @@ from radbench.leaderboard.sources import ComparedSet, compared_sets
 from radbench.report.chapters import COMPARED_BY, Chapter, chapter
 from radbench.report.citations import bibtex
 from radbench.report.encoding import BUDGET, Album, encoded
-from radbench.report.entries import MEANING, USUAL_CONTROLS
+from radbench.report.entries import HARMFUL, MEANING, USUAL_CONTROLS, control_of
 from radbench.report.gallery import Pictures
 from radbench.report.hanging import hang
 from radbench.report.ledger import ledger
@@ -68,13 +68,18 @@ def report(paths: Sequence[Path], wanted: Wanted, told: Callable[[str], None] = 
         told: of what is being done.
 
     Raises:
-        UsageError: there is nothing at a path, no such reference, or figures cannot be written.
+        UsageError: there is nothing at a path, no such reference or control, or figures cannot be written.
         SchemaError: a leaderboard is none.
     """
     told("reading")
     sets = [one for one in compared_sets(paths, False, wanted.reference, wanted.margin) if len(one.rows)]
     if not sets:
         raise UsageError(f"there is no row in {', '.join(map(str, paths))}: nothing was run there yet")
+    there = {str(label) for one in sets for label in one.rows["enhancer"]}
+    for name in wanted.controls:
+        # The usual ones need not be there.
+        if name not in USUAL_CONTROLS and not any(control_of(label, (name,)) == HARMFUL for label in there):
+            raise UnknownNameError("control", name, there)
     return page_of(sets, material_at(paths), wanted, told)
 
 

@@ -8,6 +8,7 @@ import matplotlib.colors
 import pandas as pd
 import pytest
 
+from radbench.contracts.errors import UnknownNameError
 from radbench.engine.keep.journal import RunFolder
 from radbench.leaderboard.aggregate import leaderboard_rows
 from radbench.leaderboard.comparing import facet_number, facet_order
@@ -24,6 +25,7 @@ from radbench.report.pictures import told_of
 from radbench.report.replanning import Replanned, replanned
 from radbench.report.trainings import learnt
 from radbench.report.words import _best
+from radbench.report.writing import Wanted, report
 
 from .made_boards import pair
 
@@ -155,3 +157,8 @@ def test_facets_with_a_unit_have_a_curve(monkeypatch):
     (axes,) = draw().axes
     assert axes.get_xlabel() == "facet, deg"
     assert [list(line.get_xdata()) for line in axes.get_lines()] == [[-9.0, 1.0, 5.0]] * 2
+
+
+def test_a_control_that_is_not_there_is_refused(board):
+    with pytest.raises(UnknownNameError, match="unknown control 'nosuch'"):
+        report([board], Wanted(controls=("nosuch",), images=False))
