@@ -38,7 +38,7 @@ class Unhurried:
         return getattr(time, name)
 
     def monotonic(self):
-        return time.monotonic() / 4
+        return time.monotonic() / 16
 
 
 @pytest.fixture(scope="module")
@@ -225,21 +225,31 @@ def test_ctrl_c_leaves_no_task_behind_and_the_same_command_goes_on(calm, cluster
     assert table(radbench.read_leaderboard(folder / "out")) == calm
 
 
+NODE_KILLS = int(os.environ.get("RADBENCH_NODE_KILLS", "1"))
+
+
 # last: the cluster has one node less afterwards
-
-
-def test_a_node_that_is_killed_loses_nothing(calm, go, cluster, tmp_path):
-    cache = tmp_path / "struck" / "cache"
+@pytest.mark.parametrize("seed", [pytest.param(seed, id=f"node-{seed}") for seed in range(NODE_KILLS)])
+def test_a_node_that_is_killed_at_a_random_moment_loses_nothing(calm, go, cluster, tmp_path, seed):
+    cache, draws, over = tmp_path / "struck" / "cache", random.Random(19 + seed), threading.Event()
+    moment, more = draws.randint(1, 20), draws.uniform(0.0, 0.3)
+    if cluster.second is None:
+        cluster.second = cluster.add_node(num_cpus=2, wait=False)
 
     def strike():
-        while len(list(cache.rglob("*.image"))) < random.Random(19).randint(3, 8):
+        while not over.is_set() and len(list(cache.rglob("*.image"))) < moment:
             time.sleep(0.02)
+        time.sleep(more)
         cluster.remove_node(cluster.second, allow_graceful=False)
+        cluster.second = None
 
     striking = threading.Thread(target=strike)
     striking.start()
-    struck = go("struck", *STUDY, jobs=4, executor="ray", address=cluster.address)
-    striking.join()
+    try:
+        struck = go("struck", *STUDY, jobs=4, executor="ray", address=cluster.address)
+    finally:
+        over.set()
+        striking.join()
     assert table(struck) == calm
     assert set(struck["status"]) == {"ok"}
     assert '"failure"' not in (tmp_path / "struck" / "out" / "journal.jsonl").read_text()
