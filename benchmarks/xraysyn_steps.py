@@ -54,7 +54,7 @@ def second(config: XraySynConfig, one: XraySynConfig) -> Any:
     whole = XraySyn(config, SimpleNamespace(volumes=SimpleNamespace(object=first_stage(one))))
     nets = {"F": whole.network.train(), "D": PatchJudge(config.discriminator_filters).train()}
     adams = {name: torch.optim.Adam(net.parameters(), config.refining_rate) for name, net in nets.items()}
-    prepare = Projected(whole.first, config.input_angle, config.other_angle)
+    prepare = Projected(whole.first, config.input_angle, config.other_angle, config.greys == "fitted")
     turns = {"D": judge_loss, "F": RefinerLoss(config.recon_weight, config.gan_weight, config.sparsity_weight)}
     side = 2 * config.voxels
     images = torch.rand(config.refining_batch, 1, side, side, generator=torch.Generator().manual_seed(0))

@@ -55,7 +55,7 @@ class _OfVolume(nn.Module):
 
     def views(self, images: Tensor, poses: Sequence[Pose]) -> Enhancement:
         """Render float32 ``[B,1,H,W]`` at poses; every tensor ``[B,V,1,H,W]``."""
-        return viewed(images, self._rendered, poses)
+        return viewed(images, self._rendered, poses, self.config.greys == "fitted")
 
     def _rendered(self, image: Tensor, poses: Sequence[Pose]) -> tuple[Tensor, Tensor | None]:
         return _of_volume(self.prior, self.network, image, poses)
@@ -77,7 +77,8 @@ class X2Ct(_OfVolume):
 
     def enhance(self, images: Tensor) -> Enhancement:
         """Enhance float32 ``[B,1,H,W]`` in [0,1] by Algorithm 1."""
-        return enhanced(images, self._rendered, Suppression(self.config.mode, self.config.strength))
+        suppression = Suppression(self.config.mode, self.config.strength, self.config.greys == "fitted")
+        return enhanced(images, self._rendered, suppression)
 
 
 class ThreeDpnDrr(_OfVolume):
@@ -92,7 +93,7 @@ class ThreeDpnDrr(_OfVolume):
 
     def enhance(self, images: Tensor) -> Enhancement:
         """Return float32 ``[B,1,H,W]`` in [0,1] as it is rendered from where it was taken."""
-        return reconstructed(images, self._rendered)
+        return reconstructed(images, self._rendered, self.config.greys == "fitted")
 
 
 @dataclass(frozen=True)
@@ -163,22 +164,22 @@ class TwoDRefiner(nn.Module):
 
     def enhance(self, images: Tensor) -> Enhancement:
         """Return float32 ``[B,1,H,W]`` in [0,1] as it is rendered from where it was taken."""
-        return reconstructed(images, self._rendered)
+        return reconstructed(images, self._rendered, self.config.greys == "fitted")
 
     def views(self, images: Tensor, poses: Sequence[Pose]) -> Enhancement:
         """Render float32 ``[B,1,H,W]`` at poses: ``[B,V,1,H,W]``."""
-        return viewed(images, self._rendered, poses)
+        return viewed(images, self._rendered, poses, self.config.greys == "fitted")
 
     def _rendered(self, image: Tensor, poses: Sequence[Pose]) -> tuple[Tensor, Tensor | None]:
         small = pooled(on_grid(image, 2 * self.config.voxels))
         back = self.prior.shown(small, [Pose()])
         made = [self.network(turned(self.prior, back, small, [pose])) for pose in poses]
-        return torch.cat(made).clamp(0.0, 1.0), None
+        return torch.cat(made), None
 
 
 def _of_volume(prior: Prior, network: nn.Module, image: Tensor, poses: Sequence[Pose]) -> tuple[Tensor, Tensor | None]:
     """Render a radiograph's volume; thicknesses where it has materials."""
     small = pooled(on_grid(image, 2 * prior.voxels))
-    masses = prior.masses(network(prior.shown(small, [Pose()])))
+    masses = prior.masses(prior.found(network, prior.shown(small, [Pose()]), small, [Pose()]))
     thicknesses = torch.cat([prior.thicknesses(masses, [pose]) for pose in poses])
-    return prior.radiographs(thicknesses), None if prior.kind == "drr" else thicknesses
+    return prior.darkening(thicknesses), None if prior.kind == "drr" else thicknesses

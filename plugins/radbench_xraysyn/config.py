@@ -19,12 +19,14 @@ _QUICK_VOLUMES: dict[str, Any] = {
     "most_filters": 96,
     "levels": 5,
     "spectral_norm": False,
-    "xray_weight": 3.0,
+    "xray_weight": 6.0,
+    "other_views": 3,
     "batch_size": 2,
     "epochs": 20,
     "steps_per_epoch": 40,
     "learning_rate": 2e-3,
     "schedule": "cosine",
+    "greys": "fitted",
 }
 
 
@@ -69,6 +71,13 @@ class SimulatedConfig(Config):
     beta1: float = param(0.5, "of Adam", affects="weights", source=_CODE, ge=0.0, lt=1.0)
     beta2: float = param(0.9, "of Adam", affects="weights", source=_CODE, ge=0.0, lt=1.0)
     schedule: Literal["constant", "cosine"] = param("constant", "of the learning rate", affects="weights", source=_CODE)
+    greys: Literal["own", "fitted"] = param(
+        "own",
+        "how what is rendered becomes an image; own: each view over its own range; fitted: by the gain and offset with "
+        "which the input's view comes closest to the radiograph, so that no marker or film's edge sets the scale",
+        affects="weights",
+        source=f"{_CODE}; fitted: assumed",
+    )
 
 
 class VolumesConfig(SimulatedConfig):
@@ -151,6 +160,7 @@ class RefinerConfig(SimulatedConfig):
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {
             **{k: v for k, v in _QUICK_VOLUMES.items() if k in SimulatedConfig.model_fields},
+            "other_views": 1,
             "blocks": 6,
             "layers": 6,
             "growth": 24,
@@ -176,8 +186,8 @@ class XraySynConfig(SuppressingConfig):
     )
     anchored: bool = param(
         False,
-        "the first stage begins with the volume of tissue alone that shows the radiograph, and learns what to change "
-        "in it",
+        "the first stage's tissue is scaled along every ray of the input's view until, with its bone, it shows the "
+        "radiograph",
         affects="weights",
         source="assumed: for trainings of minutes",
     )

@@ -13,12 +13,6 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 N = TypeVar("N", bound=nn.Module)
 
-_FIRST_STEP = 0.05
-"""How far, of its usual draw, an anchored network strays from its anchor before it has learnt anything."""
-
-_EDGE = 0.01
-"""An anchor keeps so far from 0 and 1, where nothing could move it: 50 HU."""
-
 _BONE_FIRST, _TISSUE_FIRST, _MASK_FIRST = 0.30, 0.15, 0.05
 """What an untrained network gives about everywhere: 500 HU of bone, -250 HU of tissue, bone in a twentieth of it."""
 
@@ -40,7 +34,6 @@ class Shape:
         levels: how often the resolution is halved.
         outputs: channels that it gives.
         spectral: whether the convolutions are normalised by their greatest singular value.
-        anchored: whether the last output begins at a second volume that the network is given.
     """
 
     first: int
@@ -48,7 +41,6 @@ class Shape:
     levels: int
     outputs: int = 3
     spectral: bool = False
-    anchored: bool = False
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -85,8 +77,7 @@ class Decoder(nn.Module):
 class VolumeUNet(nn.Module):
     """3DPN's network (supplement, Table 3): from a backprojected radiograph to a volume.
 
-    ``forward`` takes ``[B,1,n,n,n]`` and gives ``[B,outputs,n,n,n]`` in [0,1] (tanh * 0.5 + 0.5). An anchored one takes
-    ``[B,2,n,n,n]``: what its last output begins at comes second, in [0,1].
+    ``forward`` takes ``[B,1,n,n,n]`` and gives ``[B,outputs,n,n,n]`` in [0,1] (tanh * 0.5 + 0.5).
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -99,19 +90,15 @@ class VolumeUNet(nn.Module):
             came = width
         self.down = nn.ModuleList(down)
         self.up = Decoder(shape)
-        _begin(self.up, shape.outputs, shape.anchored)
+        _begin(self.up, shape.outputs)
 
     def forward(self, volumes: Tensor) -> Tensor:
         """Estimate what a radiograph was taken of."""
-        features, came = [], volumes[:, :1]
+        features, came = [], volumes
         for step in self.down:
             came = functional.leaky_relu(step(came), 0.2)
             features.append(came)
-        raw = self.up(features).float()
-        if self.config.anchored:
-            start = torch.atanh(volumes[:, 1:].float().clamp(_EDGE, 1 - _EDGE) * 2 - 1)
-            raw = torch.cat([raw[:, :-1], raw[:, -1:] + start], dim=1)
-        return _unit(raw)
+        return _unit(self.up(features))
 
 
 class SpreadUNet(nn.Module):
@@ -148,19 +135,13 @@ def _conv3d(inputs: int, outputs: int, spectral: bool, stride: int = 1) -> nn.Mo
     return spectral_norm(convolution) if spectral else convolution
 
 
-def _begin(up: Decoder, outputs: int, anchored: bool = False) -> None:
+def _begin(up: Decoder, outputs: int) -> None:
     """Let the network begin near what a chest is like, not at 1500 HU and half of it bone [assumed]."""
-    # An anchored output begins where it is told to: a bias of 0.
-    last = 0.5 if anchored else _TISSUE_FIRST
-    first = (_MASK_FIRST, _BONE_FIRST, last) if outputs == 3 else (last,) * outputs
+    first = (_MASK_FIRST, _BONE_FIRST, _TISSUE_FIRST) if outputs == 3 else (_TISSUE_FIRST,) * outputs
     with torch.no_grad():
         bias = up.last.bias
         assert isinstance(bias, Tensor)
         bias.copy_(torch.atanh(torch.tensor(first) * 2 - 1))
-        weight = up.last.weight
-        assert isinstance(weight, Tensor)
-        if anchored and not hasattr(up.last, "parametrizations"):
-            weight.mul_(_FIRST_STEP)
 
 
 def _twice(volumes: Tensor) -> Tensor:

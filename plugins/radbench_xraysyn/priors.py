@@ -15,6 +15,7 @@ from radbench.learn.draws import Draws
 from radbench.xray import (
     ConeBeamGeometry,
     Pose,
+    attenuated_intensity,
     backproject,
     density_from_hu,
     project,
@@ -32,6 +33,9 @@ USUAL = (1.0, 10.0)
 _BRIGHT, _DARK = 3.7, 0.75
 """Eq. 6 where least and most is attenuated: medians of phantom-ct in the cube [assumed]."""
 
+_LEAST_TISSUE, _MOST_TIMES = 0.1, 8.0
+"""Less tissue than this, in g/cm^2, counts as this; and no more than so many times of it are asked for [assumed]."""
+
 _HU_RANGE, _LEAST_HU, _MM_PER_CM = 5000.0, -1000.0, 10.0
 _SHARES = 255.0
 
@@ -46,7 +50,7 @@ class Prior:
         voxels: n, of the volume along each axis.
         shape: of the network.
         refinements: of the backprojection.
-        anchored: whether tissue begins, in an untrained network, as what alone would show the radiograph.
+        anchored: whether tissue is scaled along every ray of the input's view until both show the radiograph.
     """
 
     kind: Kind
@@ -71,21 +75,44 @@ class Prior:
             return radiographs
         side = (self.voxels,) * 3
         # Per mm it is less than a hundredth; over the cube's side it is as large as the radiograph.
-        seen = backproject(radiographs, list(poses), self.geometry, side, self.refinements) * SIDE_MM
-        return torch.cat([seen, self._anchor(radiographs, poses)], dim=1) if self.anchored else seen
+        return backproject(radiographs, list(poses), self.geometry, side, self.refinements) * SIDE_MM
 
-    def _anchor(self, radiographs: Tensor, poses: Sequence[Pose]) -> Tensor:
-        """Return the CT in [0,1] that is tissue alone, evenly along every ray, and shows the radiographs."""
+    def found(self, network: nn.Module, shown: Tensor, radiographs: Tensor, poses: Sequence[Pose]) -> Tensor:
+        """Return what a network makes of :meth:`shown` of radiographs at poses, ``[B,3 or 1,n,n,n]`` in [0,1].
+
+        An anchored one's tissue is scaled until it shows the radiograph, and may exceed 1.
+        """
+        found = network(shown).float()
+        if not self.anchored:
+            return found
+        with torch.autocast(found.device.type, enabled=False):
+            return self._anchored(found, radiographs, poses)
+
+    def _anchored(self, found: Tensor, radiographs: Tensor, poses: Sequence[Pose]) -> Tensor:
+        mask, bone = found[:, :1], found[:, 1:2]
+        density = density_from_hu(_hu(found[:, 1:]))
+        made = self.thicknesses(torch.cat([density[:, :1] * mask, density[:, 1:] * (1 - mask)], dim=1), poses)
         # Scaled to its own range, a radiograph is the same for any two intensities that this is thought to be.
         intensities = _BRIGHT - radiographs * (_BRIGHT - _DARK)
-        tissue = tissue_thickness(intensities, torch.zeros_like(intensities)).clamp_min(0.0)
+        # No gradient through what is asked for [assumed]: bone learns from its own truth, not from what tissue adds.
+        asked = tissue_thickness(intensities, made[:, :1].detach()).clamp_min(0.0)
+        times = (asked / made[:, 1:].clamp_min(_LEAST_TISSUE)).clamp_max(_MOST_TIMES)
+        scaled = density[:, 1:] * self._along_rays(times, poses)
+        return torch.cat([mask, bone, (hu_from_density(scaled) - _LEAST_HU) / _HU_RANGE], dim=1)
+
+    def _along_rays(self, values: Tensor, poses: Sequence[Pose]) -> Tensor:
+        """Return volumes ``[B,1,n,n,n]`` that hold in every voxel what images ``[B,1,n,n]`` have where it is seen.
+
+        Few voxels at the cube's edges are seen beside even the widened detector, beyond nine degrees: they hold 0.
+        """
         # Rays beside the detector pass voxels, too, which other views show: they see what its edge does.
         margin = self.voxels // 4
-        wider = functional.pad(tissue * _MM_PER_CM, (margin,) * 4, mode="replicate")
-        pixels = (self.voxels + 2 * margin,) * 2
-        geometry = replace(self.geometry, detector_shape=pixels)
-        density = backproject(wider, list(poses), geometry, (self.voxels,) * 3)
-        return (hu_from_density(density) - _LEAST_HU) / _HU_RANGE
+        wider = functional.pad(values, (margin,) * 4, mode="replicate")
+        geometry = replace(self.geometry, detector_shape=(self.voxels + 2 * margin,) * 2)
+        side = (self.voxels,) * 3
+        # Backprojection divides by the ray's length in the volume: of ones it tells by what.
+        shares = backproject(torch.ones_like(wider), list(poses), geometry, side, 0)
+        return backproject(wider, list(poses), geometry, side, 0) / shares.clamp_min(1e-9)
 
     def masses(self, found: Tensor) -> Tensor:
         """Return densities in g/cm^3 of what a network gave: bone and tissue ``[B,2,n,n,n]``, or all ``[B,1,n,n,n]``.
@@ -115,6 +142,12 @@ class Prior:
         if self.kind == "drr":
             return scale_to_unit(thicknesses)
         return radiograph_of(thicknesses[:, :1], thicknesses[:, 1:])
+
+    def darkening(self, thicknesses: Tensor) -> Tensor:
+        """Return what :meth:`radiographs` scales, ``[B,1,h,w]``: intensities (Eq. 6) less than nothing, or the DRR."""
+        if self.kind == "drr":
+            return thicknesses
+        return -attenuated_intensity(thicknesses[:, :1], thicknesses[:, 1:])
 
 
 @dataclass(frozen=True)
@@ -171,7 +204,7 @@ class PriorLoss:
 
     def __call__(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return the loss of each lesson, ``[B]``; over several other views, their mean."""
-        found = network(batch["shown"]).float()
+        found = self.prior.found(network, batch["shown"], batch["radiographs"][:, 0], poses_of(batch["poses"][:, 0]))
         with torch.autocast(found.device.type, enabled=False):
             loss = self.ct * _mean((self.prior.ct(found) - batch["ct"]).abs())
             if self.prior.kind != "drr":

@@ -12,7 +12,7 @@ def prior_of(config: VolumesConfig, kind: Kind) -> Prior:
     """Return the first stage of a configuration."""
     outputs = 1 if kind == "drr" else 3
     anchored = isinstance(config, XraySynConfig) and config.anchored
-    shape = Shape(config.first_filters, config.most_filters, config.levels, outputs, config.spectral_norm, anchored)
+    shape = Shape(config.first_filters, config.most_filters, config.levels, outputs, config.spectral_norm)
     return Prior(kind, config.voxels, shape, config.refinements, anchored)
 
 

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from radbench.contracts.enhancement import Enhancement
 from radbench.xray import Pose
-from radbench.xray.chest_cube import radiograph_of
 from radbench_xraysyn.config import XraySynConfig
 from radbench_xraysyn.dense import RefineNet
 from radbench_xraysyn.networks import seeded
@@ -84,15 +83,17 @@ class XraySyn(nn.Module):
     @torch.no_grad()
     def masses(self, radiographs: Tensor, poses: Sequence[Pose]) -> Tensor:
         """Estimate bone and tissue in g/cm^3, ``[B,2,n,n,n]``, from radiographs ``[B,1,n,n]``; the first stage's."""
-        return self.prior.masses(self.network(self.prior.shown(radiographs, poses)))
+        shown = self.prior.shown(radiographs, poses)
+        return self.prior.masses(self.prior.found(self.network, shown, radiographs, poses))
 
     def enhance(self, images: Tensor) -> Enhancement:
         """Enhance float32 ``[B,1,H,W]`` in [0,1] by Algorithm 1."""
-        return enhanced(images, self._rendered, Suppression(self.config.mode, self.config.strength))
+        suppression = Suppression(self.config.mode, self.config.strength, self.config.greys == "fitted")
+        return enhanced(images, self._rendered, suppression)
 
     def views(self, images: Tensor, poses: Sequence[Pose]) -> Enhancement:
         """Render float32 ``[B,1,H,W]`` at poses; every tensor ``[B,V,1,H,W]``."""
-        return viewed(images, self._rendered, poses)
+        return viewed(images, self._rendered, poses, self.config.greys == "fitted")
 
     def _rendered(self, image: Tensor, poses: Sequence[Pose]) -> tuple[Tensor, Tensor | None]:
         large = on_grid(image, 2 * self.config.voxels)
@@ -100,7 +101,7 @@ class XraySyn(nn.Module):
         # View by view, so that no number of views takes more memory, or changes a bit of another.
         seen = [self._seen(masses, pose, large) for pose in poses]
         thicknesses = torch.cat(seen)
-        return radiograph_of(thicknesses[:, :1], thicknesses[:, 1:]), thicknesses
+        return self.prior.darkening(thicknesses), thicknesses
 
     def _seen(self, masses: Tensor, pose: Pose, large: Tensor) -> Tensor:
         thicknesses = self.prior.thicknesses(masses, [pose])

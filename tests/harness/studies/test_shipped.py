@@ -213,7 +213,8 @@ def test_a_figure_of_the_paper_stands_on_the_scale_that_the_leaderboard_has():
                 if row.only_printed or not cell.printed:
                     continue
                 shown = results.of(cell)
-                if shown.row is not None:
+                # What stands in for the paper's metric, as a distance on random features, has a scale of its own.
+                if shown.row is not None and shown.row["metric"] == column.metric.partition("|")[0]:
                     assert 0.1 < column.scale * shown.row["value"] / cell.figure < 10, (table.name, column.heading)
 
 
