@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +22,11 @@ from scipy.ndimage import binary_dilation, binary_erosion
 
 from radbench.api import load_enhancer
 from radbench.contracts import Case
+from radbench.engine.plan.pairs import open_dataset
 from radbench.engine.work.enhance import enhance
 from radbench.registry.registry import load_registry
 
-ROOT = Path(__file__).resolve().parents[1]
 RESULT = Path(__file__).with_name("results") / "ghosts.json"
-sys.path.insert(0, str(ROOT / "docs"))
-from make_guided_figures import cases_of  # noqa: E402
 
 RIM_MM, NEAR_MM, RIB = 4.0, 2.0, 0.1
 
@@ -51,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--enhancers", nargs="+", default=["bone-unet", "bone-unet[mode=suppress]"])
     parser.add_argument("--looks", nargs="+", default=["plain", "mixed"])
-    parser.add_argument("--cases", default="8", help="how many of the test split")
+    parser.add_argument("--cases", type=int, default=8, help="how many of the test split")
     parser.add_argument("--precision", default="float32")
     options = parser.parse_args()
     registry = load_registry()
@@ -62,7 +59,9 @@ def main() -> None:
     found: dict[str, dict[str, float]] = {}
     for look in options.looks:
         rows: dict[str, list[tuple[float, ...]]] = {}
-        for case in cases_of(f"phantom-cxr[look={look}]", [options.cases], "quick"):
+        opened = open_dataset(registry, f"phantom-cxr[look={look}]", "quick").opened
+        for entry in opened.split("test")[: options.cases]:
+            case = opened.dataset.load(entry.case_id)
             none, rib = places(case)
             if not none.any() or not rib.any():
                 print(f"passed over: {case.case_id}: all of its lungs, or nothing of them, lies behind ribs")

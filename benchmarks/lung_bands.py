@@ -14,21 +14,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 from machine import describe_machine
-from sklearn.isotonic import IsotonicRegression
+from scipy.optimize import isotonic_regression
 
 from radbench.api import load_enhancer
+from radbench.engine.plan.pairs import open_dataset
 from radbench.engine.work.enhance import enhance
 from radbench.registry.registry import load_registry
 
-ROOT = Path(__file__).resolve().parents[1]
 RESULT = Path(__file__).with_name("results") / "lung_bands.json"
-sys.path.insert(0, str(ROOT / "docs"))
-from make_guided_figures import cases_of  # noqa: E402
 
 BLOCKS = 64
 
@@ -50,7 +47,9 @@ def bands(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Return PSNR in dB of lung images ``[H,W]`` in [0,1]: as they are, and bounds of each kind."""
     error = found - truth
     coarse = blocks(error)
-    curve = IsotonicRegression().fit(found.ravel(), truth.ravel()).predict(found.ravel()).reshape(truth.shape)
+    _, place, count = np.unique(found, return_inverse=True, return_counts=True)
+    means = np.bincount(place.ravel(), truth.ravel()) / count
+    curve = isotonic_regression(means, weights=count).x[place].reshape(truth.shape)
     errors = {
         "as it is": error,
         "coarse error alone": coarse,
@@ -66,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--enhancer", default="lung-unet")
     parser.add_argument("--dataset", default="phantom-cxr[look=mixed]")
-    parser.add_argument("--cases", default="8", help="how many of the test split")
+    parser.add_argument("--cases", type=int, default=8, help="how many of the test split")
     parser.add_argument("--precision", default="float32")
     options = parser.parse_args()
     registry = load_registry()
@@ -74,7 +73,9 @@ def main() -> None:
         registry, options.enhancer, profile="quick", seed=0, device="cpu", precision=options.precision
     )
     found: dict[str, list[float]] = {}
-    for case in cases_of(options.dataset, [options.cases], "quick"):
+    opened = open_dataset(registry, options.dataset, "quick").opened
+    for entry in opened.split("test")[: options.cases]:
+        case = opened.dataset.load(entry.case_id)
         made = enhance(ready, case.image[None], [case.info], 0, case.case_id).layers["lung_image"][0, 0]
         for name, value in bands(made.double().numpy(), case.targets["lung_image"][0].double().numpy()).items():
             found.setdefault(name, []).append(value)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -157,6 +157,31 @@ def make_request(
         leakage,
         null,
         shard,
+    )
+
+
+def request_of(given: Mapping[str, Any]) -> Request:
+    """Return the options of a run or a plan as a request.
+
+    Args:
+        given: by name, as :func:`radbench.cli.study_file.with_file` gives them.
+
+    Raises:
+        UsageError: as :func:`make_request`.
+    """
+    return make_request(
+        given["enhancer"],
+        given["task"],
+        given["dataset"],
+        given["profile"],
+        given["seed"],
+        given["set"],
+        given["limit"],
+        given["plugin"],
+        given["precision"],
+        given["allow_leakage"],
+        given["null"],
+        given["shard"],
     )
 
 

@@ -20,9 +20,9 @@ from radbench.cli.options import (
     Sets,
     Shard,
     Tasks,
-    make_request,
     open_registry,
     plan_request,
+    request_of,
 )
 from radbench.cli.say import say
 from radbench.cli.study_file import Config, with_file
@@ -70,20 +70,7 @@ def plan(
     from radbench.engine.plan.pairs import describe
 
     registry = open_registry(given["plugin"])
-    request = make_request(
-        given["enhancer"],
-        given["task"],
-        given["dataset"],
-        given["profile"],
-        given["seed"],
-        given["set"],
-        given["limit"],
-        given["plugin"],
-        given["precision"],
-        given["allow_leakage"],
-        given["null"],
-        given["shard"],
-    )
+    request = request_of(given)
     made = plan_request(registry, request)
     records = describe(made)
     if as_json:

@@ -28,9 +28,9 @@ from radbench.cli.options import (
     Tasks,
     Workers,
     folder_of_its_own,
-    make_request,
     open_registry,
     plan_request,
+    request_of,
 )
 from radbench.cli.say import say
 from radbench.cli.study_file import Config, with_file
@@ -119,20 +119,7 @@ def run(
     from radbench.cli.tables import print_leaderboard
 
     registry = open_registry(given["plugin"])
-    request = make_request(
-        given["enhancer"],
-        given["task"],
-        given["dataset"],
-        given["profile"],
-        given["seed"],
-        given["set"],
-        given["limit"],
-        given["plugin"],
-        given["precision"],
-        given["allow_leakage"],
-        given["null"],
-        given["shard"],
-    )
+    request = request_of(given)
     progress = Progress(plain=given["debug"])
     plan = plan_request(registry, request)
     if request.shard and not plan.pairs:
