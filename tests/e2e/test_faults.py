@@ -179,6 +179,45 @@ def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(tmp_path, toy
     assert table(tmp_path / "struck" / "out").equals(table(tmp_path / "calm" / "out"))
 
 
+SHORT_LIVED = """
+import os
+import signal
+import sys
+from pathlib import Path
+
+from radbench import hookimpl
+
+deaths = Path(os.environ["RADBENCH_CACHE"]).parent / "deaths"
+if "radbench.engine.work.worker" in sys.orig_argv and deaths.is_file() and (left := deaths.read_text()):
+    deaths.write_text(left[1:])
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@hookimpl
+def radbench_enhancers():
+    return []
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_while_it_starts_has_a_successor_and_nothing_changes(tmp_path, toy_plugin):
+    (tmp_path / "short_lived.py").write_text(SHORT_LIVED)
+    words = ["--plugin", tmp_path / "short_lived.py", "-e", "toy-brighten", "-t", "toy-mean,toy-whole", "--jobs", "1"]
+    calm, struck, doomed = (Desk(tmp_path / name, toy_plugin) for name in ("calm", "struck", "doomed"))
+    calm.run(*words, "--out", "out")
+    (struck.folder / "deaths").write_text("+")
+    struck.run(*words, "--out", "out")
+    assert (struck.folder / "deaths").read_text() == ""
+    assert table(struck.folder / "out").to_csv() == table(calm.folder / "out").to_csv()
+    killed = "while starting: the worker process was killed by SIGKILL, as the system does when memory runs out"
+    assert f"this worker died {killed}" in (struck.folder / "out" / "logs" / "worker-0.log").read_text()
+    (doomed.folder / "deaths").write_text("+" * 10)
+    _, err = doomed.run(*words, "--out", "out", status=1)
+    assert f"a worker died {killed.replace(':', ', 3 times in a row:')}; see " in err
+    assert (doomed.folder / "deaths").read_text() == "+" * 7
+    assert doomed.workers() == []
+
+
 def finished(desk):
     return list(desk.cache.rglob("*.image"))
 

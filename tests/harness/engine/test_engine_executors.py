@@ -3,11 +3,13 @@
 import random
 from contextlib import ExitStack
 
+import pytest
 import torch
 
 from radbench.engine.run.executors.executor import Event
 from radbench.engine.run.executors.here import HereExecutor
 from radbench.engine.run.executors.local import LocalExecutor
+from radbench.engine.work.failures import RunAbortedError
 from radbench.engine.work.worker import WorkerSetup, settings_restored, told_of, workbench
 
 from .session_runs import ALL, go_fixture  # noqa: F401
@@ -102,6 +104,55 @@ def test_every_executor_gives_the_same_scores_to_the_last_bit(go, tmp_path):
     orders = [executor.order for executor in made]
     assert len({*map(tuple, orders)}) == 3
     assert all(sorted(order) == sorted(orders[0]) for order in orders)
+
+
+class Stillborn(LocalExecutor):
+    """Local workers of which some die before they have started: ``dies`` tells by their number, from 1 on."""
+
+    def __init__(self, setup, jobs, logs, dies):
+        logs.mkdir()
+        self.begun, self.dies = 0, dies
+        super().__init__(setup, ["cpu"], jobs, 60.0, 2**33, logs)
+
+    def _start(self, name):
+        worker = super()._start(name)
+        self.begun += 1
+        if self.dies(self.begun):
+            worker.process.kill()
+        return worker
+
+
+def test_workers_that_die_while_they_start_have_successors_until_three_in_a_row(go, tmp_path):
+    made = []
+
+    def some(dying):
+        def make(files, store):
+            made.append(Stillborn(setup_of(files, store), 1, tmp_path / f"logs-{len(made)}", dying.__contains__))
+            return made[-1]
+
+        return make
+
+    # The third is ready, and lost on a case; so is the sixth on the case's second trial, and the seventh goes on.
+    words = "toy-picky[how=exit],toy-brighten", "toy-mean"
+    expected = go(*words, executor=some(()))
+    found = go(*words, out="struck", cache="struck", executor=some({1, 2, 4, 5}))
+    assert [one.begun for one in made] == [3, 7]
+    assert found.scores == expected.scores
+    assert found.statuses == expected.statuses
+
+
+def test_a_worker_that_can_never_start_ends_the_run_in_a_sentence(go, tmp_path):
+    made = []
+
+    def make(files, store):
+        made.append(Stillborn(setup_of(files, store), 2, tmp_path / "logs", lambda number: True))
+        return made[-1]
+
+    with pytest.raises(
+        RunAbortedError, match=r"a worker died while starting, 3 times in a row: .* SIGKILL.*; see .*logs"
+    ):
+        go("toy-brighten", "toy-mean", executor=make)
+    assert made[0].begun <= 6
 
 
 def test_a_shuffled_run_leaves_this_process_as_it_was(go):

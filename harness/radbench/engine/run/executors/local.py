@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +26,9 @@ from radbench.engine.work.worker import WorkerSetup
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _WATCH_SECONDS = 0.05
 _START_SECONDS = 300.0
+_STARTS = 3
+"""Workers in the same place that may die one after the other before one is ready: the last of them ends the run."""
+
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -113,6 +117,7 @@ class LocalExecutor:
         self.timeout, self.memory_limit, self.logs = timeout, memory_limit, logs
         self.training_limit = training_limit or memory_limit
         self.inbox: queue.Queue[Any] = queue.Queue()
+        self.failed_starts: Counter[int] = Counter()
         self.workers = {i: self._start(i) for i in range(jobs)}
 
     def _start(self, name: int) -> _Worker:
@@ -163,6 +168,7 @@ class LocalExecutor:
         worker.last_sign = time.monotonic()
         if name == "ready":
             worker.ready = True
+            del self.failed_starts[worker.name]
             return
         if name == "unusable":
             yield Event(-1, "fatal", facts)
@@ -195,11 +201,16 @@ class LocalExecutor:
                 yield from self._lost(worker, Status.OUT_OF_MEMORY, what)
 
     def _lost(self, worker: _Worker, status: Status, what: str) -> Iterator[Event]:
+        if not worker.ready:
+            self.failed_starts[worker.name] += 1
+            worker.log.write(f"this worker died while starting: {what}\n".encode())
         worker.kill()
+        if (times := self.failed_starts[worker.name]) >= _STARTS:
+            where = f"a worker died while starting, {times} times in a row"
+            yield Event(-1, "fatal", {"message": f"{where}: {what}; see {self.logs}"})
+            return
         self.workers[worker.name] = self._start(worker.name)
         if worker.step is None:
-            if not worker.ready:
-                yield Event(-1, "fatal", {"message": f"a worker died while starting: {what}; see {self.logs}"})
             return
         facts = {"status": str(status), "message": what, **worker.case}
         yield Event(worker.step.number, "lost", facts)
