@@ -119,7 +119,7 @@ def test_a_run_s_folder_that_is_taken_away_is_not_made_anew_in_silence(tmp_path,
         shutil.rmtree(folder.root)
         if anew:
             (folder.root / "logs").mkdir(parents=True)
-        for write in (lambda: folder.record("pair"), lambda: folder.write_cases("p", [])):
+        for write in (lambda: folder.record("pair"), lambda: folder.write_cases("p", list)):
             with pytest.raises(StoreError, match=r"folder '.*run' was taken away while the run was writing to it"):
                 write()
     again = RunFolder(tmp_path / "run")
@@ -130,7 +130,7 @@ def test_a_run_s_folder_that_is_taken_away_is_not_made_anew_in_silence(tmp_path,
 def test_case_tables_keep_any_name_and_are_no_formula(tmp_path):
     rows = [{"case_id": name, "group:a=b": name, "dice": -0.5} for name in ("=1+1", "a\x1b[2J", "x\ny", "-3", "'@")]
     folder = RunFolder(tmp_path / "run")
-    folder.write_cases("p", rows)
+    folder.write_cases("p", lambda: rows)
     assert folder.read_cases("p") == [{**row, "dice": "-0.5"} for row in rows]
     text = folder.cases_file("p").read_text()
     assert "\x1b" not in text

@@ -307,7 +307,8 @@ def test_features_that_meet_a_full_disk_in_the_end_are_the_stores_error(folder, 
 
 
 def test_case_rows_read_back_equal(folder):
-    folder.write_cases("p", [{"case_id": "a,b", "m": 0.1 + 0.2, "n": float("nan")}, {"case_id": "c", "o": "x\ny"}])
+    given = [{"case_id": "a,b", "m": 0.1 + 0.2, "n": float("nan")}, {"case_id": "c", "o": "x\ny"}]
+    folder.write_cases("p", lambda: given)
     rows = folder.read_cases("p")
     assert (rows[0]["case_id"], float(rows[0]["m"]), rows[1]["o"]) == ("a,b", 0.1 + 0.2, "x\ny")
     assert rows[0]["n"] == "nan"

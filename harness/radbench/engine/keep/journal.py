@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,7 +20,7 @@ from radbench.engine.keep.digests import digest
 from radbench.engine.keep.evidence import decoded
 from radbench.engine.keep.lines import append_line, append_text, read_lines
 from radbench.engine.keep.private import make_private, privately, refuse_links
-from radbench.engine.keep.sealed import StoreError, write_atomically
+from radbench.engine.keep.sealed import StoreError
 
 
 class RunFolder:
@@ -128,19 +128,25 @@ class RunFolder:
         """Return where the features of a pair's cases lie, which fit into no table."""
         return self.root / "cases" / f"{safe_name(pair)}.features.jsonl"
 
-    def write_cases(self, pair: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    def write_cases(self, pair: str, rows: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
         """Replace the per-case CSV of a pair; floats and texts read back equal, and no text is a formula to anybody.
+
+        Args:
+            pair: its name.
+            rows: called twice, for the columns and for what stands in them: all of them may be many.
 
         Raises:
             StoreError: it cannot be written.
         """
         self._still_there()
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(map(to_cell, columns))
-        writer.writerows([_cell(row.get(name, "")) for name in columns] for row in rows)
-        write_atomically(self.cases_file(pair), text.getvalue().encode())
+        file, columns = self.cases_file(pair), list(dict.fromkeys(name for row in rows() for name in row))
+        try:
+            with privately(), replacing(file) as stream:
+                writer = csv.writer(codecs.getwriter("utf-8")(stream), lineterminator="\n")
+                writer.writerow(map(to_cell, columns))
+                writer.writerows([_cell(row.get(name, "")) for name in columns] for row in rows())
+        except OSError as e:
+            raise StoreError(f"cannot write '{file}': {e.strerror or e}") from e
 
     @contextmanager
     def writing_features(self, pair: str) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:

@@ -32,19 +32,27 @@ def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple
     Raises:
         StoreError: it cannot be written.
     """
-    rows, failures = [], []
     breakage = ledger.breakage(pair)
     scored = _scored(pair, store, folder)
-    for entry in pair.entries:
-        key = entry_key(entry)
-        row = {"case_id": entry.case_id, "patient_id": entry.patient_id, "case_digest": short(key)}
-        row |= {f"{GROUP}:{name}": value for name, value in sorted(entry.groups.items())}
-        if key in scored:
-            rows.append(row | {"status": "ok", "message": "", **scored[key]})
-        elif (failure := ledger.failure(pair, key) or (None if breakage else _unscored(pair, ledger, key))) is not None:
-            failures.append(failure | {"case_id": entry.case_id})
-            rows.append(row | {"status": f"{failure['status']}", "message": failure["message"]})
-    status, error = _verdict(pair, rows, failures, breakage)
+    failed: dict[int, dict[str, Any]] = {}
+    for place, entry in enumerate(pair.entries):
+        if scored[place] is None:
+            key = entry_key(entry)
+            why = ledger.failure(pair, key) or (None if breakage else _unscored(pair, ledger, key))
+            if why is not None:
+                failed[place] = why | {"case_id": entry.case_id}
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for place, (entry, found) in enumerate(zip(pair.entries, scored, strict=True)):
+            row = {"case_id": entry.case_id, "patient_id": entry.patient_id, "case_digest": short(entry_key(entry))}
+            row |= {f"{GROUP}:{name}": value for name, value in sorted(entry.groups.items())}
+            if found is not None:
+                yield row | {"status": "ok", "message": "", **dict(zip(*found, strict=True))}
+            elif (failure := failed.get(place)) is not None:
+                yield row | {"status": f"{failure['status']}", "message": failure["message"]}
+
+    failures, good = [*failed.values()], sum(one is not None for one in scored)
+    status, error = _verdict(pair, good, failures, breakage)
     folder.write_cases(pair.name, rows)
     unloadable = sum(f["stage"] == "load" for f in failures)
     weights = _of_weights(pair, store)
@@ -58,21 +66,32 @@ def settle(pair: Pair, ledger: Ledger, store: Store, folder: RunFolder) -> tuple
         expected_cases=len(pair.entries) - unloadable,
         **weights,
     )
-    return status, len(rows) - len(failures) if status == Status.OK else 0
+    return status, good if status == Status.OK else 0
 
 
-def _scored(pair: Pair, store: Store, folder: RunFolder) -> dict[str, dict[str, Any]]:
-    """Return the columns of each case that was scored, by its key, and write the features that fit into none."""
-    wanted = {entry_key(e): e.case_id for e in pair.entries}
-    found = {}
+_Cells = tuple[tuple[str, ...], tuple[Any, ...]]
+"""The names of a case's columns, and what stands in them."""
+
+
+def _scored(pair: Pair, store: Store, folder: RunFolder) -> list[_Cells | None]:
+    """Return the columns of each case that was scored, None for the others, and write the features that fit into none.
+
+    Of many cases it is all that is held at once: a dictionary for each would take three times the room.
+    """
+    wanted = {entry_key(e): place for place, e in enumerate(pair.entries)}
+    found: list[_Cells | None] = [None] * len(pair.entries)
+    alike: dict[Any, Any] = {}
     with folder.writing_features(pair.name) as keep:
         for record in store.read_scores(pair.score_key):
-            if record["entry"] in wanted:
+            place = wanted.get(record["entry"])
+            if place is not None:
                 cells, vectors = cells_of(record["evidence"])
-                measured = {k: record[k] for k in MEASURES if record.get(k) is not None}
-                found[record["entry"]] = cells | measured
+                columns = cells | {k: record[k] for k in MEASURES if record.get(k) is not None}
+                names = alike.setdefault(tuple(columns), tuple(columns))
+                told = (alike.setdefault(one, one) if isinstance(one, str) else one for one in columns.values())
+                found[place] = names, tuple(told)
                 if vectors:
-                    keep(wanted[record["entry"]], vectors)
+                    keep(pair.entries[place].case_id, vectors)
     return found
 
 
@@ -127,11 +146,10 @@ def _below(part: Part) -> Iterator[CaseEntry]:
 
 
 def _verdict(
-    pair: Pair, rows: Sequence[Any], failures: Sequence[dict[str, Any]], breakage: dict[str, Any] | None
+    pair: Pair, scored: int, failures: Sequence[dict[str, Any]], breakage: dict[str, Any] | None
 ) -> tuple[Status, str]:
     if breakage is not None:
         return Status(breakage["status"]), breakage["message"]
-    scored = len(rows) - len(failures)
     if not failures:
         return Status.OK, ""
     kinds, named = Counter(f["status"] for f in failures), listed(f["case_id"] for f in failures)
