@@ -152,7 +152,9 @@ def main() -> None:
     from radbench.conformance.suite import checks_of, files_of, finding, offered, plugin_of, refuse_what_is_wrong
     from radbench.conformance.workshop import Workshop
     from radbench.contracts.errors import RadbenchError
+    from radbench.engine.work.worker import die_with
 
+    threading.Thread(target=die_with, args=(os.getppid(),), daemon=True).start()
     stream = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what plugins print goes to the log
     wanted, after, scratch = frames.receive(os.fdopen(os.dup(0), "rb"))

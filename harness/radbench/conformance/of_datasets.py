@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from typing import Any
 
+from radbench.conformance.elsewhere import NOT_BY
 from radbench.conformance.findings import BrokenError, NotTriedError, RemarkError
 from radbench.conformance.subject import Check, Subject
 from radbench.contracts.case import ON_DEMAND, Case
-from radbench.contracts.dataset import SPLITS
+from radbench.contracts.dataset import SPLITS, CaseEntry
 from radbench.contracts.errors import RadbenchError
 from radbench.engine.keep.texts import counted
-from radbench.engine.run.executors.import_path import without_current_folder
 from radbench.registry.whereabouts import definition_of
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -38,34 +36,30 @@ def manifest(subject: Subject) -> str:
     return f"{counted(len(opened.manifest), 'case')} of {counted(patients, 'patient')}, none in two splits: {counts}"
 
 
-_FINGERPRINT = """
-import sys
-from radbench.engine.plan.resolver import Resolver
-from radbench.registry.registry import load_registry
-print(Resolver(load_registry(sys.argv[3:]), sys.argv[2]).part("dataset", sys.argv[1]).opened.fingerprint)
-"""
-
-
 def fingerprint(subject: Subject) -> str:
-    """The manifest is the same in another process, which hashes otherwise."""
+    """The manifest is the same in another process, which hashes otherwise, and in the same order."""
     opened, workshop = _opened(subject), subject.workshop
-    words = [sys.executable, "-P", "-c", _FINGERPRINT, subject.variant, workshop.profile, *workshop.files]
-    # Sets and what else goes by hash() come in another order there.
-    environment = without_current_folder(os.environ) | {"PYTHONHASHSEED": "1"}
-    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode:
-        raise BrokenError(
-            f"it cannot be opened in another process: {(done.stderr.strip() or 'silence').splitlines()[-1]}"
-        )
-    if done.stdout.split()[-1:] != [opened.fingerprint]:
+    told, order = workshop.elsewhere.ask(_listed, subject)
+    if told != opened.fingerprint:
         raise BrokenError(
             f"another process gets another fingerprint ({_where(subject, 'manifest')}): digests and splits must follow "
             "from the data and the configuration alone, not from the time, hash() or the order of a folder"
         )
-    again = workshop.part(subject.kind, subject.variant).opened.manifest
-    if [e.case_id for e in again] != [e.case_id for e in opened.manifest]:
-        raise BrokenError(f"it lists its cases in another order the second time ({_where(subject, 'manifest')})")
+    listed = [e.case_id for e in opened.manifest]
+    again = [e.case_id for e in workshop.part(subject.kind, subject.variant).opened.manifest]
+    for what, other in (("the second time", again), ("in another process", order)):
+        if other != listed:
+            raise BrokenError(
+                f"it lists its cases in another order {what} ({_where(subject, 'manifest')}): --limit would choose "
+                "others; a set has no order of its own, sorted() gives it one"
+            )
     return f"fingerprint {opened.fingerprint[:16]}, in another process, too"
+
+
+def _listed(subject: Subject) -> tuple[str, list[str]]:
+    """Return the fingerprint, and the cases in their order."""
+    opened = _opened(subject)
+    return opened.fingerprint, [e.case_id for e in opened.manifest]
 
 
 def cases(subject: Subject) -> str:
@@ -79,15 +73,47 @@ def cases(subject: Subject) -> str:
                 f"case '{case.case_id}' has the target '{undeclared[0]}', which the data set does not declare "
                 f"({_where(subject, 'load')})"
             )
+        _plausible(subject, case)
     absent = sorted(t for t in declared if not any(t in case.targets for case in found))
     if absent:
         raise RemarkError(f"target '{absent[0]}' is declared, and none of {len(found)} cases has it")
     unspecified = sorted(declared - {*subject.part.spec.targets})
     if unspecified:
         raise RemarkError(f"target '{unspecified[0]}' is not in the spec, DatasetSpec(targets=…), which lists show")
+    _told_apart(subject, found)
     sizes = sorted({f"{c.image.shape[1]} x {c.image.shape[2]}" for c in found})
     shown = ", ".join(sizes[:3]) + (", …" if len(sizes) > 3 else "")
     return f"{counted(len(found), 'case')} loaded ({shown}), with {', '.join(sorted(declared)) or 'no truth'}"
+
+
+def _plausible(subject: Subject, case: Case) -> None:
+    """Refuse a spacing that is no length, and groups that are not those of the manifest."""
+    spacing = case.spacing_mm
+    if spacing is not None and not (len(spacing) == 2 and all(0 < s < float("inf") for s in spacing)):
+        raise BrokenError(
+            f"case '{case.case_id}' has spacing_mm={tuple(spacing)} ({_where(subject, 'load')}): (row, column) in "
+            "millimetres, both above 0, or None where it is not known"
+        )
+    listed = dict(_opened(subject).by_id[case.case_id].groups)
+    if dict(case.groups) not in ({}, listed):
+        raise BrokenError(
+            f"case '{case.case_id}' is loaded with the groups {dict(case.groups)}, and listed with {listed} "
+            f"({_where(subject, 'load')}): results are reported in those that manifest() lists"
+        )
+
+
+def _told_apart(subject: Subject, found: list[Case]) -> None:
+    """Remark on cases that are different images under one digest."""
+    by_digest: dict[str, Case] = {}
+    for case in found:
+        digest = _opened(subject).by_id[case.case_id].digest
+        other = by_digest.setdefault(digest, case)
+        if not _equal(case.image, other.image):
+            raise RemarkError(
+                f"cases '{other.case_id}' and '{case.case_id}' have one digest and are different images "
+                f"({_where(subject, 'manifest')}): does it cover all that they are made of? A case that changes "
+                "under the same digest keeps the scores of what it was"
+            )
 
 
 def reloaded(subject: Subject) -> str:
@@ -108,7 +134,35 @@ def reloaded(subject: Subject) -> str:
                 f"case '{one.case_id}' loaded again, in another order, has another {name} ({_where(subject, 'load')}): "
                 "random numbers in load() must be seeded by the case's id"
             )
-    return "a case is the same bits when it is loaded again, in another order and by a new object"
+    elsewhere = subject.workshop.elsewhere.ask(_digests_backwards, subject)
+    for one in first:
+        mine, other = _digests(one), elsewhere[one.case_id]
+        if name := next((n for n in mine if mine[n] != other.get(n)), ""):
+            raise BrokenError(
+                f"case '{one.case_id}' has another {name} in another process ({_where(subject, 'load')}): {NOT_BY}"
+            )
+    return "a case is the same bits when it is loaded again, in another order, by a new object and in another process"
+
+
+def _digests_backwards(subject: Subject) -> dict[str, dict[str, str]]:
+    """Return digests of each case that is tried, made anew, the last one first."""
+    live = subject.workshop.bench().living.dataset(_live(subject))
+    return {entry.case_id: _digests(live.load(entry.case_id)) for entry in reversed(_tried(subject))}
+
+
+def _digests(case: Case) -> dict[str, str]:
+    """Return a digest of the image and of each target that is at hand, by name."""
+    ready = {f"target '{n}'": case.targets[n] for n in sorted(case.targets) if n not in ON_DEMAND}
+    return {name: hashlib.sha256(repr(_bits(value)).encode()).hexdigest() for name, value in ready.items()} | {
+        "image": hashlib.sha256(repr(_bits(case.image)).encode()).hexdigest()
+    }
+
+
+def _bits(value: Any) -> Any:
+    if hasattr(value, "numpy"):
+        array = value.detach().cpu().contiguous().numpy()
+        return str(array.dtype), array.shape, array.tobytes()
+    return sorted((k, _bits(v)) for k, v in value.items()) if isinstance(value, Mapping) else repr(value)
 
 
 def rights(subject: Subject) -> str:
@@ -138,11 +192,15 @@ def _live(subject: Subject) -> Any:
     return loading_of(subject.part, "float32").dataset
 
 
-def _loaded(subject: Subject) -> list[Case]:
+def _tried(subject: Subject) -> list[CaseEntry]:
+    """Return the first cases of each split."""
     opened = _opened(subject)
-    entries = [e for split in SPLITS for e in opened.split(split)[: subject.workshop.cases]]
+    return [e for split in SPLITS for e in opened.split(split)[: subject.workshop.cases]]
+
+
+def _loaded(subject: Subject) -> list[Case]:
     found = []
-    for entry in entries:
+    for entry in _tried(subject):
         try:
             found.append(subject.workshop.case(subject.part, entry))
         except Exception as e:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from radbench.conformance.conformance_cases import made_image
+from radbench.conformance.elsewhere import NOT_BY
 from radbench.conformance.findings import BrokenError, NotTriedError, RemarkError
 from radbench.conformance.subject import Check, Subject, refused
 from radbench.contracts.case import CaseInfo
@@ -97,7 +98,7 @@ def nan_images(subject: Subject) -> str:
     import torch
 
     image = _usable(subject)[0]
-    before = _tried(subject, image)
+    before = _steady(subject, image)
     spoilt = image.clone()
     spoilt[..., 0, 0] = float("nan")
     answer = ""
@@ -141,7 +142,7 @@ def _signed(subject: Subject) -> Any:
 
 
 def same_bits(subject: Subject) -> str:
-    """A second call, another order, a new object, a batch: the same bits."""
+    """A second call, another order, a new object, another process, a batch: the same bits."""
     import torch
 
     images = _usable(subject)
@@ -155,15 +156,23 @@ def same_bits(subject: Subject) -> str:
         for image, info in reversed([*zip(images, infos, strict=True)])
     ]
     _same(subject, first, backwards[::-1], "another order, in a new object,")
+    elsewhere = [
+        Enhancement(torch.from_numpy(image), {name: torch.from_numpy(layer) for name, layer in layers.items()})
+        for image, layers in subject.workshop.elsewhere.ask(_enhanced_backwards, subject)
+    ]
+    _same(subject, first, elsewhere, "another process, in another order,", NOT_BY)
     size = subject.part.spec.batch_size
-    together = subject.workshop.enhanced(subject.part, torch.cat(images), infos)
+    try:
+        together = subject.workshop.enhanced(subject.part, torch.cat(images), infos)
+    except Exception as e:
+        raise subject.broken(f"a batch of {len(images)} raises (the spec says batch_size={size})", e) from e
     if len(together.image) != len(images):
         raise BrokenError(f"{len(images)} images at once came out as {len(together.image)} ({_where(subject)})")
     if size == 1 or subject.part.draws:
-        return "the same bits in a second call, in another order and in a new object; one image at a time"
+        return "the same bits in a second call, another order, a new object and another process; one image at a time"
     split = [_one(together, i) for i in range(len(images))]
     _same(subject, first, split, f"a batch of {len(images)} (the spec says batch_size={size})")
-    return "the same bits in a second call, in another order, in a new object and in a batch"
+    return "the same bits in a second call, another order, a new object, another process and a batch"
 
 
 def seeds(subject: Subject) -> str:
@@ -171,8 +180,8 @@ def seeds(subject: Subject) -> str:
     if subject.part.seeded:
         raise NotTriedError("its images may depend on the seed: it learns or draws, or a part of it does")
     image = _usable(subject)[0]
-    other = subject.workshop.enhanced(subject.part, image, seed=1)
-    if difference(_tried(subject, image), other):
+    first = _steady(subject, image)
+    if difference(first, subject.workshop.enhanced(subject.part, image, seed=1)):
         raise BrokenError(
             f"another seed gives another image ({_where(subject)}): say EnhancerSpec(draws=True), or draw nothing"
         )
@@ -235,13 +244,33 @@ def views(subject: Subject) -> str:
     return "views keep their contract, and do not depend on each other"
 
 
-def _usable(subject: Subject) -> list[Tensor]:
-    """Return three images of one size that the enhancer does not refuse."""
+def _enhanced_backwards(subject: Subject) -> list[tuple[Any, dict[str, Any]]]:
+    """Return three images enhanced, the last one first, as arrays."""
+    images = _usable(subject, first=2)
+    infos = [CaseInfo(f"image-{i}", f"image-{i}", (0.8, 0.8)) for i in range(len(images))]
+    found = [_tried(subject, images[i], infos[i]) for i in (2, 1, 0)]
+    return [(one.image.numpy(), {n: layer.numpy() for n, layer in one.layers.items()}) for one in found[::-1]]
+
+
+def _steady(subject: Subject, image: Tensor) -> Enhancement:
+    """Return what an image becomes.
+
+    Raises:
+        NotTriedError: it becomes something else the second time.
+    """
+    found = _tried(subject, image)
+    if difference(found, _tried(subject, image)):
+        raise NotTriedError("an image comes out otherwise in a second call, whatever was in between (see bits)")
+    return found
+
+
+def _usable(subject: Subject, first: int = 0) -> list[Tensor]:
+    """Return three images of one size that the enhancer does not refuse, of which it was shown one."""
     reason = ""
     for height, width in SIZES[:3]:
         found = [made_image(height, width, f"image-{i}")[0][None] for i in range(3)]
         try:
-            _tried(subject, found[0])
+            _tried(subject, found[first], CaseInfo(f"image-{first}", f"image-{first}", (0.8, 0.8)))
         except Exception as e:
             reason = reason or subject.told(e)
         else:
@@ -258,13 +287,18 @@ def _one(found: Enhancement, place: int) -> Enhancement:
     return Enhancement(found.image[place : place + 1], layers)
 
 
-def _same(subject: Subject, one: list[Enhancement], other: list[Enhancement], what: str) -> None:
+_RANDOM = (
+    "nothing that is kept between calls may change a result, and every random number must come from the states that "
+    "the harness sets (torch, numpy.random, random)"
+)
+
+
+def _same(subject: Subject, one: list[Enhancement], other: list[Enhancement], what: str, advice: str = _RANDOM) -> None:
     gaps = [difference(a, b) for a, b in zip(one, other, strict=True)]
     if any(gaps):
         raise BrokenError(
             f"{what} gives other bits: {counted(sum(map(bool, gaps)), 'image')} of {len(gaps)} differ, by up to "
-            f"{max(gaps):.3g} ({_where(subject)}); nothing that is kept between calls may change a result, and every "
-            "random number must come from the states that the harness sets (torch, numpy.random, random)"
+            f"{max(gaps):.3g} ({_where(subject)}); {advice}"
         )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from radbench.conformance.findings import BrokenError, NotTriedError
+from radbench.conformance.elsewhere import NOT_BY
+from radbench.conformance.findings import BrokenError, NotTriedError, RemarkError
 from radbench.conformance.of_enhancers import difference, images_of
 from radbench.conformance.subject import Check, Subject, refused
 from radbench.contracts.enhancement import Enhancement
@@ -14,7 +17,8 @@ from radbench.engine.plan.learning import Training, training_of
 from radbench.engine.plan.pairs import Pair
 from radbench.engine.work.building import prepare
 from radbench.engine.work.enhance import LiveEnhancer
-from radbench.registry.whereabouts import definition_of
+from radbench.engine.work.seeding import seed_everything
+from radbench.registry.whereabouts import definition_of, within
 
 _TOLERANCE = 1e-4
 """By how much an object that was trained may differ from one that was given its weights: it may lay out its memory
@@ -54,6 +58,7 @@ def lessons(subject: Subject) -> str:
 
     wanted, workshop = training(subject), subject.workshop
     total = 0
+    told: dict[str, str] = {}
     for source in wanted.sources:
         try:
             once = list(workshop.lessons_of_cases(wanted, source, "train"))
@@ -66,6 +71,7 @@ def lessons(subject: Subject) -> str:
                 f"another object, in another order, gives other lessons ({_where(subject, 'lesson')}): lesson() draws "
                 "nothing and remembers nothing; what is random belongs into augment() or prepare() of the training"
             )
+        told |= _digests(source.field, once)
         sample = workshop.sample(source, source.entries["train"][0])
         image, targets = sample.image.clone(), _plain(sample.case.targets)
         learner = workshop.learner_of_lessons(wanted, source)
@@ -75,6 +81,11 @@ def lessons(subject: Subject) -> str:
         if not torch.equal(image, sample.image) or targets != _plain(sample.case.targets):
             raise BrokenError(f"lesson() writes into the sample that it is given ({_where(subject, 'lesson')})")
         total += len(once)
+    elsewhere = workshop.elsewhere.ask(_lessons_backwards, subject)
+    if other_cases := [case for case in told if told[case] != elsewhere.get(case)]:
+        raise BrokenError(
+            f"another process gets other lessons of case {other_cases[0]} ({_where(subject, 'lesson')}): {NOT_BY}"
+        )
     try:
         kept = workshop.lessons(wanted)
     except Exception as e:
@@ -84,7 +95,23 @@ def lessons(subject: Subject) -> str:
     held = sum(len(kept[s.field].train) for s in wanted.sources)
     if held != total:
         raise BrokenError(f"{counted(total, 'lesson')} were given, and {held} kept")
-    return f"{counted(total, 'lesson')}: pure, the same in any order, kept bit for bit"
+    return f"{counted(total, 'lesson')}: pure, the same in any order and in another process, kept bit for bit"
+
+
+def _lessons_backwards(subject: Subject) -> dict[str, str]:
+    """Return a digest of what each case teaches, the last case first."""
+    wanted = training(subject)
+    told: dict[str, str] = {}
+    for source in wanted.sources:
+        told |= _digests(source.field, list(subject.workshop.lessons_of_cases(wanted, source, "train", backwards=True)))
+    return told
+
+
+def _digests(field: str, found: list[tuple[str, Mapping[str, Any]]]) -> dict[str, str]:
+    return {
+        f"'{case_id}'" + (f" of {field}" if field else ""): hashlib.sha256(repr(taught).encode()).hexdigest()
+        for case_id, taught in _by_case(found).items()
+    }
 
 
 def fitted(subject: Subject, wanted: Training, attempt: str, progress: Any = None) -> Any:
@@ -103,7 +130,9 @@ def fitted(subject: Subject, wanted: Training, attempt: str, progress: Any = Non
 
 
 def resumes(subject: Subject) -> str:
-    """A training that is stopped and goes on gives the same weights as one that was not."""
+    """A training that is stopped and goes on, and one in another process, give the weights of one that was not."""
+    from safetensors.torch import load
+
     wanted = training(subject)
     told: list[int] = []
     try:
@@ -118,6 +147,10 @@ def resumes(subject: Subject) -> str:
             f"the same training gives other weights the second time: {fault} ({_where(subject, 'fit')}); all that is "
             "random must come from context.seed, or from the states that the harness sets"
         )
+    if fault := _other(whole, load(subject.workshop.elsewhere.ask(_fitted_state, subject))):
+        raise BrokenError(
+            f"the same training in another process gives other weights: {fault} ({_where(subject, 'fit')}); {NOT_BY}"
+        )
     stopped = 0
     for stop in sorted({1, (len(told) + 1) // 2, len(told)} - {0}):
         again = _stopped_and_resumed(subject, wanted, stop)
@@ -131,8 +164,20 @@ def resumes(subject: Subject) -> str:
                 "every state, the random ones too"
             )
     if not stopped:
-        return "the same weights from a second training; it reports no progress, so that it could not be stopped midway"
-    return f"stopped at {counted(stopped, 'place')} and begun again, it gives the same weights, bit for bit"
+        raise RemarkError(
+            f"fit() never calls context.progress(done, total, text) ({_where(subject, 'fit')}): nobody sees how long "
+            "it will take, and nobody could try whether it goes on where it was stopped; a second training, and one in "
+            "another process, gave the same weights"
+        )
+    return (
+        f"stopped at {counted(stopped, 'place')} and begun again, it gives the same weights, bit for bit; so does "
+        "another process"
+    )
+
+
+def _fitted_state(subject: Subject) -> bytes:
+    """Return the weights of a training, as they are kept."""
+    return _saved(fitted(subject, training(subject), "elsewhere").state_dict())
 
 
 def _stopped_and_resumed(subject: Subject, wanted: Training, stop: int) -> Mapping[str, Any] | None:
@@ -189,18 +234,31 @@ def weights(subject: Subject) -> str:
         raise BrokenError(f"weights that were kept and read are others: {fault}")
     told = f"{counted(len(state), 'tensor')} of weights kept and read"
     if subject.kind != "enhancer":
-        return f"{told}: the same"
+        return _learnt(subject, wanted, state, f"{told}: the same")
     learner = prepare(learner, None, workshop.device)
     name, image = next(images_of((96, 80)))
     with torch.no_grad():
-        found = [LiveEnhancer(subject.variant, one.enhance, {}, None, one)(image) for one in (learner, again)]
+        found = []
+        for one in (learner, again):
+            seed_everything(0, "weights")
+            found.append(LiveEnhancer(subject.variant, one.enhance, {}, None, one)(image))
     gap = difference(*(Enhancement(f.image, f.layers) for f in found))
     if gap > _TOLERANCE:
         raise BrokenError(
             f"with weights that were kept and read, {name} comes out otherwise, by {gap:.3g}: something that was "
             f"learnt is not in state_dict() ({_where(subject, 'state_dict')})"
         )
-    return f"{told}: the same image"
+    return _learnt(subject, wanted, state, f"{told}: the same image")
+
+
+def _learnt(subject: Subject, wanted: Training, state: Mapping[str, Any], told: str) -> str:
+    """Return what was told, unless nothing was learnt."""
+    if not _other(state, subject.workshop.untrained(wanted).state_dict()):
+        raise RemarkError(
+            f"{told}; but fit() left every weight as it was ({_where(subject, 'fit')}): is what learns in the state "
+            "that is kept, and does the optimizer have it?"
+        )
+    return told
 
 
 def _saved(state: Mapping[str, Any]) -> bytes:
@@ -213,7 +271,7 @@ def _other(one: Mapping[str, Any], two: Mapping[str, Any]) -> str:
     """Return which weights differ, "" where none do."""
     import torch
 
-    if [*one] != [*two]:
+    if {*one} != {*two}:
         return f"there are {', '.join(sorted({*one} ^ {*two}))} in one of them alone"
     for name in one:
         a, b = one[name].detach().cpu(), two[name].detach().cpu()
@@ -244,7 +302,11 @@ def _bits(value: Any) -> Any:
 
 
 def _where(subject: Subject, method: str) -> str:
-    return definition_of(getattr(subject.part.factory, method))
+    found = getattr(subject.part.factory, method)
+    code = getattr(inspect.unwrap(found), "__code__", None)
+    # A method may be a library's: then it is the class that the author knows.
+    inherited = code is not None and not within(code.co_filename, subject.own)
+    return definition_of(subject.part.factory if inherited else found)
 
 
 CHECKS = (

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from radbench.conformance.conformance_cases import DATASET, LAYERED
+from radbench.conformance.elsewhere import NOT_BY
 from radbench.conformance.findings import BrokenError, NotTriedError, RemarkError
 from radbench.conformance.subject import Check, Subject, refused
 from radbench.contracts.enhancement import Enhancement
 from radbench.contracts.errors import InvalidOutputError
-from radbench.contracts.results import TaskContext
+from radbench.contracts.results import Sample, TaskContext
 from radbench.engine.keep.evidence import encoded
 from radbench.engine.keep.texts import counted
 from radbench.engine.plan.applicability import why_not
@@ -24,6 +26,9 @@ from radbench.engine.work.samples import sample_of
 from radbench.engine.work.score import score
 from radbench.engine.work.seeding import salt_of
 from radbench.registry.whereabouts import definition_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _ODD = {
     "empty masks": "masks=empty",
@@ -60,7 +65,22 @@ def observed(subject: Subject) -> str:
     silent = [o for o in spec.observations if all(_no_answer(one[o]) for one in found.values())]
     if silent:
         raise RemarkError(f"'{silent[0]}' has no answer on any of {len(found)} ordinary cases")
+    if _blind(subject, found):
+        where = definition_of(subject.part.factory.score)
+        raise RemarkError(
+            f"noise instead of the enhanced images is scored as they are ({where}): what was enhanced is sample.image; "
+            "sample.case.image is the original, which no enhancer changes"
+        )
     return f"{counted(len(found), 'ordinary case')} scored: {', '.join(spec.observations)}"
+
+
+def _blind(subject: Subject, found: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Tell whether noise instead of the enhanced images gives the same evidence."""
+    try:
+        other = _scores(subject, dataset_for(subject), noise=True)
+    except Exception:
+        return False  # it did look at them
+    return all(_text(found[case]) == _text(other[case]) for case in found)
 
 
 def odd_cases(subject: Subject) -> str:
@@ -104,10 +124,21 @@ def same_evidence(subject: Subject) -> str:
                 f"{what} gives other evidence of case '{other[0]}' ({definition_of(subject.part.factory.score)}): "
                 "derive every random state from context.seed and the case's id"
             )
-    return "the same evidence a second time, in another order and by a new object"
+    elsewhere = subject.workshop.elsewhere.ask(_texts_backwards, subject)
+    if other := [case for case in first if _text(first[case]) != elsewhere[case]]:
+        where = definition_of(subject.part.factory.score)
+        raise BrokenError(f"another process gives other evidence of case '{other[0]}' ({where}): {NOT_BY}")
+    return "the same evidence a second time, in another order, by a new object and in another process"
 
 
-def _scores(subject: Subject, dataset: Part, backwards: bool = False) -> dict[str, Mapping[str, Any]]:
+def _texts_backwards(subject: Subject) -> dict[str, str]:
+    """Return the evidence of each case as text, the last case looked at first."""
+    return {case: _text(one) for case, one in _scores(subject, dataset_for(subject), backwards=True).items()}
+
+
+def _scores(
+    subject: Subject, dataset: Part, backwards: bool = False, noise: bool = False
+) -> dict[str, Mapping[str, Any]]:
     workshop, task = subject.workshop, subject.part
     built = _ready(subject, dataset)
     pair = Pair(workshop.part("enhancer", LAYERED), task, dataset, None)
@@ -117,6 +148,7 @@ def _scores(subject: Subject, dataset: Part, backwards: bool = False) -> dict[st
     for entry in reversed(entries) if backwards else entries:
         twin = _sample(subject, pair, dataset, by_id[entry.twin], layers) if task.spec.needs_twins else None
         sample = _sample(subject, pair, dataset, entry, layers, twin)
+        sample = _in_noise(sample) if noise else sample
         context = TaskContext(workshop.device, pair.task_seed)
         spec = task.spec
         found[entry.case_id] = score(built, sample, context, salt_of(entry), spec.observations, spec.name)
@@ -128,6 +160,22 @@ def _sample(subject: Subject, pair: Pair, dataset: Part, entry: Any, layers: Any
     shown = subject.workshop.enhanced(pair.enhancer, case.image[None], [case.info])
     single = Enhancement(shown.image[0], {name: layer[0] for name, layer in shown.layers.items()})
     return sample_of(case, single, layers, subject.workshop.device, None, twin)
+
+
+def _in_noise(sample: Sample) -> Sample:
+    """Return a sample whose enhanced image, layers and views are noise of the same range."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+
+    def noise(tensor: Tensor) -> Tensor:
+        return torch.rand(tensor.shape, generator=generator).to(tensor.device) * tensor.amax()
+
+    views = sample.views and Enhancement(
+        noise(sample.views.image), {name: noise(layer) for name, layer in sample.views.layers.items()}
+    )
+    layers = {name: noise(layer) for name, layer in sample.layers.items()}
+    return replace(sample, image=noise(sample.image), layers=layers, views=views)
 
 
 def _ready(subject: Subject, dataset: Part) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radbench.conformance import conformance_cases
+from radbench.conformance.elsewhere import Elsewhere
 from radbench.contracts.case import Case, CaseInfo
 from radbench.contracts.enhancement import Enhancement
 from radbench.contracts.errors import UsageError
@@ -107,6 +108,11 @@ class Workshop:
     def own_bench(self) -> Workbench:
         """The bench that all checks share."""
         return self.bench()
+
+    @cached_property
+    def elsewhere(self) -> Elsewhere:
+        """Another process that is asked for the same."""
+        return Elsewhere(self)
 
     # enhancers ---------------------------------------------------------------------------------------------
 

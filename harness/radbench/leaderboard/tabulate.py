@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from radbench.contracts import Status
+from radbench.leaderboard.aggregate import NOTHING
 from radbench.leaderboard.columns import ALL, BASELINE, NULL, TABLE_KEY
 from radbench.leaderboard.comparing import entry_names, tables_of
 from radbench.leaderboard.notes import how_to_read
@@ -369,7 +370,9 @@ def _remarks(rows: DataFrame, order: list[str]) -> tuple[str, ...]:
     found: dict[tuple[str, str], dict[str, None]] = {}
     for entry in order:
         for row in rows[(rows["entry"] == entry) & (rows["error"] != "")].to_dict("records"):
-            where = ", ".join(str(row[name]) for name in ("group", "facet") if row[name] not in (ALL, ""))
+            # The other sentences name their metric themselves.
+            named = ("metric", "group", "facet") if row["error"] == NOTHING else ("group", "facet")
+            where = ", ".join(str(row[name]) for name in named if row[name] not in (ALL, ""))
             status = "" if row["status"] == Status.OK else f"{row['status']}: "
             sentence = f"{status}{' '.join(str(row['error']).split())}"
             found.setdefault((entry, sentence), {})[where] = None

@@ -1,7 +1,9 @@
 """A plugin each of whose parts breaks one rule, and few that hold to all."""
 
 import hashlib
+import os
 import random
+from dataclasses import replace
 from typing import Annotated
 
 import torch
@@ -22,7 +24,7 @@ from radbench import (
 
 ENHANCERS = (
     *("sound", "shy", "undescribed", "growing", "picky", "writing", "counting", "drawing", "leaky", "swallows_nan"),
-    *("unmoved", "promising", "batched", "from_another_place"),
+    *("unmoved", "promising", "batched", "from_another_place", "hashing", "first_seen", "one_only", "dies_elsewhere"),
 )
 
 
@@ -41,6 +43,12 @@ def radbench_enhancers():
             ("restless", "Restless"),
             ("starts-midway", "StartsMidway"),
             ("catches-all", "CatchesAll"),
+            ("hashed-lessons", "HashedLessons"),
+            ("hashed-weights", "HashedWeights"),
+            ("silent", "Silent"),
+            ("lazy", "Lazy"),
+            ("inherited", "Inherited"),
+            ("unbuildable", "Unbuildable"),
         )
     ]
     return plain + learners
@@ -52,7 +60,8 @@ def radbench_tasks():
         metric = MetricSpec("share", "higher", empty="0")
         return TaskSpec(name, f"broken_plugin:{cls}", name, metrics=(metric,), needs_targets=("lesion_mask",), **more)
 
-    return [task("share", "Share"), task("divides", "Divides"), task("moody", "Moody"), task("wordy", "Wordy")]
+    found = [task("share", "Share"), task("divides", "Divides"), task("moody", "Moody"), task("wordy", "Wordy")]
+    return [*found, task("blind", "Blind"), task("hashed", "Hashed")]
 
 
 @hookimpl
@@ -68,6 +77,11 @@ def radbench_datasets():
         data("empty-handed-ramps", "EmptyHandedRamps"),
         data("short-digests", "ShortDigests"),
         data("two-splits", "TwoSplits"),
+        data("unordered-ramps", "UnorderedRamps"),
+        data("hashed-pixels", "HashedPixels"),
+        data("flat-spacing", "FlatSpacing"),
+        data("two-groups", "TwoGroups"),
+        data("one-digest", "OneDigest"),
     ]
 
 
@@ -153,6 +167,29 @@ def from_another_place(images):
     return images
 
 
+def hashing(images):
+    return images * (0.5 + (hash("a salt") % 997) / 2000)
+
+
+FIRST = []
+
+
+def first_seen(images):
+    FIRST.append(float(images.mean()))
+    return (images - images.mean() + FIRST[0]).clamp(0, 1)
+
+
+def dies_elsewhere(images):
+    if os.environ.get("PYTHONHASHSEED") == "1":
+        os._exit(3)
+    return images
+
+
+def one_only(images):
+    (image,) = images
+    return image[None]
+
+
 class Learner:
     class Config(Config):
         trained_on: PartName = learns_from("ramps[count=8]")
@@ -220,12 +257,69 @@ class CatchesAll(Learner):
             self.scale = torch.zeros(1)
 
 
+class HashedLessons(Learner):
+    def lesson(self, sample):
+        return {"mean": torch.tensor([float(hash(sample.case.case_id) % 997)])}
+
+
+class HashedWeights(Learner):
+    def fit(self, lessons, context):
+        super().fit(lessons, context)
+        self.scale = self.scale + (hash("a salt") % 997) / 1e4
+
+
+class Silent(Learner):
+    def fit(self, lessons, context):
+        self.scale = self.scale * 0.9
+
+
+class Lazy(Learner):
+    def fit(self, lessons, context):
+        context.progress(1, 1, "nothing")
+
+
+class Inherited(torch.nn.Module):
+    """Has its state_dict from PyTorch, which knows nothing of the offset."""
+
+    Config = Learner.Config
+
+    def __init__(self, config):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(1))
+        self.offset = 0.0
+
+    def lesson(self, sample):
+        return {"mean": sample.image.mean().reshape(1)}
+
+    def fit(self, lessons, context):
+        self.scale.data *= 0.5
+        self.offset = 0.1
+
+    def enhance(self, images):
+        return (images * self.scale + self.offset).clamp(0, 1)
+
+
+class Unbuildable(Learner):
+    def __init__(self):
+        pass
+
+
 class Share:
     def __init__(self, config):
         pass
 
     def score(self, sample, context):
-        return {"share": float(sample.case.targets["lesion_mask"].float().mean())}
+        return {"share": float((sample.image * sample.case.targets["lesion_mask"]).mean())}
+
+
+class Blind(Share):
+    def score(self, sample, context):
+        return {"share": float((sample.case.image * sample.case.targets["lesion_mask"]).mean())}
+
+
+class Hashed(Share):
+    def score(self, sample, context):
+        return {"share": float(sample.image.mean()) * (hash(sample.case.case_id) % 997)}
 
 
 class Divides(Share):
@@ -301,3 +395,30 @@ class ShortDigests(Ramps):
 class TwoSplits(Ramps):
     def manifest(self):
         return [*super().manifest(), CaseEntry("ramp-9", "patient-0", "test", self.digest("ramp-9"))]
+
+
+class UnorderedRamps(Ramps):
+    def manifest(self):
+        by_id = {e.case_id: e for e in super().manifest()}
+        return [by_id[case_id] for case_id in set(by_id)]  # as its author did not mean it
+
+
+class HashedPixels(Ramps):
+    def load(self, case_id):
+        case = super().load(case_id)
+        return Case(case.case_id, case.patient_id, case.image * (0.5 + (hash(case_id) % 997) / 2000))
+
+
+class FlatSpacing(Ramps):
+    def load(self, case_id):
+        return replace(super().load(case_id), spacing_mm=(0.5, 0.0))
+
+
+class TwoGroups(Ramps):
+    def load(self, case_id):
+        return replace(super().load(case_id), groups={"size": "large"})
+
+
+class OneDigest(Ramps):
+    def digest(self, case_id):
+        return hashlib.sha256(b"all of them").hexdigest()

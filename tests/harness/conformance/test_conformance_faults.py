@@ -63,6 +63,12 @@ FAULTS = [
     ("enhancer", "drawing", "seed", "say EnhancerSpec(draws=True), or draw nothing"),
     ("enhancer", "leaky", "nan", "after an image with NaN, an ordinary one comes out otherwise"),
     ("enhancer", "from-another-place", "run", "'radbench_classical.blur' was loaded"),
+    ("enhancer", "hashing", "bits", "another process, in another order, gives other bits"),
+    ("enhancer", "first-seen", "bits", "another process, in another order, gives other bits"),
+    ("enhancer", "one-only", "bits", "a batch of 3 raises (the spec says batch_size=1): ValueError"),
+    ("enhancer", "hashed-lessons", "lessons", "another process gets other lessons of case 'ramp-0'"),
+    ("enhancer", "hashed-weights", "resume", "the same training in another process gives other weights"),
+    ("enhancer", "inherited", "weights", "something that was learnt is not in state_dict() (broken_plugin.py:"),
     ("enhancer", "forgetful", "weights", "something that was learnt is not in state_dict()"),
     ("enhancer", "moody-lessons", "lessons", "another object, in another order, gives other lessons"),
     ("enhancer", "restless", "resume", "gives other weights the second time: 'scale' differs"),
@@ -70,9 +76,14 @@ FAULTS = [
     ("enhancer", "catches-all", "resume", "it catches BaseException"),
     ("task", "divides", "odd-cases", "empty masks: it raises, instead of giving a number, NaN or a CaseError"),
     ("task", "moody", "evidence", "gives other evidence of case"),
+    ("task", "hashed", "evidence", "another process gives other evidence of case"),
     ("task", "wordy", "scores", "must be a number, a Prediction or Features, got 'a lot'"),
     ("dataset", "noisy-ramps", "reload", "has another image"),
     ("dataset", "hashed-ramps", "fingerprint", "another process gets another fingerprint"),
+    ("dataset", "unordered-ramps", "fingerprint", "it lists its cases in another order in another process"),
+    ("dataset", "hashed-pixels", "reload", "has another image in another process"),
+    ("dataset", "flat-spacing", "cases", "has spacing_mm=(0.5, 0.0)"),
+    ("dataset", "two-groups", "cases", "is loaded with the groups {'size': 'large'}, and listed with {}"),
     ("dataset", "bold-ramps", "cases", "has the target 'hu', which the data set does not declare"),
     ("dataset", "short-digests", "manifest", "no SHA-256"),
     ("dataset", "two-splits", "manifest", "splits must be patient-disjoint"),
@@ -92,6 +103,10 @@ REMARKS = [
     ("enhancer", "swallows-nan", "nan", "comes out as ordinary numbers"),
     ("enhancer", "unmoved", "device", "to(device) leaves kernel on the processor"),
     ("enhancer", "learner", "device", "it holds scale, a tensor, and offers no to(device)"),
+    ("enhancer", "silent", "resume", "fit() never calls context.progress(done, total, text)"),
+    ("dataset", "one-digest", "cases", "'ramp-0' and 'ramp-2' have one digest and are different images"),
+    ("enhancer", "lazy", "weights", "but fit() left every weight as it was"),
+    ("task", "blind", "scores", "noise instead of the enhanced images is scored as they are"),
     ("dataset", "empty-handed-ramps", "cases", "target 'lesion_mask' is declared, and none of 6 cases has it"),
     ("dataset", "noisy-ramps", "rights", "the spec gives no licence and no citation"),
 ]
@@ -101,6 +116,25 @@ REMARKS = [
 def test_what_users_would_want_otherwise_is_a_remark(shop, kind, variant, check, words):
     found = tried(shop, kind, variant, check)
     assert (found.outcome, words in found.sentence) == (Outcome.REMARK, True), found
+
+
+def test_one_fault_is_not_told_as_another(shop):
+    for check in ("nan", "seed"):
+        found = tried(shop, "enhancer", "counting", check)
+        assert (found.outcome, "otherwise in a second call" in found.sentence) == (Outcome.NOT_TRIED, True), found
+
+
+def test_a_class_that_takes_no_configuration_is_told_how_it_is_built(shop):
+    found = tried(shop, "enhancer", "unbuildable", "sizes")
+    assert found.outcome is Outcome.NOT_TRIED
+    assert "which its class does not take: def __init__(self, config) (broken_plugin.py:" in found.sentence
+
+
+def test_one_that_ends_the_other_process_is_named_and_the_next_one_is_tried(shop):
+    found = tried(shop, "enhancer", "dies-elsewhere", "bits")
+    assert found.outcome is Outcome.BROKEN
+    assert "another process that is asked for the same ends (status 3)" in found.sentence
+    assert tried(shop, "enhancer", "sound", "bits").outcome is Outcome.HOLDS
 
 
 def test_what_has_to_be_given_is_not_tried_and_says_so(shop):

@@ -1,7 +1,11 @@
 """``bench plugin check``: sentences as they are found out, and a plugin that crashes or hangs is a finding, too."""
 
 import json
+import os
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +47,17 @@ def closes(images):
 
     os.closerange(3, 256)
     time.sleep(1000)
+"""
+
+
+TELL = """
+
+def tell(path):
+    import os
+
+    with open(path + ".part", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename(path + ".part", path)
 """
 
 
@@ -90,6 +105,40 @@ def test_one_that_kills_its_process_is_named_and_the_others_are_tried(check):
 def test_one_that_hangs_is_ended_and_named(check):
     status, out, _ = check("hangs", "--check", "sizes", "--timeout", "30")
     assert (status, "it hangs: no end within 30 s" in out) == (1, True)
+
+
+def test_nothing_is_left_of_a_check_whose_command_is_killed(tmp_path):
+    """Each process that tries a plugin ends with its command, which had no time to end it."""
+    path, told = tmp_path / "checked_plugin.py", tmp_path / "pid"
+    path.write_text(PLUGIN.replace("    time.sleep(1000)", f"    tell({str(told)!r})\n    time.sleep(1000)", 1) + TELL)
+    words = ["plugin", "check", str(path), "hangs", "--check", "sizes", "--timeout", "300"]
+    command = subprocess.Popen(
+        [sys.executable, "-c", "from radbench.cli import main; main()", *words], stdout=subprocess.DEVNULL
+    )
+    try:
+        pid = int(until(lambda: told.exists() and told.read_text()))
+        assert alive(pid)
+    finally:
+        command.kill()
+        command.wait()
+    until(lambda: not alive(pid))
+
+
+def until(holds):
+    end = time.monotonic() + 200
+    while not (found := holds()):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    return found
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # One that nobody waits for is dead all the same.
+    return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text() if sys.platform == "linux" else True
 
 
 def test_one_that_closes_what_it_tells_through_and_lives_on_is_ended_and_named(check, monkeypatch):

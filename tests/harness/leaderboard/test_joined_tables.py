@@ -82,6 +82,13 @@ def test_a_seed_that_failed_or_lacks_cases_leaves_no_mean_of_all() -> None:
     assert any("seeds are not pooled: answers of seed 2 are missing" in remark for remark in table.remarks)
 
 
+def test_a_metric_that_no_case_has_is_named() -> None:
+    nothing = pair("original", None, 0.5)
+    silent = {case: {**found, "hd": {"": float("nan")}} for case, found in nothing.evidence.items()}
+    table = next(tables(board(dataclasses.replace(nothing, evidence=silent))))
+    assert table.remarks == ("original, hd: no case has a score",)
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_prints_several_seeds_as_one_row(format: str) -> None:
     shown = render(board(*SEEDS), format)

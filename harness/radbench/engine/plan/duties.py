@@ -33,6 +33,7 @@ def check_duties(part: Part) -> None:
     kind = "data set" if part.kind == "dataset" else part.kind
     who, factory = f"{kind} '{part.name}'", part.factory
     if inspect.isclass(factory):
+        _check_constructor(part, who)
         _check_methods(part, who, _OF_CLASS[part.kind])
     elif not callable(factory):
         right = "a function or a class" if part.kind == "enhancer" else "a class"
@@ -52,6 +53,25 @@ def check_duties(part: Part) -> None:
         _check_methods(part, who, wanted, "learns but ")
     if part.kind == "enhancer" and part.spec.renders and not hasattr(factory, "views"):
         raise PluginError(f"{who} says renders=True, but offers no {_RETURNS['views']}{_at(part)}")
+
+
+def _check_constructor(part: Part, who: str) -> None:
+    try:
+        taken = inspect.signature(part.factory).parameters.values()
+    except (TypeError, ValueError):
+        return  # one of C, which nobody can ask
+    plain = [p for p in taken if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)]
+    if not plain:
+        raise PluginError(
+            f"{who} is built with its configuration, which its class does not take: def __init__(self, config)"
+            f"{_at(part)}"
+        )
+    needed = [p.name for p in plain[2:] if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
+    if needed:
+        raise PluginError(
+            f"{who} is built with its configuration, and where it asks for them its parts; its class needs "
+            f"'{needed[0]}', too: what it needs is a field of its Config{_at(part)}"
+        )
 
 
 def _check_methods(part: Part, who: str, wanted: tuple[str, ...] | list[str], so: str = "") -> None:

@@ -61,7 +61,7 @@ def main() -> None:
     commands = os.fdopen(os.dup(0), "rb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     setup: WorkerSetup = receive(commands)
-    threading.Thread(target=_die_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=die_with, args=(os.getppid(),), daemon=True).start()
     try:
         bench = workbench(setup, channel.tell)
     except BaseException:
@@ -156,7 +156,8 @@ def told_of(error: BaseException, message: str) -> tuple[str, dict[str, Any]]:
     return "error", {"passing": isinstance(error, SourceChangedError | DamagedPieceError), **facts}
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
+    """Wait until a parent process is gone; then end this process, and its group where it leads one."""
     while os.getppid() == parent:
         time.sleep(0.5)
     if os.getpgrp() == os.getpid():
