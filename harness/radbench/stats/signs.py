@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from radbench.stats.clusters import clustered
+from radbench.stats.resampling import CHUNK_ELEMENTS
 
 EXACT_UP_TO = 12
 """Patients up to which every pattern of signs is enumerated."""
@@ -18,7 +19,10 @@ FLIPS = 9999
 """Patterns of signs drawn beyond."""
 
 _KEPT = 1 << 24
-"""Signs up to which patterns are kept, 16 MiB."""
+"""Signs up to which patterns are kept, 2 MiB."""
+
+_ELEMENTS = 1 << 20
+"""Signs of one product: large enough for it to be worth its while, 8 MiB."""
 
 
 def sign_flip(
@@ -82,27 +86,33 @@ def _p_values(means: NDArray[np.float64], n: int, flips: int, seed: int) -> NDAr
     if n <= EXACT_UP_TO:
         return np.asarray((np.abs(_patterns(n) @ means.T) >= least).mean(axis=0))
     extreme = np.zeros(len(means), dtype=np.intp)
-    for heads in _flipped(n, flips, seed):
-        signs = 2.0 * heads - 1.0
-        extreme += (np.abs(signs @ means.T) >= least).sum(axis=0)
+    for packed in _flipped(n, flips, seed):
+        signs = np.unpackbits(packed, axis=1, count=n).view(np.int8)
+        signs <<= 1
+        signs -= 1
+        extreme += (np.abs(signs.astype(np.float64) @ means.T) >= least).sum(axis=0)
     return np.asarray((1 + extreme) / (1 + flips))
 
 
-def _flipped(n: int, flips: int, seed: int) -> Iterable[NDArray[np.int8]]:
-    """Return the patterns drawn, 0 or 1; those of one table serve all its metrics."""
+def _flipped(n: int, flips: int, seed: int) -> Iterable[NDArray[np.uint8]]:
+    """Return the patterns drawn, a bit for each sign; those of one table serve all its metrics."""
     return _kept(n, flips, seed) if n * flips <= _KEPT else _drawn(n, flips, seed)
 
 
 @lru_cache(maxsize=2)
-def _kept(n: int, flips: int, seed: int) -> tuple[NDArray[np.int8], ...]:
+def _kept(n: int, flips: int, seed: int) -> tuple[NDArray[np.uint8], ...]:
     return tuple(_drawn(n, flips, seed))
 
 
-def _drawn(n: int, flips: int, seed: int) -> Iterator[NDArray[np.int8]]:
+def _drawn(n: int, flips: int, seed: int) -> Iterator[NDArray[np.uint8]]:
     random = np.random.Generator(np.random.PCG64(seed))
-    step = max(1, (1 << 20) // n)
+    step, few = max(1, _ELEMENTS // n), max(1, CHUNK_ELEMENTS // n)
     for start in range(0, flips, step):
-        yield random.integers(0, 2, (min(step, flips - start), n)).astype(np.int8)
+        rows = min(step, flips - start)
+        # A few at a time: drawing takes sixty-four times the room of what is drawn.
+        sizes = (min(few, rows - begin) for begin in range(0, rows, few))
+        drawn = (random.integers(0, 2, (k, n)).astype(np.uint8) for k in sizes)
+        yield np.concatenate([np.packbits(heads, axis=1) for heads in drawn])
 
 
 def _patterns(n: int) -> NDArray[np.float64]:
