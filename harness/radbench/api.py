@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from radbench.contracts.case import CaseInfo
 from radbench.contracts.enhancement import Enhancement
 from radbench.contracts.errors import RadbenchError, UsageError
-from radbench.contracts.folders import cache_folder
+from radbench.engine.keep.homes import cache_home
 from radbench.engine.keep.store import Store
 from radbench.engine.plan.applicability import why_no_part
 from radbench.engine.plan.learning import trainings_of, weights_of
@@ -319,7 +319,7 @@ def load_enhancer(
         (name,), (), profile=profile, seeds=(seed,), precision=precision, plugin_files=tuple(plugin_files)
     )
     part = plan_enhancer(registry, request)
-    store = Store(cache_folder())
+    store = Store(cache_home())
     _learn_first(part, request, store, options or Options(device), reporter or Silent())
     if device != "cpu":
         import torch

@@ -368,6 +368,16 @@ WRITERS = {
 }
 
 
+@pytest.mark.parametrize("place", ["notes.txt", "notes.txt/below"])
+def test_a_cache_that_is_a_file_is_wrong_usage_and_leaves_no_folder(bench, tmp_path, monkeypatch, place):
+    (tmp_path / "notes.txt").write_text("mine")
+    monkeypatch.setenv("RADBENCH_CACHE", str(tmp_path / place))
+    code, err = bench("--out", tmp_path / "out")
+    assert code == 2
+    assert f"'{tmp_path / 'notes.txt'}' is a file: set RADBENCH_CACHE to a folder, or take that file away" in err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("full", [True, False], ids=["full", "read-only"])
 @pytest.mark.parametrize("verb", [*WRITERS])
 def test_a_disk_that_takes_nothing_is_one_sentence_in_every_verb(

@@ -39,12 +39,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command("info", short_help="What lies there, how big, of what, and unused since when.")
 def info(as_json: Json = False) -> None:
     """Show what is kept: by kind, by enhancer, by data set and by task, how big it is and when it was last used."""
-    from radbench.contracts.folders import cache_folder
     from radbench.engine.keep.holdings import KINDS, abandoned, holdings
+    from radbench.engine.keep.homes import cache_home
     from radbench.engine.keep.names import OWNERS
     from radbench.engine.keep.room import Room, budget
 
-    root = cache_folder()
+    root = cache_home()
     found = list(holdings(root))
     needed = Room(root, 0).needed_by_others()
     left = abandoned(root)
@@ -95,15 +95,15 @@ def prune(
     Options narrow it down together. Weights and scores, which took long to come by, go only where --kind names them;
     weights take along what was built on them. Whatever goes is made again when it is needed, to the same bits.
     """
-    from radbench.contracts.folders import cache_folder
     from radbench.engine.keep.holdings import Choice, abandoned, holdings, take_away, to_go
+    from radbench.engine.keep.homes import cache_home
     from radbench.engine.keep.names import forget_names
     from radbench.engine.keep.room import Room
 
     _check_kinds(kind)
     if not (older or to or kind or enhancer or dataset or task or everything):
         raise UsageError("say what goes: --older 30d, --to 20GB, --enhancer NAME, --kind lessons, or --all; see -h")
-    root = cache_folder()
+    root = cache_home()
     found = list(holdings(root))
     choice = Choice(kind, enhancer, dataset, task, _seconds(older))
     _check_names(found, choice)
@@ -142,14 +142,14 @@ def verify(
     --remove takes away what is damaged, and of a file of scores all, which are made again.
     """
     from radbench.cli.progress import tracked
-    from radbench.contracts.folders import cache_folder
     from radbench.engine.keep.damage import damage
     from radbench.engine.keep.holdings import holdings, take_away
+    from radbench.engine.keep.homes import cache_home
     from radbench.engine.keep.room import Room
     from radbench.engine.keep.store import Store
 
     _check_kinds(kind)
-    root = cache_folder()
+    root = cache_home()
     found = [one for one in holdings(root) if not kind or one.kind in kind]
     store, checked = Store(root), tracked(found, len(found), "holdings", "checking")
     damaged = [(one, what) for one in checked if (what := damage(store, one))]

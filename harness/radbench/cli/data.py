@@ -107,10 +107,11 @@ def add(
             f"images are 'bench data add folder {path}', or folder[root={path}] where you use them"
         )
     entry = registry.entry("dataset", name)
-    if "root" not in config_of(load_factory(entry)).model_fields:
+    root = config_of(load_factory(entry)).model_fields.get("root")
+    if root is None:
         raise UsageError(f"data set '{name}' needs no folder: it is made on the fly")
     before = location_of(name)
-    place = add_location(name, path)
+    place = add_location(name, path, folder=(root.description or "").startswith("Folder"))
     instead = f", no longer at {before}" if before not in (None, place) else ""
     say(f"{name} lies at {place}{instead} (kept in {locations_file()})")
 

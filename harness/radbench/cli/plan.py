@@ -65,7 +65,7 @@ def plan(
         "plugin": plugin,
     }
     given = with_file(given, config, context)
-    from radbench.contracts.folders import cache_folder
+    from radbench.engine.keep.homes import cache_home
     from radbench.engine.keep.store import Store
     from radbench.engine.plan.pairs import describe
 
@@ -81,7 +81,7 @@ def plan(
         what = f"{r['task']} on {r['dataset']} ({r['split']}{seeded}): {r['enhancer']}"
         say(f"{what}  {'not applicable: ' + r['reason'] if r['reason'] else counted(r['cases'], 'case')}")
     apply = sum(not r["reason"] for r in records)
-    store = Store(cache_folder())
+    store = Store(cache_home())
     for training in made.trainings:
         if not store.has_weights(training.key):
             say(f"to train first: {training.name}, from {training.described}")

@@ -213,13 +213,13 @@ def run(
 
 def _say_plan(run: PlannedRun, plan: Plan | str) -> None:
     """Say what a run would do: its pairs, what is to be trained first, and what is left out and why."""
-    from radbench.contracts.folders import cache_folder
+    from radbench.engine.keep.homes import cache_home
     from radbench.engine.keep.store import Store
 
     if isinstance(plan, str):
         say(f"{run.name}: cannot be run: {plan}")
         return
-    store = Store(cache_folder())
+    store = Store(cache_home())
     missing = [one for one in plan.trainings if not store.has_weights(one.key)]
     kept = len(plan.trainings) - len(missing)
     of = f"{counted(len(plan.pairs), 'pair')}, {counted(len(plan.trainings), 'training')}"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from radbench.contracts.dataset import CaseEntry
 from radbench.contracts.errors import CaseError, RadbenchError, UnknownNameError, UsageError
-from radbench.contracts.folders import cache_folder
 from radbench.contracts.variants import split_list
+from radbench.engine.keep.homes import cache_home
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.private import privately
 from radbench.engine.keep.sealed import UnreadableError
@@ -156,7 +156,7 @@ def images_of(
             failures.append(str(facts["message"]))
 
     with settings_restored(), privately():
-        bench = workbench(WorkerSetup(request.plugin_files, str(cache_folder()), "cpu", 1), heard)
+        bench = workbench(WorkerSetup(request.plugin_files, str(cache_home()), "cpu", 1), heard)
         bench.expendable = False
         yield RunImages(
             dataset=first.dataset.label,

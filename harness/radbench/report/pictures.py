@@ -11,9 +11,9 @@ import numpy as np
 
 from radbench.contracts.case import Case
 from radbench.contracts.dataset import CaseEntry
-from radbench.contracts.folders import cache_folder
 from radbench.contracts.results import TaskContext
 from radbench.engine.keep.digests import short
+from radbench.engine.keep.homes import cache_home
 from radbench.engine.keep.sealed import GoneError, UnreadableError
 from radbench.engine.plan.keys import entry_key
 from radbench.engine.plan.layers import looked_at_by
@@ -210,7 +210,7 @@ def studio(plugin_files: Sequence[str]) -> Iterator[Studio]:
         events.append((event, facts))
 
     with settings_restored():
-        bench = workbench(WorkerSetup(tuple(plugin_files), str(cache_folder()), "cpu", 1), tell)
+        bench = workbench(WorkerSetup(tuple(plugin_files), str(cache_home()), "cpu", 1), tell)
         bench.expendable = False
         yield Studio(bench, events)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from radbench.contracts.folders import cache_folder
+from radbench.engine.keep.homes import cache_home
 from radbench.engine.keep.store import Store
 from radbench.engine.keep.texts import visible
 from radbench.engine.plan.parts import Part
@@ -75,7 +75,7 @@ def trained(material: Material, figures: Path | None) -> list[tuple[Learnt, list
         material: the runs.
         figures: folder that the figures are written to as SVG and PDF, too; None for none.
     """
-    store = Store(cache_folder())
+    store = Store(cache_home())
     pairs = [pair for run in material.runs for pair in run.plan.pairs.values()]
     out = []
     for number, one in enumerate(learnt((training for pair in pairs for training in pair.trainings), store)):

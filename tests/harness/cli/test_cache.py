@@ -36,6 +36,17 @@ def root(tmp_path):
     return tmp_path / "cache"
 
 
+@pytest.mark.parametrize("words", [("info",), ("verify",), ("prune", "--older", "1d")])
+@pytest.mark.parametrize("place", ["notes.txt", "notes.txt/below"])
+def test_a_cache_folder_that_is_a_file_is_refused_in_a_sentence(bench, tmp_path, monkeypatch, words, place):
+    (tmp_path / "notes.txt").write_text("mine")
+    monkeypatch.setenv("RADBENCH_CACHE", str(tmp_path / place))
+    status, said = bench("cache", *words)
+    assert status == 2
+    told = f"the folder of caches cannot be '{tmp_path / place}', for '{tmp_path / 'notes.txt'}' is a file"
+    assert f"{told}: set RADBENCH_CACHE to a folder, or take that file away" in said
+
+
 def key(letter):
     return letter * 32
 

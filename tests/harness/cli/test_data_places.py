@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from radbench.cli import main
+from radbench.contracts.config import config_of
+from radbench.registry.registry import load_factory, load_registry
 
 
 @pytest.fixture
@@ -48,6 +50,35 @@ def test_a_place_that_is_gone_is_said_to_be(bench, tmp_path):
     assert "where nothing lies now" in bench("list")[1]
     assert listed(bench, "folder")["there"] is False
     assert bench("remove", "folder")[0] == 0
+
+
+ROOTED = sorted(
+    name
+    for name, entry in load_registry().entries["dataset"].items()
+    if "root" in config_of(load_factory(entry)).model_fields
+)
+
+
+@pytest.mark.parametrize("name", ROOTED)
+def test_a_file_is_no_place_of_a_data_set_that_lies_in_a_folder(bench, tmp_path, name):
+    (tmp_path / "notes.txt").write_text("mine")
+    status, said = bench("add", name, str(tmp_path / "notes.txt"))
+    assert status == 2
+    assert f"data set '{name}': '{tmp_path / 'notes.txt'}' is a file; give the folder that it lies in" in said
+    status, said = bench("add", name, str(tmp_path / "nowhere"))
+    assert status == 2
+    assert f"'{tmp_path / 'nowhere'}' does not exist; give the folder that it lies in" in said
+    assert listed(bench, name)["place"] is None
+
+
+def test_settings_whose_folder_is_a_file_are_refused_in_a_sentence(bench, tmp_path, monkeypatch):
+    (tmp_path / "notes.txt").write_text("mine")
+    monkeypatch.setenv("RADBENCH_CONFIG", str(tmp_path / "notes.txt" / "below"))
+    for words in (("list",), ("add", "folder", str(tmp_path)), ("remove", "folder")):
+        status, said = bench(*words)
+        assert status == 2
+        assert f"for '{tmp_path / 'notes.txt'}' is a file: set RADBENCH_CONFIG to a folder" in said
+    assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 def test_what_is_not_remembered_cannot_be_forgotten(bench, tmp_path):

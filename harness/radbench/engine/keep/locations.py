@@ -8,14 +8,18 @@ from pathlib import Path
 import filelock
 
 from radbench.contracts.errors import UsageError, did_you_mean
-from radbench.contracts.folders import config_folder
+from radbench.engine.keep.homes import config_home
 from radbench.engine.keep.private import privately
 from radbench.engine.keep.sealed import StoreError, write_atomically
 
 
 def locations_file() -> Path:
-    """Return the file of locations."""
-    return config_folder() / "datasets.json"
+    """Return the file of locations.
+
+    Raises:
+        UsageError: the user's configuration folder is none.
+    """
+    return config_home() / "datasets.json"
 
 
 def locations() -> dict[str, Path]:
@@ -38,15 +42,22 @@ def location_of(name: str) -> Path | None:
     return locations().get(name)
 
 
-def add_location(name: str, path: Path) -> Path:
+def add_location(name: str, path: Path, folder: bool = False) -> Path:
     """Remember where a data set lies.
+
+    Args:
+        name: of the data set.
+        path: where it lies.
+        folder: whether that must be a folder.
 
     Raises:
         UsageError: there is no such folder or file, or the user's configuration folder cannot be written.
     """
     path = path.expanduser().resolve()
     if not path.exists():
-        raise UsageError(f"data set '{name}': '{path}' does not exist")
+        raise UsageError(f"data set '{name}': '{path}' does not exist; give the folder that it lies in")
+    if folder and not path.is_dir():
+        raise UsageError(f"data set '{name}': '{path}' is a file; give the folder that it lies in")
     _change(name, path)
     return path
 

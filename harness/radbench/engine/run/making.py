@@ -10,7 +10,7 @@ from pathlib import Path
 
 from radbench.contracts.case import Case
 from radbench.contracts.dataset import CaseEntry
-from radbench.contracts.folders import cache_folder
+from radbench.engine.keep.homes import cache_home
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.private import privately
 from radbench.engine.keep.store import Store
@@ -39,7 +39,7 @@ def make_cases(
         folder = RunFolder(Path(scratch))
         folder.open()
         try:
-            store = Store(cache_folder())
+            store = Store(cache_home())
             session = Session((), (), folder, store, reporter, Nobody(), cases=[(dataset, entries)])
             cores = jobs or os.cpu_count() or 1
             steps = session.prepare(cores)
@@ -59,7 +59,7 @@ class Cases:
     """The cases of a data set, loaded in this process; made ones from where they are kept."""
 
     def __init__(self, registry: Registry, dataset: Part) -> None:
-        self._bench = Workbench(registry, Store(cache_folder()), "cpu", 1, lambda event, **facts: None)
+        self._bench = Workbench(registry, Store(cache_home()), "cpu", 1, lambda event, **facts: None)
         self._loading = loading_of(dataset, "float32")
 
     def load(self, entry: CaseEntry) -> Case:

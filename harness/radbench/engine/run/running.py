@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radbench.contracts.errors import UsageError
-from radbench.contracts.folders import cache_folder
 from radbench.engine.keep.digests import digest
+from radbench.engine.keep.homes import cache_home
 from radbench.engine.keep.journal import RunFolder, default_folder
 from radbench.engine.keep.private import privately
 from radbench.engine.keep.room import Room, budget
@@ -127,7 +127,7 @@ def run_pairs(plan: Plan, options: Options, reporter: Reporter, opened: Callable
                 plan.pairs,
                 (),
                 folder,
-                Store(cache_folder()),
+                Store(cache_home()),
                 reporter,
                 listeners,
                 options.retry_failed,
@@ -165,7 +165,7 @@ def run_trainings(
     with _devices(options) as devices, _opened(plan, title, options) as folder:
         folder.record("training", plan=plan, request=vars(request))
         with _room() as room:
-            session = Session((), trainings, folder, Store(cache_folder()), reporter, Nobody(), True, room=room)
+            session = Session((), trainings, folder, Store(cache_home()), reporter, Nobody(), True, room=room)
             _run_session(session, request, options, devices)
         found = session.trained()
         for one in found:
@@ -196,6 +196,7 @@ def _cores(options: Options) -> int:
 
 @contextmanager
 def _opened(plan: str, title: str, options: Options) -> Iterator[RunFolder]:
+    cache_home()  # before anything is written
     folder = RunFolder(options.out or default_folder(plan, title))
     folder.open()
     try:
@@ -209,7 +210,7 @@ def _opened(plan: str, title: str, options: Options) -> Iterator[RunFolder]:
 
 @contextmanager
 def _room() -> Iterator[Room]:
-    with closing(Room(cache_folder(), budget())) as room:
+    with closing(Room(cache_home(), budget())) as room:
         yield room
 
 
@@ -270,7 +271,7 @@ def executor_of(
     """
     # Independent of the number of jobs: how many threads train together decides how sums are rounded.
     threads = os.cpu_count() or 1
-    setup = WorkerSetup(request.plugin_files, str(cache_folder()), devices[0], threads)
+    setup = WorkerSetup(request.plugin_files, str(cache_home()), devices[0], threads)
     if options.debug:
         from radbench.engine.run.executors.here import HereExecutor
 
