@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+import os
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -53,15 +55,17 @@ class MlflowLogger:
             from mlflow import MlflowClient
             from mlflow.exceptions import MlflowException
         except ImportError as e:
-            raise UsageError("logger 'mlflow' needs the package mlflow: pip install mlflow-skinny") from e
+            raise UsageError("logger 'mlflow' needs the package mlflow: pip install mlflow") from e
         self.config = config
+        if config.uri.startswith("file:"):
+            # Its newer versions want to be told that a store of files is meant, which it is.
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         try:
             self.client: Any = MlflowClient(tracking_uri=config.uri or None)
             found = self.client.get_experiment_by_name(config.experiment)
             self.experiment = found.experiment_id if found else self.client.create_experiment(config.experiment)
         except (MlflowException, OSError) as e:
-            where = f" at '{config.uri}'" if config.uri else ""
-            raise UsageError(f"logger 'mlflow' cannot use the store{where}: {' '.join(str(e).split())}") from e
+            raise UsageError(f"logger 'mlflow' cannot use the store{_where(config.uri)}: {_told(e)}") from e
         self.whole = ""
         self.pairs: dict[str, str] = {}
 
@@ -108,7 +112,7 @@ class MlflowLogger:
         from mlflow.entities import Param
 
         run = self.client.create_run(self.experiment, run_name=name, tags=dict(tags))
-        told = [Param(key, str(value)[:_LONGEST]) for key, value in params.items() if value is not None]
+        told = [Param(key, _text(value)[:_LONGEST]) for key, value in params.items() if value is not None]
         self.client.log_batch(run.info.run_id, params=told)
         return str(run.info.run_id)
 
@@ -119,3 +123,23 @@ class MlflowLogger:
         told = [Metric(_STRANGE.sub("_", name), float(v), now, step) for name, v, step in found if math.isfinite(v)]
         for i in range(0, len(told), _AT_ONCE):
             self.client.log_batch(run, metrics=told[i : i + _AT_ONCE])
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _where(uri: str) -> str:
+    from mlflow import get_tracking_uri
+
+    return f" at '{uri or get_tracking_uri()}'"
+
+
+def _told(error: Exception) -> str:
+    """Return what went wrong, and where something is missing for it, what."""
+    if importlib.util.find_spec("sqlalchemy") is None:
+        return (
+            "mlflow-skinny alone knows servers and stores of files (mlflow[uri=file:mlruns]); a store in a database, "
+            "which is the default, needs all of MLflow: pip install mlflow"
+        )
+    return " ".join(str(error).split())

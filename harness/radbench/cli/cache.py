@@ -167,6 +167,13 @@ def verify(
             say(f"damaged: {one.kind} of {whose}: {what}")
         taken = f", {counted(len(gone), 'holding')} taken away" if gone else ""
         say(f"{counted(len(found), 'holding')} checked, {len(damaged)} damaged{taken}")
+        if len(damaged) > len(gone):
+            say(
+                "a process that runs uses what is left: --remove takes it away later"
+                if remove
+                else "'bench cache verify --remove' takes it away; a run makes what it needs of it again, and trains "
+                "again what lost its weights"
+            )
     if len(damaged) > len(gone):
         raise typer.Exit(1)
 

@@ -49,9 +49,10 @@ def leaderboard(
         str,
         typer.Option(
             metavar="N,…",
-            help="With --column, what a cell shows: value, std, interval, delta, delta-interval, p, stars, rank.",
+            help="With --column, what a cell shows: value, std, interval, delta, delta-interval, p, stars, rank; by "
+            "default value,interval,delta,delta-interval,stars.",
         ),
-    ] = "value,interval,delta,delta-interval,stars",
+    ] = "",
     enhancer: Annotated[
         list[str], typer.Option(metavar="E", help="With --column, these rows alone, in this order. Repeatable.")
     ] = [],  # noqa: B006
@@ -80,6 +81,9 @@ def leaderboard(
         raise UsageError(f"--format '{format_}' must be one of {', '.join(FORMATS)}")
     if margin is not None and not (math.isfinite(margin) and margin > 0):
         raise UsageError(f"--margin must be a positive number, got {margin:g}")
+    for option, given in (("--show", bool(show)), ("--enhancer", bool(enhancer))):
+        if given and not column:
+            raise UsageError(f"{option} goes with --column, which says what the table's columns are")
     if not paths:
         paths = [newest_run()]
         say(f"# {paths[0]}", err=True)
@@ -89,14 +93,20 @@ def leaderboard(
         say(f"# {note}", err=True)
     if dataset:
         frame = on_dataset(frame, dataset)
+    if frame.empty:
+        say("# it has no rows", err=True)
     if column:
-        _print_columns(select(frame, None, task or None), column, shown(show), enhancer, format_)
+        _print_columns(select(frame, None, task or None), column, shown(show or _SHOWN), enhancer, format_)
         return
     chosen = (metric or None, task or None, group or None, facet or None)
     if format_ == "table":
         print_leaderboard(frame, *chosen, each_seed=seeds)
     else:
         typer.echo(render(frame, format_, *chosen, clear=True, each_seed=seeds), nl=False)
+
+
+_SHOWN = "value,interval,delta,delta-interval,stars"
+"""What a cell shows where --show says nothing."""
 
 
 def _print_columns(

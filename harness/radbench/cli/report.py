@@ -51,7 +51,7 @@ def report(
     from radbench.engine.keep.journal import RunFolder, newest_run
     from radbench.leaderboard.aggregate import Margin
     from radbench.report.entries import USUAL_CONTROLS
-    from radbench.report.writing import Wanted, refuse_others, write_page
+    from radbench.report.writing import Wanted, check_place, write_page
     from radbench.report.writing import report as make
 
     if margin is not None and not (math.isfinite(margin) and margin > 0):
@@ -63,7 +63,7 @@ def report(
     file = out or (paths[0] / "report.html" if is_run else Path("report.html"))
     if file.is_dir():
         file = file / "report.html"
-    refuse_others(file)
+    check_place(file)
     wanted = Wanted(
         controls=tuple(control) or USUAL_CONTROLS,
         images=images,

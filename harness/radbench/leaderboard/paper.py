@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from radbench.contracts import Status
-from radbench.contracts.errors import UnknownNameError, UsageError
+from radbench.contracts.errors import UnknownNameError, UsageError, did_you_mean
 from radbench.contracts.printable import to_cell
 from radbench.contracts.variants import split_list
 from radbench.leaderboard.columns import ALL, BASELINE
@@ -182,7 +182,7 @@ def _filled(frame: DataFrame, column: Column) -> Iterator[_Filled]:
     deciding = [str(name) for name in dict.fromkeys(rows.loc[rows["primary"] == "true", "metric"])]
     metric = column.metric or (deciding or metrics)[0]
     if metric not in metrics:
-        raise UnknownNameError(f"metric of '{column.task}'", metric, metrics)
+        raise UsageError(f"task '{column.task}' has no metric '{metric}'{did_you_mean(metric, metrics)}")
     own = rows[(rows["metric"] == metric) & (rows["status"] == Status.OK)]
     for group, facet in _strata(own, column.stratum):
         found = own[(own["group"] == group) & (own["facet"] == facet)]

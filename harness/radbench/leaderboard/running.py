@@ -60,8 +60,9 @@ def run_plan(registry: Registry, plan: Plan, options: Options, reporter: Reporte
     loggers = Loggers(registry, options.log, reporter.note)
 
     def opened(folder: RunFolder) -> _Listeners:
-        begun.append(folder)
+        # A logger that cannot be used leaves no leaderboard that would count as the newest.
         loggers.open(folder.root)
+        begun.append(folder)
         journal_run(folder, plan, commit_of)
         pairs = [pair.name for pair in plan.pairs if not pair.reason]
         loggers.tell(RunStarted(folder.root, plan.digest, plan.title, vars(plan.request), pairs, radbench.__version__))

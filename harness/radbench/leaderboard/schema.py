@@ -190,9 +190,13 @@ def _records(text: str, source: str) -> Iterator[list[str]]:
     yield from records
 
 
+class NoLeaderboardError(SchemaError, UsageError):
+    """A file is no leaderboard at all: whoever named it meant another."""
+
+
 def _upgraded(frame: DataFrame, source: str) -> DataFrame:
     if "schema_version" not in frame.columns:
-        raise SchemaError(f"{source} is no radbench leaderboard: it has no column 'schema_version'")
+        raise NoLeaderboardError(f"{source} is no radbench leaderboard: it has no column 'schema_version'")
     versions = sorted(set(frame["schema_version"]))
     if not versions:
         return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -186,6 +187,21 @@ def write_page(text: str, file: Path, private: bool = True) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with privately() if private else ExitStack():
             replace_file(file, text.encode("utf-8", "backslashreplace"))
+    except OSError as e:
+        raise UsageError(f"cannot write '{file}': {e.strerror or e}") from e
+
+
+def check_place(file: Path) -> None:
+    """Refuse a file that could not be written, before a page is made for minutes.
+
+    Raises:
+        UsageError: what is there is no report, or nothing can be written beside it.
+    """
+    refuse_others(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
     except OSError as e:
         raise UsageError(f"cannot write '{file}': {e.strerror or e}") from e
 

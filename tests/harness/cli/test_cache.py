@@ -108,7 +108,7 @@ def test_age_takes_what_was_unused_for_so_long(bench, root):
 
 def test_size_takes_the_least_recently_used_until_the_rest_fits(bench, root):
     paths = [image(root, letter, age=days * DAY, size=1000) for letter, days in (("a", 3), ("b", 2), ("c", 1))]
-    bench("cache", "prune", "--to", f"{paths[0].stat().st_size * 2}")
+    bench("cache", "prune", "--to", f"{paths[0].stat().st_size * 2}B")
     assert [p.exists() for p in paths] == [False, True, True]
 
 
@@ -166,11 +166,31 @@ def test_damage_is_found_named_and_taken_away(bench, root):
     status, said = bench("cache", "verify")
     assert (status, "6 holdings" in said, "4 holdings checked, 3 damaged" in said) == (1, False, True)
     assert "damaged: enhancements of clahe, lesions: " in said
-    assert "1 line cut short or damaged" in said
+    assert f"{key('e')}.jsonl' has 1 line cut short or damaged" in said
+    assert said.splitlines()[-1].startswith("'bench cache verify --remove' takes it away")
     assert bench("cache", "verify", "--kind", "weights")[0] == 1
     assert bench("cache", "verify", "--kind", "cases")[0] == 0
     assert bench("cache", "verify", "--remove")[0] == 0
     assert (whole.exists(), broken.exists(), learnt.exists()) == (True, False, False)
+
+
+def test_what_lost_a_file_or_all_its_lines_is_damaged(bench, root):
+    folder = weights(root, "d", age=DAY)
+    (folder / "facts.json").unlink()
+    (root / "scores").mkdir()
+    (root / "scores" / f"{key('e')}.jsonl").touch()
+    status, said = bench("cache", "verify")
+    assert (status, "2 holdings checked, 2 damaged" in said) == (1, True)
+    assert "facts.json' is missing, without which its weights count as not trained" in said
+    assert f"{key('e')}.jsonl' is empty" in said
+    assert bench("cache", "verify", "--remove")[0] == 0
+    assert bench("cache", "verify") == (0, "0 holdings checked, 0 damaged\n")
+
+
+def test_a_size_without_a_unit_takes_nothing_away(bench, root):
+    there = image(root, "a")
+    status, said = bench("cache", "prune", "--to", "5")
+    assert (status, "--to '5' must be a size such as 500MB" in said, there.exists()) == (2, True, True)
 
 
 def test_a_running_training_is_no_damage(bench, root):

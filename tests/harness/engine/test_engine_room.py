@@ -22,14 +22,14 @@ def kept(root, kind, folder, name, size=100, age=0):
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("", 100 * 2**30), ("0", 0), ("500MB", 500 * 2**20), ("1.5 gb", 3 * 2**29), ("2048", 2048)]
+    ("text", "size"), [("", 100 * 2**30), ("0", 0), ("500MB", 500 * 2**20), ("1.5 gb", 3 * 2**29), ("2048B", 2048)]
 )
 def test_a_budget_is_a_size(monkeypatch, text, size):
     monkeypatch.setenv("RADBENCH_CACHE_BUDGET", text)
     assert budget() == size
 
 
-@pytest.mark.parametrize("text", ["much", "-1", "5 apples", "GB"])
+@pytest.mark.parametrize("text", ["much", "-1", "5 apples", "GB", "20"])
 def test_what_is_no_size_is_refused(monkeypatch, text):
     monkeypatch.setenv("RADBENCH_CACHE_BUDGET", text)
     with pytest.raises(UsageError, match="RADBENCH_CACHE_BUDGET"):

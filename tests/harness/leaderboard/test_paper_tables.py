@@ -124,7 +124,7 @@ def test_rows_are_chosen_and_ordered(board: pd.DataFrame) -> None:
     ("columns", "said"),
     [
         (["hnnn"], "unknown task 'hnnn'"),
-        (["hnn:dise"], "unknown metric of 'hnn' 'dise': did you mean 'dice'"),
+        (["hnn:dise"], "task 'hnn' has no metric 'dise': did you mean 'dice'"),
         (["hnn:dice:lesion-typ"], "unknown group or facet 'lesion-typ': did you mean 'lesion-type'"),
         (["grabcut[foreground_share=0.05]:dice:nothing"], "unknown group or facet"),
     ],
@@ -251,6 +251,32 @@ def test_the_verb_prints_every_format(monkeypatch: pytest.MonkeyPatch, capsys: p
         main()
     (part,) = json.loads(capsys.readouterr().out)
     assert [r["enhancer"].split()[0] for r in part["rows"]] == ["clahe"]
+
+
+@pytest.mark.parametrize("option", ["--show", "--enhancer"])
+def test_what_goes_with_columns_alone_is_refused_without_any(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    """Ignored, it would look as if the whole table were what was asked for."""
+    monkeypatch.setattr(sys, "argv", ["bench", "leaderboard", str(BOARDS / "cad.csv"), option, "clahe"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    assert f"{option} goes with --column" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_leaderboard_is_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Status 1 of ``bench verify`` would say that rows came out otherwise."""
+    other = tmp_path / "other.csv"
+    other.write_text("a,b\n1,2\n")
+    for verb in ("leaderboard", "verify"):
+        monkeypatch.setattr(sys, "argv", ["bench", verb, str(other)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        assert (verb, left.value.code) == (verb, 2)
+        assert "is no radbench leaderboard" in capsys.readouterr().err
 
 
 def test_a_failed_seed_leaves_no_pooled_row_to_show(board: pd.DataFrame) -> None:

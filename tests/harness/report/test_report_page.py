@@ -12,7 +12,7 @@ import pytest
 
 from radbench.contracts import UsageError
 from radbench.leaderboard.schema import read_leaderboard
-from radbench.report.writing import Wanted, report, write_page
+from radbench.report.writing import Wanted, check_place, report, write_page
 
 from .conftest import HOSTILE
 
@@ -167,6 +167,15 @@ def test_a_page_is_for_its_user_alone_and_replaces_a_report_and_nothing_else(tmp
     with pytest.raises(UsageError, match="is no report of radbench"):
         write_page(text, other)
     assert other.read_text() == "<html>mine</html>"
+
+
+def test_where_nothing_can_be_written_is_said_before_a_page_is_made(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(UsageError, match=r"cannot write '.*report\.html'"):
+        check_place(tmp_path / "file" / "report.html")
+    check_place(tmp_path / "new" / "report.html")
+    assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == ["new"]
+    assert not list((tmp_path / "new").iterdir())
 
 
 def test_a_runs_page_shows_its_cases_with_their_truth(pictured):

@@ -153,8 +153,7 @@ def test_tensorboard_shows_curves_over_epochs(bent, tmp_path):
 def test_mlflow_has_a_run_for_each_pair_below_one_for_the_whole(bent, tmp_path, monkeypatch):
     from mlflow import MlflowClient
 
-    # Its newer versions want to be told that a store of files is meant.
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
     store = f"file:{tmp_path / 'mlruns'}"
     logger = f"mlflow[uri={store},experiment=lesions,files=true]"
     frame = radbench.run(
@@ -165,6 +164,7 @@ def test_mlflow_has_a_run_for_each_pair_below_one_for_the_whole(bent, tmp_path, 
     (whole,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     pairs = {run.data.params["enhancer"]: run for run in runs if run is not whole}
     assert {*pairs} == {"original", "clahe", "bent"}
+    assert (whole.data.params["enhancers"], whole.data.params["tasks"]) == ("original,clahe,bent", "grabcut")
     assert {run.data.tags["mlflow.parentRunId"] for run in pairs.values()} == {whole.info.run_id}
     assert {run.info.status for run in runs} == {"FINISHED"}
     row = value_of(frame, "clahe")
@@ -183,6 +183,14 @@ def test_a_store_that_cannot_be_used_stops_before_anything_runs(tmp_path):
     assert not (tmp_path / "run" / "cases").exists()
 
 
+@needs("mlflow", "pip install mlflow-skinny")
+def test_what_the_small_mlflow_lacks_for_a_store_is_said(tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "sqlalchemy" else find(name))
+    with pytest.raises(UsageError, match=r"at 'gopher://nowhere'.*mlflow\[uri=file:mlruns\].*pip install mlflow$"):
+        radbench.run(**WORDS, log="mlflow[uri=gopher://nowhere]", out=tmp_path / "run")
+
+
 @pytest.mark.parametrize("library", ["tensorboard", "mlflow"])
 def test_a_library_that_is_missing_is_named_before_anything_runs(tmp_path, monkeypatch, library):
     for name in [name for name in sys.modules if name.partition(".")[0] == library or "utils.tensorboard" in name]:
@@ -191,6 +199,8 @@ def test_a_library_that_is_missing_is_named_before_anything_runs(tmp_path, monke
     with pytest.raises(UsageError, match=f"needs the package {library}: pip install"):
         radbench.run(**WORDS, log=library, out=tmp_path / "run")
     assert not (tmp_path / "run" / "cases").exists()
+    # It would count as the newest run.
+    assert not (tmp_path / "run" / "leaderboard.csv").exists()
 
 
 def test_a_logger_that_raises_is_one_warning_and_the_run_goes_on(tmp_path, capfd):

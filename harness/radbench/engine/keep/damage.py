@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from pathlib import Path
 
 from radbench.contracts.errors import RadbenchError
 from radbench.engine.keep.holdings import Holding
@@ -11,6 +13,9 @@ from radbench.engine.keep.pieces import KeptLessons
 from radbench.engine.keep.sealed import GoneError, StoreError, read_sealed
 from radbench.engine.keep.store import Store
 from radbench.engine.keep.texts import counted
+
+_AT_ONCE = 60.0
+"""Seconds between a file and one that is written right after it (assumed; it takes a moment)."""
 
 
 def damage(store: Store, one: Holding) -> str:
@@ -26,11 +31,15 @@ def damage(store: Store, one: Holding) -> str:
             torn: list[None] = []
             for _ in read_lines(one.path, lambda: torn.append(None)):
                 pass
-            return f"{counted(len(torn), 'line')} cut short or damaged" if torn else ""
+            if torn:
+                return f"'{one.path}' has {counted(len(torn), 'line')} cut short or damaged"
+            return f"'{one.path}' is empty" if one.path.exists() and not one.path.stat().st_size else ""
         elif one.kind == "weights":
-            # Without facts it is a training under way, or one that was stopped.
+            # Without weights, too, it is a training under way, or one that was stopped.
             if (one.path / "facts.json").exists():
                 store.load_weights(one.key)
+            elif _left_alone(one.path / "weights.safetensors"):
+                return f"'{one.path / 'facts.json'}' is missing, without which its weights count as not trained"
         else:
             # Whoever recalls it holds it against its seal, and finds it out again where that is broken.
             json.loads(one.path.read_text(encoding="utf-8").partition("\n")[2])
@@ -41,3 +50,11 @@ def damage(store: Store, one: Holding) -> str:
     except (OSError, ValueError, KeyError, TypeError) as e:
         return f"it cannot be read: {type(e).__name__}: {e}"
     return ""
+
+
+def _left_alone(path: Path) -> bool:
+    """Tell whether a file is there, and was not just written: what belongs beside it comes at once."""
+    try:
+        return time.time() - path.stat().st_mtime > _AT_ONCE
+    except FileNotFoundError:
+        return False

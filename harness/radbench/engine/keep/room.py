@@ -23,13 +23,13 @@ KINDS = ("cases", "enhancements", "lessons")
 """The folders that the budget is for; scores and weights are kept for good."""
 
 _DEFAULT = 100 * 2**30
-_UNITS = {"": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
+_UNITS = {"B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
 _SLACK = 0.9
 """What has to go goes down to this part of the budget, so that it need not be looked for again at once."""
 
 
 def budget() -> int:
-    """Return how many bytes may be kept: ``RADBENCH_CACHE_BUDGET`` (a number, with KB, MB, GB or TB), or 100 GB.
+    """Return how many bytes may be kept: ``RADBENCH_CACHE_BUDGET`` (500MB, 1.5 TB or 0), or 100 GB.
 
     Raises:
         UsageError: it is no such number.
@@ -44,9 +44,14 @@ def budget() -> int:
 
 
 def size_of(text: str) -> int | None:
-    """Return the bytes of a text such as "500MB", "1.5 GB" or "0", None where it is no size."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]B)?", text.strip().upper())
-    return int(float(found[1]) * _UNITS[found[2] or ""]) if found else None
+    """Return the bytes of a text such as "500MB", "1.5 GB" or "0", None where it is no size.
+
+    A number without a unit is none: who writes 5 means no five bytes.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)", text.strip().upper())
+    if found is None:
+        return 0 if re.fullmatch(r"0+", text.strip()) else None
+    return int(float(found[1]) * _UNITS[found[2]])
 
 
 class Room:
