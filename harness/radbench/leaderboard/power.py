@@ -23,7 +23,7 @@ from radbench.leaderboard.columns import ALL, BASELINE, seed_of
 from radbench.leaderboard.company import baseline_of
 from radbench.leaderboard.exports import select
 from radbench.leaderboard.pairs import PairResult
-from radbench.leaderboard.reaching import Bounds, attainable, beyond
+from radbench.leaderboard.reaching import Bounds, attainable, beyond, widest
 from radbench.leaderboard.sources import sets_together
 from radbench.stats.power import POWER, detectable_difference, patients_needed
 
@@ -124,7 +124,8 @@ def foreseen(paths: Iterable[Path], question: Question) -> list[list[Foreseen]]:
         question: what is asked.
 
     Raises:
-        UsageError: no such task, metric, group, facet or reference; a difference in the unit of several metrics;
+        UsageError: no such task, metric, group, facet or reference; a difference in the unit of several metrics, or one
+            that no two scores can have;
             nothing that is compared with a reference; or a place that holds no leaderboard.
         SchemaError: a file is no leaderboard.
     """
@@ -135,10 +136,11 @@ def foreseen(paths: Iterable[Path], question: Question) -> list[list[Foreseen]]:
     chosen = select(rows, *(text or None for text in (question.metric, question.task, question.group, question.facet)))
     tasks = {*chosen["task"]}
     found: dict[tuple[str, ...], list[Foreseen]] = {}
+    reach: dict[str, float] = {}
     for k, (table, pairs) in enumerate(sets):
         if table["task"].iloc[0] not in tasks:
             continue
-        for one in _of_set(table, pairs, chosen, question):
+        for one in _of_set(table, pairs, chosen, question, reach):
             found.setdefault((str(k), one.metric, one.group, one.facet), []).append(one)
     metrics = sorted({metric for _, metric, _, _ in found})
     if not found:
@@ -148,11 +150,15 @@ def foreseen(paths: Iterable[Path], question: Question) -> list[list[Foreseen]]:
             f"--difference {question.difference:g} is in the unit of one metric, and these are {', '.join(metrics)}: "
             "choose one with --metric or --task"
         )
+    if question.difference is not None and question.difference > (most := reach.get(metrics[0], math.inf)):
+        raise UsageError(f"--difference {question.difference:g}: two scores of {metrics[0]} differ by {most:g} at most")
     return list(found.values())
 
 
-def _of_set(table: DataFrame, pairs: Sequence[PairResult], chosen: DataFrame, question: Question) -> list[Foreseen]:
-    """Return what the comparisons of one comparable set can show."""
+def _of_set(
+    table: DataFrame, pairs: Sequence[PairResult], chosen: DataFrame, question: Question, reach: dict[str, float]
+) -> list[Foreseen]:
+    """Return what the comparisons of one comparable set can show, and take note of how far scores can differ."""
     decide = table.loc[table["primary"] == "true", "metric"]
     # Version 1 did not say which decides.
     wanted = {question.metric or next((name for name in (*decide, *table["metric"]) if name), "")}
@@ -162,6 +168,7 @@ def _of_set(table: DataFrame, pairs: Sequence[PairResult], chosen: DataFrame, qu
     for row, estimate, bounds in estimates([_narrowed(pair, wanted, groups) for pair in pairs]):
         if row["metric"] in wanted and row["group"] in groups and _is_of_facet(row, question):
             is_reference = row["enhancer"] == baseline
+            reach[row["metric"]] = max(reach.get(row["metric"], 0.0), widest(bounds)[1])
             known[_key(row)] = None if is_reference else _judged(row, estimate, bounds, baseline, question)
     for row in table[table["status"] != Status.NOT_APPLICABLE].to_dict("records"):
         if row["metric"] in wanted and row["group"] in groups and _is_of_facet(row, question):

@@ -119,9 +119,10 @@ def make_study(run: Path, asked: Asked, out: Path, tell: Callable[[int, int], No
     labels = tuple(dict.fromkeys(name for text in asked.enhancers for name in split_list(text)))
     reference = _reference(asked, labels)
     judged = tuple(name for name in labels if name != reference)
-    design = make_design(asked.design, len(judged), asked.grades, asked.ties, asked.question, asked.finding)
     seed = asked.seed or secrets.token_hex(16)
     with images_of(run, [*labels, *([reference] if reference else [])], asked.task, asked.plugin_files) as images:
+        # Not before: of a name that the run does not have, the name is wrong and not how many there are.
+        design = make_design(asked.design, len(judged), asked.grades, asked.ties, asked.question, asked.finding)
         chosen, untold = _chosen(images, asked, seed)
         cases, packed = _packed(images, chosen, judged, reference, asked, seed, tell)
         readers = _readers(cases, asked, design.name, seed)

@@ -112,7 +112,7 @@ def test_the_patients_for_what_is_detectable_are_those_that_there_are(board: Pat
     half = one(board, "he", difference=detectable / 2)
     assert 3.5 * N < half.patients_needed < 4.1 * N
     assert one(board, "he", difference=detectable / 2, power=0.9).patients_needed > half.patients_needed
-    assert one(board, "clahe", difference=10.0).patients_needed == 6
+    assert one(board, "clahe", difference=1.0).patients_needed == 6
 
 
 def test_several_cases_of_a_patient_count_as_the_clusters_that_they_are(tmp_path: Path) -> None:
@@ -257,6 +257,7 @@ def test_what_failed_is_named_with_its_status(tmp_path: Path) -> None:
         ({"difference": 0.0}, "--difference must be a positive number, got 0"),
         ({"difference": math.nan}, "--difference must be a positive number, got nan"),
         ({"difference": math.inf}, "--difference must be a positive number"),
+        ({"difference": 1.01}, "--difference 1.01: two scores of dice differ by 1 at most"),
         ({"power": 0.0}, "--power must lie between 0 and 1, got 0"),
         ({"power": 1.0}, "--power must lie between 0 and 1, got 1"),
         ({"power": math.nan}, "--power must lie between 0 and 1, got nan"),

@@ -126,6 +126,10 @@ REFUSED = {
         {"enhancers": ("original", "clahe,gamma")},
         "unknown enhancer of this run 'clahe'",
     ),
+    "an enhancer that did not run, and one image without it": (
+        {"enhancers": ("original", "nosuch")},
+        "unknown enhancer of this run 'nosuch'",
+    ),
     "an unknown design": ({"design": "guessing"}, "unknown design 'guessing'"),
     "one image to rank": ({"enhancers": ("original", "gamma")}, "a ranking needs 2 enhancers to be judged"),
     "no readers": ({"readers": 0}, "--readers must be 1 or more"),
