@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -114,6 +114,7 @@ def add(
     place = add_location(name, path, folder=(root.description or "").startswith("Folder"))
     instead = f", no longer at {before}" if before not in (None, place) else ""
     say(f"{name} lies at {place}{instead} (kept in {locations_file()})")
+    say(f"'bench data check {name}' says what is there")
 
 
 @app.command(
@@ -235,7 +236,13 @@ def _prepared(part: Part, entries: Sequence[CaseEntry], profile: str, plugin: li
 
 def _how_read(source: Any) -> str:
     kept = ("format", "generator", "bits", "polarity", "window", "window_hu")
-    return ", ".join(f"{k} {source[k]}" for k in kept if source.get(k) not in (None, "")) or "not said"
+    return ", ".join(f"{k} {_in_words(source[k])}" for k in kept if source.get(k) not in (None, "")) or "not said"
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"({', '.join(f'{k} {_in_words(v)}' for k, v in value.items())})"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _counts(entries: Any) -> dict[str, Any]:

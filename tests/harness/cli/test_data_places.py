@@ -34,12 +34,26 @@ def test_a_place_is_remembered_shown_and_forgotten(bench, tmp_path):
     place = tmp_path / "mine"
     place.mkdir()
     (place / "1.png").write_bytes(b"kept")
-    assert bench("add", "folder", str(place))[0] == 0
+    status, said = bench("add", "folder", str(place))
+    assert (status, "'bench data check folder' says what is there" in said) == (0, True)
     assert (listed(bench, "folder")["place"], listed(bench, "folder")["there"]) == (str(place), True)
     status, said = bench("remove", "folder")
     assert (status, f"no longer remembered to lie at {place}" in said) == (0, True)
     assert listed(bench, "folder")["place"] is None
     assert (place / "1.png").read_bytes() == b"kept"
+
+
+def test_how_images_were_read_is_told_in_words(bench, tmp_path):
+    from PIL import Image
+
+    Image.new("L", (8, 8), 100).save(tmp_path / "1.png")
+    status, said = bench("check", f"folder[root={tmp_path}]")
+    (told,) = [line for line in said.splitlines() if "read as:" in line]
+    assert (status, "window (from whole stored range, function LINEAR_EXACT, centre 127.5, width 255" in told) == (
+        0,
+        True,
+    )
+    assert "{" not in told
 
 
 def test_a_place_that_is_gone_is_said_to_be(bench, tmp_path):

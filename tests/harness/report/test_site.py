@@ -152,3 +152,11 @@ def test_the_first_page_is_filtered_and_sorted_in_a_browser(opened, made):
 def test_the_first_page_is_no_wider_than_its_screen(opened, made, width):
     page = opened(made / "index.html", width=width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_table_of_all_leaderboards_fits_a_usual_screen_whatever_its_labels(opened, made):
+    page = opened(made / "index.html", width=1200)
+    page.evaluate("for (const one of document.querySelectorAll('#sets td:not(.num)')) one.append('x'.repeat(99))")
+    assert page.evaluate("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('.scroll'))")
+    # Words of the headings stay whole.
+    assert page.evaluate("[...document.querySelectorAll('#sets thead th')].every(e => e.scrollWidth <= e.clientWidth)")
