@@ -103,8 +103,8 @@ def test_one_that_kills_its_process_is_named_and_the_others_are_tried(check):
 
 
 def test_one_that_hangs_is_ended_and_named(check):
-    status, out, _ = check("hangs", "--check", "sizes", "--timeout", "30")
-    assert (status, "it hangs: no end within 30 s" in out) == (1, True)
+    status, out, _ = check("hangs", "--check", "sizes", "--timeout", "10")
+    assert (status, "it hangs: no end within 10 s" in out) == (1, True)
 
 
 def test_nothing_is_left_of_a_check_whose_command_is_killed(tmp_path):
