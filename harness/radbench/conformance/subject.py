@@ -9,7 +9,7 @@ from typing import Any
 
 from radbench.conformance.findings import BrokenError, NotTriedError
 from radbench.conformance.workshop import Workshop
-from radbench.contracts.errors import RadbenchError, UsageError
+from radbench.contracts.errors import PluginError, RadbenchError, UsageError
 from radbench.contracts.variants import parse_variant
 from radbench.engine.plan.parts import Part
 from radbench.engine.work.failures import message_of
@@ -44,10 +44,13 @@ class Subject:
         """The part.
 
         Raises:
-            NotTriedError: it cannot be resolved, or a field of it must be given.
+            BrokenError: its code cannot be loaded, or lacks what it must have.
+            NotTriedError: a field of it must be given, or what it names is not there.
         """
         try:
             return self.workshop.part(self.kind, self.variant)
+        except PluginError as e:
+            raise BrokenError(str(e)) from e
         except RadbenchError as e:
             raise NotTriedError(f"it is not there to be tried: {e}") from e
 

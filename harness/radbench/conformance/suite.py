@@ -38,8 +38,13 @@ def plugin_of(registry: Registry, wanted: str) -> Plugin:
     def names(plugin: Plugin) -> set[str]:
         if plugin.path is not None:
             return {str(plugin.path), plugin.path.name}
-        package = plugin.module.__name__.partition(".")[0] if plugin.module is not None else ""
-        return {plugin.name, package, plugin.distribution} - {""}
+        if plugin.module is None:  # it cannot be imported, which is said once it is found
+            return {
+                plugin.name,
+                plugin.distribution,
+                *(n.replace("-", "_") for n in (plugin.name, plugin.distribution)),
+            }
+        return {plugin.name, plugin.module.__name__.partition(".")[0], plugin.distribution} - {""}
 
     found = [p for p in registry.plugins if ({wanted, *files_of(wanted)} & names(p))]
     if not found:

@@ -49,6 +49,8 @@ def radbench_enhancers():
             ("lazy", "Lazy"),
             ("inherited", "Inherited"),
             ("unbuildable", "Unbuildable"),
+            ("astray", "Lerner"),
+            ("mute", "Mute"),
         )
     ]
     return plain + learners
@@ -302,6 +304,10 @@ class Inherited(torch.nn.Module):
 class Unbuildable(Learner):
     def __init__(self):
         pass
+
+
+class Mute(Learner):
+    enhance = None
 
 
 class Share:

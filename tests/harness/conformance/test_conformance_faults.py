@@ -1,6 +1,7 @@
 """Each rule of the conformance suite finds who breaks it, says where, and lets who holds to it pass."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,7 @@ from radbench.conformance.subject import Subject
 from radbench.conformance.suite import all_checks, checks_of, finding, offered, plugin_of, refuse_what_is_wrong
 from radbench.conformance.workshop import Workshop
 from radbench.contracts.errors import UsageError
+from radbench.registry.discovery import Plugin
 
 FILE = str(Path(__file__).with_name("broken_plugin.py"))
 
@@ -126,8 +128,25 @@ def test_one_fault_is_not_told_as_another(shop):
 
 def test_a_class_that_takes_no_configuration_is_told_how_it_is_built(shop):
     found = tried(shop, "enhancer", "unbuildable", "sizes")
-    assert found.outcome is Outcome.NOT_TRIED
+    assert found.outcome is Outcome.BROKEN
     assert "which its class does not take: def __init__(self, config) (broken_plugin.py:" in found.sentence
+
+
+def test_what_cannot_be_loaded_or_lacks_a_method_does_not_hold(shop):
+    """Not tried, it would leave the exit status of a check at 0, and a package's tests skipped."""
+    for variant, words in (("astray", "module 'broken_plugin' has no 'Lerner'"), ("mute", "offers no enhance")):
+        for check in ("configuration", "listing", "run"):
+            found = tried(shop, "enhancer", variant, check)
+            expected = Outcome.REMARK if check == "listing" else Outcome.BROKEN
+            assert (found.outcome, check == "listing" or words in found.sentence) == (expected, True), found
+
+
+def test_a_plugin_that_cannot_be_imported_is_found_by_its_package_and_says_why():
+    broken = Plugin("my-method", error="SyntaxError: invalid syntax (plugin.py:3)")
+    registry = SimpleNamespace(plugins=[broken])
+    for name in ("my_method", "my-method"):
+        with pytest.raises(UsageError, match=f"plugin '{name}' cannot be used: SyntaxError: invalid syntax"):
+            plugin_of(registry, name)
 
 
 def test_one_that_ends_the_other_process_is_named_and_the_next_one_is_tried(shop):
