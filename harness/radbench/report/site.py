@@ -115,7 +115,7 @@ def _reports_at(path: Path) -> list[Reported]:
             with file.open(encoding="utf-8", errors="replace") as there:
                 head = there.read(8192)
         except OSError as e:
-            raise UsageError(f"cannot read '{file}': {getattr(e, 'strerror', None) or e}") from e
+            raise UsageError(f"cannot read '{file}': {e.strerror or e}") from e
         sets, title = _SETS.search(head), _TITLE.search(head)
         if MARK not in head or sets is None:
             if path.is_dir():
@@ -215,7 +215,8 @@ def _listed(out: Path) -> list[str]:
     except FileNotFoundError:
         raise UsageError(f"'{out}' holds something that is no site of radbench: name a folder of its own") from None
     except (OSError, ValueError) as e:
-        raise UsageError(f"cannot read what lies in '{out}': {e.strerror or e}") from e
+        why = e.strerror if isinstance(e, OSError) else None
+        raise UsageError(f"cannot read what lies in '{out}': {why or e}") from e
     inside = re.compile(r"(?:data/|reports/)?[^/\\]+")
     return [name for name in names if isinstance(name, str) and inside.fullmatch(name) and name not in (".", "..")]
 

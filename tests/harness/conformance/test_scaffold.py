@@ -1,6 +1,7 @@
 """``bench plugin new``: a package of each kind that passes its own tests as it stands, under the given name."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -64,6 +65,16 @@ def test_nothing_of_a_template_is_left_and_no_line_is_too_long(tmp_path, registr
             assert max(map(len, text.splitlines()), default=0) <= 120, path
             compile(text, str(path), "exec")
     assert tomllib.loads((folder / "pyproject.toml").read_text())["project"]["name"] == "a-longer-name"
+
+
+@pytest.mark.skipif(shutil.which("ruff") is None, reason="needs ruff: pip install ruff")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_package_is_formatted_and_its_imports_are_sorted_as_its_author_would(tmp_path, registry, kind):
+    folder = write_package(f"zz-{kind}", kind, tmp_path / "package", registry)
+    for words in (["check", "--select", "I,E,F,W"], ["format", "--check"]):
+        called = ["ruff", words[0], "--isolated", "--no-cache", "--line-length", "120", *words[1:], "."]
+        done = subprocess.run(called, cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
