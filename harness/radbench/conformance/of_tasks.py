@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from radbench.conformance.conformance_cases import DATASET, LAYERED
 from radbench.conformance.elsewhere import NOT_BY
@@ -26,9 +25,6 @@ from radbench.engine.work.samples import sample_of
 from radbench.engine.work.score import score
 from radbench.engine.work.seeding import salt_of
 from radbench.registry.whereabouts import definition_of
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _ODD = {
     "empty masks": "masks=empty",
@@ -65,22 +61,20 @@ def observed(subject: Subject) -> str:
     silent = [o for o in spec.observations if all(_no_answer(one[o]) for one in found.values())]
     if silent:
         raise RemarkError(f"'{silent[0]}' has no answer on any of {len(found)} ordinary cases")
-    if _blind(subject, found):
+    if _blind(subject):
         where = definition_of(subject.part.factory.score)
         raise RemarkError(
-            f"noise instead of the enhanced images is scored as they are ({where}): what was enhanced is sample.image; "
+            f"it never looks at what was enhanced ({where}), which is sample.image, and sample.layers; "
             "sample.case.image is the original, which no enhancer changes"
         )
     return f"{counted(len(found), 'ordinary case')} scored: {', '.join(spec.observations)}"
 
 
-def _blind(subject: Subject, found: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Tell whether noise instead of the enhanced images gives the same evidence."""
-    try:
-        other = _scores(subject, dataset_for(subject), noise=True)
-    except Exception:
-        return False  # it did look at them
-    return all(_text(found[case]) == _text(other[case]) for case in found)
+def _blind(subject: Subject) -> bool:
+    """Tell whether no case's score looked at the image, a layer or a view."""
+    samples: list[Sample] = []
+    _scores(subject, dataset_for(subject), watched=samples)
+    return not any(vars(one).get("looked") for one in samples)
 
 
 def odd_cases(subject: Subject) -> str:
@@ -137,7 +131,7 @@ def _texts_backwards(subject: Subject) -> dict[str, str]:
 
 
 def _scores(
-    subject: Subject, dataset: Part, backwards: bool = False, noise: bool = False
+    subject: Subject, dataset: Part, backwards: bool = False, watched: list[Sample] | None = None
 ) -> dict[str, Mapping[str, Any]]:
     workshop, task = subject.workshop, subject.part
     built = _ready(subject, dataset)
@@ -148,7 +142,9 @@ def _scores(
     for entry in reversed(entries) if backwards else entries:
         twin = _sample(subject, pair, dataset, by_id[entry.twin], layers) if task.spec.needs_twins else None
         sample = _sample(subject, pair, dataset, entry, layers, twin)
-        sample = _in_noise(sample) if noise else sample
+        if watched is not None:
+            sample = _Watched(sample.case, sample.image, sample.layers, sample.views, sample.twin)
+            watched.append(sample)
         context = TaskContext(workshop.device, pair.task_seed)
         spec = task.spec
         found[entry.case_id] = score(built, sample, context, salt_of(entry), spec.observations, spec.name)
@@ -162,20 +158,13 @@ def _sample(subject: Subject, pair: Pair, dataset: Part, entry: Any, layers: Any
     return sample_of(case, single, layers, subject.workshop.device, None, twin)
 
 
-def _in_noise(sample: Sample) -> Sample:
-    """Return a sample whose enhanced image, layers and views are noise of the same range."""
-    import torch
+class _Watched(Sample):
+    """A sample that notes whether anybody looks at what was enhanced."""
 
-    generator = torch.Generator().manual_seed(0)
-
-    def noise(tensor: Tensor) -> Tensor:
-        return torch.rand(tensor.shape, generator=generator).to(tensor.device) * tensor.amax()
-
-    views = sample.views and Enhancement(
-        noise(sample.views.image), {name: noise(layer) for name, layer in sample.views.layers.items()}
-    )
-    layers = {name: noise(layer) for name, layer in sample.layers.items()}
-    return replace(sample, image=noise(sample.image), layers=layers, views=views)
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("image", "layers", "views"):
+            vars(self)["looked"] = True
+        return super().__getattribute__(name)
 
 
 def _ready(subject: Subject, dataset: Part) -> Any:

@@ -108,7 +108,7 @@ REMARKS = [
     ("enhancer", "silent", "resume", "fit() never calls context.progress(done, total, text)"),
     ("dataset", "one-digest", "cases", "'ramp-0' and 'ramp-2' have one digest and are different images"),
     ("enhancer", "lazy", "weights", "but fit() left every weight as it was"),
-    ("task", "blind", "scores", "noise instead of the enhanced images is scored as they are"),
+    ("task", "blind", "scores", "it never looks at what was enhanced (broken_plugin.py:"),
     ("dataset", "empty-handed-ramps", "cases", "target 'lesion_mask' is declared, and none of 6 cases has it"),
     ("dataset", "noisy-ramps", "rights", "the spec gives no licence and no citation"),
 ]
