@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 from pydantic import field_validator
 
@@ -20,11 +20,15 @@ from radbench.contracts.config import Config as BaseConfig
 from radbench.contracts.config import local, param
 from radbench.contracts.errors import CaseError, InvalidOutputError, UsageError
 from radbench.imaging import read_image, write_image
+from radbench_command.guard import guarded
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 IN, OUT = "{in}", "{out}"
+
+_LAST = 10_000
+"""Bytes at the end of what a program said, in which its last line is looked for."""
 
 
 class Command:
@@ -106,7 +110,10 @@ class Command:
             self._run([_with(word, files) for word in self.words], folder)
             if not made.is_file():
                 raise InvalidOutputError(f"program '{self._name}' ended well and wrote no '{made.name}'")
-            found = read_image(made).image
+            try:
+                found = read_image(made).image
+            except CaseError as e:
+                raise InvalidOutputError(f"program '{self._name}' wrote what is no image that can be read: {e}") from e
         if found.shape != image.shape:
             raise InvalidOutputError(
                 f"program '{self._name}' made {found.shape[1]} x {found.shape[2]} (rows x columns) of "
@@ -115,36 +122,40 @@ class Command:
         return found
 
     def _run(self, words: Sequence[str], folder: str) -> None:
-        # A session of its own, so that what it started ends with it.
-        process = subprocess.Popen(
-            words,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        try:
-            printed, complained = process.communicate(timeout=self.config.timeout)
-        except subprocess.TimeoutExpired:
-            raise CaseError(f"program '{self._name}' took longer than {self.config.timeout:g} s") from None
-        finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        if process.returncode:
-            # What went to standard output may come late, for it is buffered there: complaints first.
-            why = _last_line(complained) or _last_line(printed)
-            why = f": {why}" if why else ""
-            raise CaseError(f"program '{self._name}' ended with status {process.returncode}{why}")
+        # Into files and not through pipes: the program has ended when it has, whoever else still holds its output.
+        with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as complained:
+            # A session of its own, so that what it started ends with it.
+            process = subprocess.Popen(
+                words,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=complained,
+                start_new_session=True,
+            )
+            with guarded(process.pid):
+                try:
+                    process.wait(self.config.timeout)
+                except subprocess.TimeoutExpired:
+                    raise CaseError(f"program '{self._name}' took longer than {self.config.timeout:g} s") from None
+                finally:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            if process.returncode:
+                # What went to standard output may come late, for it is buffered there: complaints first.
+                why = _last_line(complained) or _last_line(printed)
+                why = f": {why}" if why else ""
+                raise CaseError(f"program '{self._name}' ended with status {process.returncode}{why}")
 
     @property
     def _name(self) -> str:
         return self.config.name or Path(self.words[0]).name
 
 
-def _last_line(said: bytes) -> str:
-    lines = said.decode(errors="replace").split("\n")
+def _last_line(said: IO[bytes]) -> str:
+    said.seek(max(0, said.seek(0, os.SEEK_END) - _LAST))
+    lines = said.read().decode(errors="replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 

@@ -24,6 +24,9 @@ _STRANGE = re.compile(r"[^A-Za-z0-9_\-. /:]")
 _AT_ONCE = 1000
 """At most so many metrics go in one call, as the server has it."""
 
+_DATABASES = ("", "sqlite", "postgresql", "mysql", "mssql")
+"""What an address of a store in a database begins with; none is MLflow's own, which is one."""
+
 _LONGEST = 500
 """Characters of a parameter that every version of the server takes."""
 
@@ -65,7 +68,7 @@ class MlflowLogger:
             found = self.client.get_experiment_by_name(config.experiment)
             self.experiment = found.experiment_id if found else self.client.create_experiment(config.experiment)
         except (MlflowException, OSError) as e:
-            raise UsageError(f"logger 'mlflow' cannot use the store{_where(config.uri)}: {_told(e)}") from e
+            raise UsageError(f"logger 'mlflow' cannot use the store{_where(config.uri)}: {_told(e, config.uri)}") from e
         self.whole = ""
         self.pairs: dict[str, str] = {}
 
@@ -135,9 +138,10 @@ def _where(uri: str) -> str:
     return f" at '{uri or get_tracking_uri()}'"
 
 
-def _told(error: Exception) -> str:
+def _told(error: Exception, uri: str) -> str:
     """Return what went wrong, and where something is missing for it, what."""
-    if importlib.util.find_spec("sqlalchemy") is None:
+    scheme = (uri or os.environ.get("MLFLOW_TRACKING_URI", "")).partition(":")[0].partition("+")[0]
+    if scheme in _DATABASES and importlib.util.find_spec("sqlalchemy") is None:
         return (
             "mlflow-skinny alone knows servers and stores of files (mlflow[uri=file:mlruns]); a store in a database, "
             "which is the default, needs all of MLflow: pip install mlflow"

@@ -171,8 +171,8 @@ def verify(
             say(
                 "a process that runs uses what is left: --remove takes it away later"
                 if remove
-                else "'bench cache verify --remove' takes it away; a run makes what it needs of it again, and trains "
-                "again what lost its weights"
+                else "'bench cache verify --remove' takes away what is damaged; a run makes again what it needs of it, "
+                "and trains again where weights were lost"
             )
     if len(damaged) > len(gone):
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""Elsewhere: another process, which hashes otherwise, stands in another folder and has done nothing yet, is asked for
+"""Elsewhere: another process, which hashes otherwise, stands in another folder and was asked other things, is asked for
 the same; what a part gives there must not differ."""
 
 from __future__ import annotations
@@ -49,9 +49,12 @@ class Elsewhere:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
+            if process is not self._process:
+                self._process = process
+                frames.send(process.stdin, self._setting)  # type: ignore[arg-type]
             frames.send(process.stdin, (question, subject.kind, subject.variant))  # type: ignore[arg-type]
             outcome, answer = frames.receive(process.stdout)  # type: ignore[arg-type]
-        except (EOFError, OSError):
+        except (EOFError, OSError, ValueError):
             self._process = None
             process.kill()
             raise BrokenError(f"another process that is asked for the same ends (status {process.wait()})") from None
@@ -74,9 +77,6 @@ class Elsewhere:
                 env=without_current_folder(os.environ) | {"PYTHONHASHSEED": _other_seed()},
             )
         weakref.finalize(self, _end, process)
-        assert process.stdin is not None
-        frames.send(process.stdin, self._setting)  # type: ignore[arg-type]
-        self._process = process
         return process
 
 

@@ -34,7 +34,8 @@ def configuration(subject: Subject) -> str:
             other = subject.workshop.part(subject.kind, subject.variant, profile)
         except RadbenchError as e:
             raise BrokenError(f"profile {profile} cannot be built: {e}") from e
-        if subject.workshop.part(subject.kind, other.label, profile).identity != other.identity and not _local(other):
+        # A label leaves out where files lie on this machine: nothing can be made of it again.
+        if not _local(other) and subject.workshop.part(subject.kind, other.label, profile).identity != other.identity:
             raise BrokenError(f"its label '{other.label}' does not give the same part again under profile {profile}")
     silent = [n for n, f in model.model_fields.items() if not (f.description or "").strip()]
     if silent:

@@ -29,6 +29,14 @@ def manifest(subject: Subject) -> str:
             )
         if not e.patient_id:
             raise BrokenError(f"case '{e.case_id}' is of no patient: patient_id is empty")
+    by_digest: dict[str, CaseEntry] = {}
+    for e in opened.manifest:
+        other = by_digest.setdefault(e.digest, e)
+        if other.split != e.split:
+            raise RemarkError(
+                f"cases '{other.case_id}' ({other.split}) and '{e.case_id}' ({e.split}) have one digest "
+                f"({_where(subject, 'manifest')}): is it one image, which is learnt from and scored on?"
+            )
     counts = ", ".join(f"{split} {len(opened.split(split))}" for split in SPLITS if opened.split(split))
     patients = len({e.patient_id for e in opened.manifest})
     if not opened.split("test"):

@@ -20,7 +20,7 @@ from radbench.registry.whereabouts import definition_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-SIZES = ((96, 80), (64, 64), (33, 47), (31, 128), (5, 3), (1, 17), (17, 1), (1, 1))
+SIZES = ((384, 512), (96, 80), (64, 64), (33, 47), (31, 128), (5, 3), (1, 17), (17, 1), (1, 1))
 """Rows and columns of the images that are tried: usual ones, odd ones, lines, and a single pixel."""
 
 _TOLERANCE = 1e-3
@@ -46,7 +46,7 @@ def constants(height: int = 33, width: int = 47) -> Iterator[tuple[str, Tensor]]
 
 def sizes(subject: Subject) -> str:
     """Size, type and range are kept whatever the size."""
-    return _kept(subject, images_of(*SIZES), f"{len(SIZES)} sizes from 1 x 1 to 96 x 80")
+    return _kept(subject, images_of(*SIZES), f"{len(SIZES)} sizes from 1 x 1 to 384 x 512")
 
 
 def constant_images(subject: Subject) -> str:

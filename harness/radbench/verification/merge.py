@@ -12,6 +12,7 @@ from radbench.contracts.errors import UsageError
 from radbench.engine.keep.digests import digest
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.texts import counted
+from radbench.engine.plan.shards import Shard, shard_of
 from radbench.leaderboard.clashes import is_old, label_of, values_of
 from radbench.leaderboard.columns import COMPARABLE_KEY, TABLE_KEY
 from radbench.leaderboard.company import named
@@ -76,7 +77,7 @@ def merge(paths: Sequence[Path], out: Path, replace: bool = False) -> Merged:
         raise UsageError(f"'{out}' holds a run: name a folder of its own for what is merged")
     stale = _merged_before(paths, out, replace)
     sets = [*compared_sets(paths)]
-    notes = [note for one in sets for note in one.notes]
+    notes = [*_shards_missing(paths), *(note for one in sets for note in one.notes)]
     notes += [
         f"'{label_of(one.rows)}': {counted(one.places, 'place')}, compared anew" for one in sets if one.places > 1
     ]
@@ -96,6 +97,28 @@ def merge(paths: Sequence[Path], out: Path, replace: bool = False) -> Merged:
             file.unlink(missing_ok=True)
     rows = pd.concat([one.rows for one in chosen], ignore_index=True)
     return Merged(tuple(files), validate(rows), tuple(notes))
+
+
+def _shards_missing(paths: Sequence[Path]) -> Iterator[str]:
+    """Say of each plan that was dealt to several machines which of its parts are not among the runs."""
+    found: dict[str, set[Shard]] = {}
+    for path in paths:
+        place = path if path.is_dir() else path.parent
+        for folder in (place, *sorted(one for one in place.iterdir() if one.is_dir())):
+            for event in RunFolder(folder).events("run") if RunFolder(folder).journal.is_file() else ():
+                request = event["request"]
+                if request.get("shard"):
+                    shard = shard_of(request["shard"])
+                    # Where folders lie differs from machine to machine: parts go by their names alone.
+                    parts = [[one.partition("[")[0] for one in request[kind]] for kind in ("enhancers", "tasks")]
+                    plan = digest([parts, *(request[what] for what in ("profile", "seeds", "limit")), shard.of])
+                    found.setdefault(plan, set()).add(shard)
+    for shards in found.values():
+        of = next(iter(shards)).of
+        missing = [f"{i}/{of}" for i in range(1, of + 1) if i not in {shard.number for shard in shards}]
+        if missing:
+            which = f"shard {missing[0]} is" if len(missing) == 1 else f"shards {', '.join(missing)} are"
+            yield f"{which} not among these runs: what was scored there is missing, and what compares with it"
 
 
 def _merged_before(paths: Sequence[Path], out: Path, replace: bool) -> list[Path]:

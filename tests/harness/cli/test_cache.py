@@ -167,7 +167,7 @@ def test_damage_is_found_named_and_taken_away(bench, root):
     assert (status, "6 holdings" in said, "4 holdings checked, 3 damaged" in said) == (1, False, True)
     assert "damaged: enhancements of clahe, lesions: " in said
     assert f"{key('e')}.jsonl' has 1 line cut short or damaged" in said
-    assert said.splitlines()[-1].startswith("'bench cache verify --remove' takes it away")
+    assert said.splitlines()[-1].startswith("'bench cache verify --remove' takes away what is damaged")
     assert bench("cache", "verify", "--kind", "weights")[0] == 1
     assert bench("cache", "verify", "--kind", "cases")[0] == 0
     assert bench("cache", "verify", "--remove")[0] == 0

@@ -27,7 +27,7 @@ def tried(shop, kind, variant, name):
 
 SOUND = [
     ("enhancer", "sound", "configuration", "1 field with description and source (assumed)"),
-    ("enhancer", "sound", "sizes", "8 sizes from 1 x 1 to 96 x 80"),
+    ("enhancer", "sound", "sizes", "9 sizes from 1 x 1 to 384 x 512"),
     ("enhancer", "sound", "constant", "size, type and range are kept"),
     ("enhancer", "sound", "nan", "comes out as NaN, which is refused"),
     ("enhancer", "sound", "input", "not written to"),
@@ -106,6 +106,7 @@ REMARKS = [
     ("enhancer", "unmoved", "device", "to(device) leaves kernel on the processor"),
     ("enhancer", "learner", "device", "it holds scale, a tensor, and offers no to(device)"),
     ("enhancer", "silent", "resume", "fit() never calls context.progress(done, total, text)"),
+    ("dataset", "one-digest", "manifest", "(test) have one digest (broken_plugin.py:"),
     ("dataset", "one-digest", "cases", "'ramp-0' and 'ramp-2' have one digest and are different images"),
     ("enhancer", "lazy", "weights", "but fit() left every weight as it was"),
     ("task", "blind", "scores", "it never looks at what was enhanced (broken_plugin.py:"),

@@ -12,6 +12,7 @@ from pandas.testing import assert_frame_equal
 from radbench.cli import main
 from radbench.contracts import MetricSpec, UsageError
 from radbench.contracts.evidence import Features
+from radbench.engine.keep.journal import RunFolder
 from radbench.leaderboard.aggregate import PairResult, leaderboard_rows
 from radbench.leaderboard.privacy import anonymous, publishable
 from radbench.leaderboard.publish import publish
@@ -50,6 +51,36 @@ def test_two_machines_give_what_one_would_have_given(tmp_path: Path) -> None:
     assert_frame_equal(rows.assign(scores_digest=""), together, check_exact=True)
     assert found.files == (tmp_path / "out" / "leaderboard.csv",)
     assert found.notes == ("'grabcut/lesions/test/quick': 2 places, compared anew",)
+
+
+def shard(folder: Path, which: str, *pairs: PairResult, **changes: object) -> Path:
+    """Return the leaderboard of one shard of a run, beside the journal that says so."""
+    request = {"enhancers": ["original", "he[bins=8]"], "tasks": ["grabcut"], "profile": "quick", "seeds": [0]}
+    run = RunFolder(folder)
+    run.open()
+    where = {"dataset": f"folder[root={folder}]", "limit": 0, "shard": which}
+    run.record("run", request={**request, **where, **changes})
+    run.close()
+    return board(folder, *pairs)
+
+
+def test_a_shard_that_is_missing_is_named(tmp_path: Path) -> None:
+    parts = {1: "original", 2: "he", 3: "wls"}
+    runs = {i: shard(tmp_path / f"s{i}", f"{i}/3", pair(name)) for i, name in parts.items()}
+    notes = {
+        name: merge([runs[i] for i in of], tmp_path / name).notes
+        for name, of in {"all": (1, 2, 3), "two": (1, 3)}.items()
+    }
+    said = "shard 2/3 is not among these runs: what was scored there is missing, and what compares with it"
+    assert [note for note in notes["all"] if "shard" in note] == []
+    assert [note for note in notes["two"] if "shard" in note] == [said]
+    # Another plan's shards do not stand in for it.
+    other = shard(tmp_path / "other", "2/3", pair("clahe"), seeds=[1])
+    found = merge([runs[1], runs[3], other], tmp_path / "others").notes
+    assert [note.partition(" not ")[0] for note in found if "shard" in note] == [
+        "shard 2/3 is",
+        "shards 1/3, 3/3 are",
+    ]
 
 
 def test_what_was_merged_can_be_merged_published_and_compared_again(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """command: a program makes an image of an image, without a shell, within its time, and counts by its content."""
 
+import os
+import signal
+import subprocess
 import sys
 import time
 
@@ -53,7 +56,7 @@ def test_what_the_program_makes_comes_back_to_the_depth_of_the_file(script, bits
 def test_it_holds_to_the_contracts(script, tmp_path):
     shop = Workshop((), tmp_path / "shop")
     subject = Subject("enhancer", f"command[run=\"'{sys.executable}' '{script(INVERT)}' {{in}} {{out}}\"]", shop)
-    names = ("worker", "constant", "input", "bits", "seed", "run")
+    names = ("configuration", "worker", "constant", "input", "bits", "seed", "run")
     checks = [c for c in checks_of(shop.registry, "enhancer", subject.variant) if c.name in names]
     assert {one.outcome for one in (finding(subject, check) for check in checks)} == {Outcome.HOLDS}
 
@@ -69,6 +72,57 @@ def test_a_program_that_fails_fails_its_case_with_its_last_line(script):
     path = script("import sys\nprint('first')\nprint('no licence', file=sys.stderr)\nsys.exit(3)")
     with pytest.raises(CaseError, match="ended with status 3: no licence"):
         command(path).enhance(images(1, 1, 4, 4))
+
+
+def test_a_program_has_ended_though_what_it_started_holds_its_output(script):
+    path = script(
+        INVERT + "\nimport subprocess\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])"
+    )
+    given = images(1, 1, 4, 4)
+    began = time.monotonic()
+    assert torch.allclose(command(path, timeout=200).enhance(given), 1 - given, atol=1e-4)
+    assert time.monotonic() - began < 100
+
+
+def test_what_is_no_image_is_the_programs_fault(script):
+    path = script("import sys, pathlib\npathlib.Path(sys.argv[2]).write_bytes(b'nothing')")
+    with pytest.raises(InvalidOutputError, match="wrote what is no image that can be read"):
+        command(path).enhance(images(1, 1, 4, 4))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_program_ends_with_whoever_called_it(script, tmp_path):
+    told = tmp_path / "pid"
+    path = script(f"import os, time\nopen({str(told)!r}, 'w').write(str(os.getpid()))\ntime.sleep(1000)")
+    caller = f"""
+import torch
+from radbench_command.command import Command
+run = {f"'{sys.executable}' '{path}' {{in}} {{out}}"!r}
+Command(Command.Config(run=run)).enhance(torch.zeros(1, 1, 4, 4))
+"""
+    process = subprocess.Popen([sys.executable, "-c", caller])
+    try:
+        pid = int(until(lambda: told.exists() and told.read_text()))
+    finally:
+        process.kill()
+        process.wait()
+    until(lambda: not alive(pid))
+
+
+def until(holds):
+    end = time.monotonic() + 100
+    while not (found := holds()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return found
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_a_program_that_takes_too_long_is_ended_with_what_it_started(script, tmp_path):

@@ -244,3 +244,15 @@ def test_the_csv_is_its_users_alone(tmp_path):
     radbench.run(**WORDS, log="csv", out=tmp_path / "run")
     for path in [tmp_path / "run" / "log", *Path(tmp_path / "run" / "log").iterdir()]:
         assert path.stat().st_mode & 0o077 == 0
+
+
+def test_only_a_store_in_a_database_is_said_to_need_all_of_mlflow(monkeypatch):
+    from radbench_loggers.mlflow import _told
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    error = OSError("connection\nrefused")
+    for uri in ("http://127.0.0.1:9", "file:/nowhere", "databricks"):
+        assert _told(error, uri) == "connection refused"
+    for uri in ("", "sqlite:///a.db", "mysql+pymysql://a/b"):
+        assert "pip install mlflow" in _told(error, uri)

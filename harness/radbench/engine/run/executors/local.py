@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -203,7 +204,8 @@ class LocalExecutor:
     def _lost(self, worker: _Worker, status: Status, what: str) -> Iterator[Event]:
         if not worker.ready:
             self.failed_starts[worker.name] += 1
-            worker.log.write(f"this worker died while starting: {what}\n".encode())
+            with contextlib.suppress(OSError):  # no room left for a note is no reason to end the run
+                worker.log.write(f"this worker died while starting: {what}\n".encode())
         worker.kill()
         if (times := self.failed_starts[worker.name]) >= _STARTS:
             where = f"a worker died while starting, {times} times in a row"
