@@ -20,6 +20,9 @@ def radbench_tasks():
 
 
 class Judge:
+    def __init__(self, config):
+        pass
+
     def score(self, sample, context):
         return {{"first": 1.0, "second": 1.0}}
 

@@ -209,6 +209,9 @@ class Net:
         c: int = param(1, source="assumed")
         d: int = param(1, source="assumed")
 
+    def __init__(self, config):
+        pass
+
     def enhance(self, images):
         return images
 """
