@@ -1,5 +1,7 @@
 """What all tests share: folders of their own for caches, settings and runs; the real data where they are present."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,31 @@ def real_data():
 def toy_plugin():
     """Return the file of the plugin that misbehaves in every way."""
     return ROOT / "tests" / "harness" / "engine" / "toy_plugin.py"
+
+
+@pytest.fixture
+def until():
+    """Give a function that waits until something holds, and returns what that is."""
+
+    def waited(holds):
+        end = time.monotonic() + 200
+        while not (found := holds()):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        return found
+
+    return waited
+
+
+@pytest.fixture
+def alive():
+    """Give a function that tells whether a process is there."""
+
+    def there(pid):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    return there

@@ -133,15 +133,15 @@ class Command:
                 stderr=complained,
                 start_new_session=True,
             )
-            with guarded(process.pid):
-                try:
+            try:
+                with guarded(process.pid):
                     process.wait(self.config.timeout)
-                except subprocess.TimeoutExpired:
-                    raise CaseError(f"program '{self._name}' took longer than {self.config.timeout:g} s") from None
-                finally:
-                    with contextlib.suppress(ProcessLookupError, PermissionError):
-                        os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
+            except subprocess.TimeoutExpired:
+                raise CaseError(f"program '{self._name}' took longer than {self.config.timeout:g} s") from None
+            finally:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
             if process.returncode:
                 # What went to standard output may come late, for it is buffered there: complaints first.
                 why = _last_line(complained) or _last_line(printed)

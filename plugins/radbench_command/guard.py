@@ -39,16 +39,10 @@ def guarded(group: int) -> Iterator[None]:
 def _tell(line: str) -> None:
     global _process
     with _lock:
-        for _ in range(2):
-            if _process is None:
-                _process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", "-c", _GUARD], stdin=subprocess.PIPE, text=True, start_new_session=True
-                )
-            assert _process.stdin is not None
-            try:
-                _process.stdin.write(line + "\n")
-                _process.stdin.flush()
-            except BrokenPipeError:
-                _process = None  # somebody ended it: the next one is told
-            else:
-                return
+        if _process is None or _process.poll() is not None:
+            _process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _GUARD], stdin=subprocess.PIPE, text=True, start_new_session=True
+            )
+        assert _process.stdin is not None
+        _process.stdin.write(line + "\n")
+        _process.stdin.flush()

@@ -20,8 +20,9 @@ from radbench.registry.whereabouts import definition_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-SIZES = ((384, 512), (96, 80), (64, 64), (33, 47), (31, 128), (5, 3), (1, 17), (17, 1), (1, 1))
-"""Rows and columns of the images that are tried: usual ones, odd ones, lines, and a single pixel."""
+SIZES = ((96, 80), (64, 64), (33, 47), (31, 128), (5, 3), (1, 17), (17, 1), (1, 1), (384, 512))
+"""Rows and columns of the images that are tried: small ones, which other checks take, too; odd ones, lines, a single
+pixel, and one of a usual size."""
 
 _TOLERANCE = 1e-3
 """By how much a card may differ from the processor: float32 sums in another order, through a network."""

@@ -103,22 +103,20 @@ def _shards_missing(paths: Sequence[Path]) -> Iterator[str]:
     """Say of each plan that was dealt to several machines which of its parts are not among the runs."""
     found: dict[str, set[Shard]] = {}
     for path in paths:
-        place = path if path.is_dir() else path.parent
-        for folder in (place, *sorted(one for one in place.iterdir() if one.is_dir())):
-            for event in RunFolder(folder).events("run") if RunFolder(folder).journal.is_file() else ():
-                request = event["request"]
-                if request.get("shard"):
-                    shard = shard_of(request["shard"])
-                    # Where folders lie differs from machine to machine: parts go by their names alone.
-                    parts = [[one.partition("[")[0] for one in request[kind]] for kind in ("enhancers", "tasks")]
-                    plan = digest([parts, *(request[what] for what in ("profile", "seeds", "limit")), shard.of])
-                    found.setdefault(plan, set()).add(shard)
+        for event in RunFolder(path if path.is_dir() else path.parent).events("run"):
+            request = event["request"]
+            if request.get("shard"):
+                shard = shard_of(request["shard"])
+                # Where folders lie differs from machine to machine: parts go by their names alone.
+                parts = [[one.partition("[")[0] for one in request[kind]] for kind in ("enhancers", "tasks")]
+                plan = digest([parts, *(request[what] for what in ("profile", "seeds", "limit")), shard.of])
+                found.setdefault(plan, set()).add(shard)
     for shards in found.values():
         of = next(iter(shards)).of
         missing = [f"{i}/{of}" for i in range(1, of + 1) if i not in {shard.number for shard in shards}]
         if missing:
             which = f"shard {missing[0]} is" if len(missing) == 1 else f"shards {', '.join(missing)} are"
-            yield f"{which} not among these runs: what was scored there is missing, and what compares with it"
+            yield f"{which} not among these runs: rows are missing, unless there was nothing to do"
 
 
 def _merged_before(paths: Sequence[Path], out: Path, replace: bool) -> list[Path]:

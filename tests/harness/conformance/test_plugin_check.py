@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -107,7 +106,7 @@ def test_one_that_hangs_is_ended_and_named(check):
     assert (status, "it hangs: no end within 10 s" in out) == (1, True)
 
 
-def test_nothing_is_left_of_a_check_whose_command_is_killed(tmp_path):
+def test_nothing_is_left_of_a_check_whose_command_is_killed(tmp_path, until, alive):
     """Each process that tries a plugin ends with its command, which had no time to end it."""
     path, told = tmp_path / "checked_plugin.py", tmp_path / "pid"
     path.write_text(PLUGIN.replace("    time.sleep(1000)", f"    tell({str(told)!r})\n    time.sleep(1000)", 1) + TELL)
@@ -122,14 +121,6 @@ def test_nothing_is_left_of_a_check_whose_command_is_killed(tmp_path):
         command.kill()
         command.wait()
     until(lambda: not alive(pid))
-
-
-def until(holds):
-    end = time.monotonic() + 200
-    while not (found := holds()):
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    return found
 
 
 def alive(pid):

@@ -71,7 +71,7 @@ def test_a_shard_that_is_missing_is_named(tmp_path: Path) -> None:
         name: merge([runs[i] for i in of], tmp_path / name).notes
         for name, of in {"all": (1, 2, 3), "two": (1, 3)}.items()
     }
-    said = "shard 2/3 is not among these runs: what was scored there is missing, and what compares with it"
+    said = "shard 2/3 is not among these runs: rows are missing, unless there was nothing to do"
     assert [note for note in notes["all"] if "shard" in note] == []
     assert [note for note in notes["two"] if "shard" in note] == [said]
     # Another plan's shards do not stand in for it.

@@ -1,6 +1,5 @@
 """command: a program makes an image of an image, without a shell, within its time, and counts by its content."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -91,7 +90,7 @@ def test_what_is_no_image_is_the_programs_fault(script):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_a_program_ends_with_whoever_called_it(script, tmp_path):
+def test_a_program_ends_with_whoever_called_it(script, tmp_path, until, alive):
     told = tmp_path / "pid"
     path = script(f"import os, time\nopen({str(told)!r}, 'w').write(str(os.getpid()))\ntime.sleep(1000)")
     caller = f"""
@@ -107,22 +106,6 @@ Command(Command.Config(run=run)).enhance(torch.zeros(1, 1, 4, 4))
         process.kill()
         process.wait()
     until(lambda: not alive(pid))
-
-
-def until(holds):
-    end = time.monotonic() + 100
-    while not (found := holds()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return found
-
-
-def alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_a_program_that_takes_too_long_is_ended_with_what_it_started(script, tmp_path):
