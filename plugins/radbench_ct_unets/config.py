@@ -146,7 +146,8 @@ class LungUnetConfig(UnetConfig):
     )
     segmentation_augmentation: Augmentations = param(
         "paper",
-        "broad adds gamma, contrast, blur, noise, cropping, occlusion and collimation",
+        "broad adds gamma, contrast, blur, noise, cropping, occlusion and collimation, and moves a film before it is "
+        "equalised",
         affects="weights",
         source=f"{_LUNG} §2.2; broad: assumed",
     )
@@ -177,10 +178,17 @@ class LungUnetConfig(UnetConfig):
     )
     pieces: int | None = param(
         None,
-        "how many of the largest pieces of the mask are kept; None: all",
+        "how many of the largest pieces of the mask are kept, and their holes filled; None: it stays as it is",
         affects="weights",
         source="assumed",
         ge=1,
+    )
+    framed: bool = param(
+        False,
+        "find the lungs without each of the radiograph's sides, too, and once more in the box round them; the mean of "
+        "logits is taken",
+        affects="use",
+        source="assumed",
     )
     positive_weight: float = param(
         19.0,
@@ -205,6 +213,7 @@ class LungUnetConfig(UnetConfig):
             **_QUICK,
             "lung": "field",
             "pieces": 2,
+            "framed": True,
             "detail_gain": 2.0,
             "weight": 0.25,
             "clahe_kernel": 10,

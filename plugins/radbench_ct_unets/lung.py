@@ -22,9 +22,19 @@ from radbench.learn.losses import L1, Loss, WeightedBCE
 from radbench_ct_unets.carried import OnSeen, with_seen
 from radbench_ct_unets.config import LUNGS, LungUnetConfig
 from radbench_ct_unets.extracting import View, doubt_of_lessons, extracted, extracted_twice
+from radbench_ct_unets.framings import framed
 from radbench_ct_unets.intensity import equalised, fused, normalised
-from radbench_ct_unets.pieces import without_islands
-from radbench_ct_unets.training import UNCOVERED_LOOKS, Job, augmentation, extraction, lesson_of, options, unet
+from radbench_ct_unets.pieces import without_holes, without_islands
+from radbench_ct_unets.training import (
+    BROAD_LOOKS,
+    UNCOVERED_LOOKS,
+    Job,
+    augmentation,
+    extraction,
+    lesson_of,
+    options,
+    unet,
+)
 
 if TYPE_CHECKING:
     from radbench.contracts.learning import FitContext, Lessons
@@ -59,12 +69,15 @@ class LungUnet(nn.Module):
     def lesson(self, sample: Sample) -> dict[str, Tensor]:
         """Return radiograph, lungs, lung image and nodules at the networks' size, or at that of the detail."""
         config = self.config
+        unequalised = resized(sample.image[None], (config.size,) * 2)[0]
         if config.detail == "learnt":
-            return lesson_of(sample, ("lung_image", self.lung, "nodule_mask"), config.size, self._equalised)
+            lesson = lesson_of(sample, ("lung_image", self.lung, "nodule_mask"), config.size, self._equalised)
+            return {**lesson, "unequalised": unequalised}
         small = lesson_of(sample, (self.lung,), config.size, self._equalised)
         sharp = lesson_of(sample, ("lung_image", self.lung, "nodule_mask"), config.detail_size, self._equalised)
         radiograph = resized(sample.image[None], (config.detail_size,) * 2)[0]
-        return {**small, "sharp": sharp.pop("image"), "area": sharp.pop(self.lung), "radiograph": radiograph, **sharp}
+        sharp = {"sharp": sharp.pop("image"), "area": sharp.pop(self.lung), **sharp}
+        return {**small, **sharp, "unequalised": unequalised, "radiograph": radiograph}
 
     def fit(self, lessons: Lessons, context: FitContext) -> None:
         """Train the segmentation (§2.2), then the extraction (§2.3) on lungs normalised by it."""
@@ -80,22 +93,31 @@ class LungUnet(nn.Module):
 
     def _segmentation_job(self) -> Job:
         config = self.config
+        # Whoever is asked about mirror images learns from them, too.
+        moves = replace(_SEGMENTATION_MOVES, flip=0.5 if config.mirrored else 0.0)
+        augment = augmentation(config.segmentation_augmentation, moves, AppearanceOptions())
+        if self._moved_first:
+            augment = Augmentation(augment.geometry, input="unequalised")
         return Job(
             "lung segmentation",
             WeightedBCE(self.lung, config.positive_weight, config.dice_weight),
             options(config, config.segmentation_epochs, config.segmentation_rate),
-            # Whoever is asked about mirror images learns from them, too.
-            augmentation(
-                config.segmentation_augmentation,
-                replace(_SEGMENTATION_MOVES, flip=0.5 if config.mirrored else 0.0),
-                AppearanceOptions(),
-            ),
-            self._noisy if config.segmentation_noise else None,
+            augment,
+            self._looked_at,
         )
 
-    def _noisy(self, batch: Batch, draws: Draws) -> Batch:
+    @property
+    def _moved_first(self) -> bool:
+        """Whether a film is moved before it is equalised, so that it has the greys of a film of that framing."""
+        return self.config.segmentation_augmentation == "broad"
+
+    def _looked_at(self, batch: Batch, draws: Draws) -> Batch:
+        """Return what the segmentation sees in training; in validation it sees lessons as they are enhanced."""
         if not draws.training:
             return batch
+        if self._moved_first:
+            batch = batch.with_(image=self._equalised(batch["unequalised"]))
+            batch = Augmentation(appearance=BROAD_LOOKS)(batch, draws)
         noise = AppearanceOptions(noise=(self.config.segmentation_noise,) * 2, clamp=False)
         # Another stream: this noise must not repeat the augmentation's.
         return Augmentation(appearance=noise)(batch, draws.apart(1))
@@ -145,14 +167,31 @@ class LungUnet(nn.Module):
         return torch.cat([self._probability(image[None]) for image in images]) >= self.config.threshold
 
     def _probability(self, small: Tensor) -> Tensor:
-        network = self.segmentation
-        logits = network.logits(small)
+        return self._activated(self._logits(small))
+
+    def _logits(self, small: Tensor) -> Tensor:
+        logits = self.segmentation.logits(small)
         if self.config.mirrored:
             # The mean of logits: what one finds surely and the other just so reaches a threshold of 0.95.
-            logits = (logits + network.logits(small.flip(-1)).flip(-1)) / 2
-        probability = network.activate(logits)
-        keep = self.config.pieces
-        return without_islands(probability, self.config.threshold, keep) if keep else probability
+            logits = (logits + self.segmentation.logits(small.flip(-1)).flip(-1)) / 2
+        return logits
+
+    def _activated(self, logits: Tensor) -> Tensor:
+        probability = self.segmentation.activate(logits)
+        keep, threshold = self.config.pieces, self.config.threshold
+        return without_holes(without_islands(probability, threshold, keep), threshold) if keep else probability
+
+    def _framed(self, image: Tensor) -> Tensor:
+        """Return the lungs' probability ``[1,1,S,S]`` in a radiograph ``[1,1,H,W]``, by the mean of its framings."""
+        sides = (self.config.size, self.config.size)
+        return self._activated(
+            framed(
+                image,
+                self.config.size,
+                lambda part: self._logits(self._equalised(resized(part, sides))),
+                lambda logits: self._activated(logits) >= self.config.threshold,
+            )
+        )
 
     def _view(self, equalised: Tensor, radiographs: Tensor, area: Tensor | None) -> View:
         config = self.config
@@ -177,7 +216,7 @@ class LungUnet(nn.Module):
         config = self.config
         height, width = image.shape[2:]
         small = self._equalised(resized(image, (config.size, config.size)))
-        probability = self._probability(small)
+        probability = self._framed(image) if config.framed else self._probability(small)
         area = probability >= config.threshold if config.segmentation else None
         sharp = small
         if config.detail == "carried":

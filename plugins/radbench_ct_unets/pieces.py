@@ -1,4 +1,4 @@
-"""The largest pieces of a mask; what else was found is islands."""
+"""The largest pieces of a mask, whole: what else was found is islands, and lungs have no holes."""
 
 from __future__ import annotations
 
@@ -29,4 +29,23 @@ def without_islands(probability: Tensor, threshold: float, keep: int) -> Tensor:
             # Of two pieces of one size the first stays: the order of the rows decides, not chance.
             stay = np.argsort(-sizes, kind="stable")[:keep]
             image[(pieces > 0) & ~np.isin(pieces, stay)] = 0.0
+    return torch.from_numpy(out).to(probability.device)
+
+
+def without_holes(probability: Tensor, threshold: float) -> Tensor:
+    """Fill the holes of a mask.
+
+    Args:
+        probability: float32 ``[B,1,H,W]``; what the mask surrounds, its edges touching, is a hole.
+        threshold: of the mask.
+
+    Returns:
+        float32 ``[B,1,H,W]``: halfway between threshold and 1 in holes.
+    """
+    from scipy.ndimage import binary_fill_holes
+
+    out = probability.detach().cpu().numpy().copy()
+    for image in out[:, 0]:
+        mask = image >= threshold
+        image[binary_fill_holes(mask) & ~mask] = (1 + threshold) / 2
     return torch.from_numpy(out).to(probability.device)

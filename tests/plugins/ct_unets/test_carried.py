@@ -13,7 +13,7 @@ from radbench.learn.losses import L1
 from radbench_ct_unets.carried import Carried, OnSeen, Seen, enlarged, seen_of, with_seen
 from radbench_ct_unets.doubt import CELLS, doubt_of, faded, trust, usual_doubt
 from radbench_ct_unets.extracting import View, extracted
-from radbench_ct_unets.pieces import without_islands
+from radbench_ct_unets.pieces import without_holes, without_islands
 
 
 class Constant(nn.Module):
@@ -186,6 +186,19 @@ def test_what_is_doubted_is_left_out_and_much_of_it_is_told():
     torch.testing.assert_close(left[1, 0, :, 38:], found[1, 0, :, 38:])
     # From what is doubted to what is not it goes evenly.
     assert float(left[1, 0, 0, 26:38].diff().max()) < 0.1
+
+
+def test_holes_are_filled_and_bays_are_not():
+    rows = ["0111100", "0101100", "0111010", "0010101", "0110010", "0000000"]
+    mask = torch.tensor([[int(c) for c in row] for row in rows]).float()
+    found = without_holes(mask[None, None] * 0.96, 0.95)[0, 0]
+    filled = mask.clone()
+    # One pixel that is surrounded, and two whose four neighbours are lung; not the bay below.
+    filled[1, 2] = filled[2, 4] = filled[3, 5] = 1
+    assert torch.equal(found >= 0.95, filled > 0)
+    assert float(found[1, 2]) == pytest.approx(0.975)
+    empty = torch.zeros(2, 1, 3, 3)
+    assert torch.equal(without_holes(empty, 0.95), empty)
 
 
 def test_the_two_largest_pieces_stay():

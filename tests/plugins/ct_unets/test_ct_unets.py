@@ -10,6 +10,8 @@ from radbench.contracts import CaseError, Sample
 from radbench.contracts.config import affects, local_paths, part_of
 from radbench.learn import PAPER_UNETS, Batch, Draws, Estimate, PretrainedWeightsError, parameter_count
 from radbench.learn import estimate as timed
+from radbench.learn.appearance import AppearanceOptions
+from radbench.learn.geometry import draw_grid, warp
 from radbench_ct_unets import training
 from radbench_ct_unets.bone import BoneUnet
 from radbench_ct_unets.config import LUNGS, BoneUnetConfig, LungUnetConfig
@@ -128,6 +130,27 @@ def test_lungs_are_normalised_by_the_truth_in_training_and_by_the_networks_own_m
     assert torch.equal(trained["image"], normalised(images, truth, 0.5))
     assert torch.equal(validated["image"], normalised(images, own, 0.5))
     assert all(torch.equal(found[name], batch[name]) for found in (trained, validated) for name in ("lung_image",))
+
+
+def test_a_film_that_is_moved_in_training_is_equalised_as_when_it_is_enhanced(monkeypatch):
+    still = AppearanceOptions()
+    monkeypatch.setattr("radbench_ct_unets.lung.BROAD_LOOKS", still)
+    enhancer = LungUnet(LUNG.model_copy(update={"segmentation_augmentation": "broad", "segmentation_noise": 0.0}))
+    job, case = enhancer._segmentation_job(), cases(1)[0]
+    lesson = {name: tensor[None] for name, tensor in enhancer.lesson(Sample(case, case.image)).items()}
+    draws = Draws(0, 0, (0,))
+    moved = job.augment(Batch(lesson, (0,)), draws)
+    assert not torch.equal(moved["unequalised"], lesson["unequalised"])
+    shown = job.prepare(moved, draws)["image"]
+    assert torch.equal(shown, equalised(moved["unequalised"], 8, LUNG.clahe_clip))
+    # What was equalised before it was moved has other greys.
+    assert not torch.allclose(shown, moved["image"], atol=0.02)
+    # The mask moves along, and validation sees a lesson as it lies there.
+    assert torch.equal(
+        warp(lesson["lung_mask"], draw_grid(job.augment.geometry, 0, 0, [0], (32, 32))), moved["lung_mask"]
+    )
+    held = Batch(lesson, (0,))
+    assert job.prepare(held, replace(draws, training=False)) is held
 
 
 def test_the_segmentation_sees_noise_of_its_deviation_in_training_alone():
@@ -269,7 +292,7 @@ def test_fields_say_what_they_can_change():
     def those(model, what):
         return {name for name in model.model_fields if affects(model, name) == what}
 
-    assert those(LungUnetConfig, "use") == {"weight", "stretched", "detail_gain"}
+    assert those(LungUnetConfig, "use") == {"weight", "stretched", "detail_gain", "framed"}
     assert those(BoneUnetConfig, "use") == {"weight", "mode", "stretched", "detail_gain"}
     assert those(LungUnetConfig, "lesson") == {
         *("trained_on", "lung", "size", "equalise", "clahe_kernel", "clahe_clip", "detail", "detail_size")

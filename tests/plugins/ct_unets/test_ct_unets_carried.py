@@ -132,7 +132,7 @@ def test_a_lesson_with_carried_detail_has_both_sizes():
     (case,) = cases(1, size=50)
     lesson = LungUnet(SHARP_LUNG).lesson(Sample(case, case.image))
     shapes = {name: tuple(tensor.shape[1:]) for name, tensor in lesson.items()}
-    assert {name for name, shape in shapes.items() if shape == (32, 32)} == {"image", "lung_mask"}
+    assert {name for name, shape in shapes.items() if shape == (32, 32)} == {"image", "unequalised", "lung_mask"}
     assert {name for name, shape in shapes.items() if shape == (64, 64)} == {
         *("sharp", "radiograph", "area", "lung_image", "nodule_mask")
     }
