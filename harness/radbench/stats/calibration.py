@@ -19,9 +19,8 @@ from radbench.stats.biased import hull
 from radbench.stats.both import Estimate, clustered_mean
 from radbench.stats.clusters import FEW_PATIENTS, FEWEST_PATIENTS, bell_mccaffrey, effective_patients
 from radbench.stats.intervals import check_level, standard_error
-from radbench.stats.resamples import multiplicities
 from radbench.stats.resampling import patient_counts, patient_index
-from radbench.stats.studentised import REPLICATES, Studentised
+from radbench.stats.studentised import REPLICATES, Studentised, multiplicities
 
 Array = NDArray[np.float64]
 

@@ -13,8 +13,7 @@ from radbench.stats.all_pairs import all_pairs_apart
 from radbench.stats.clusters import FEWEST_PATIENTS, Clusters, bell_mccaffrey, clustered, cr2_errors
 from radbench.stats.intervals import check_level
 from radbench.stats.ranks import RankIntervals, ranks_where
-from radbench.stats.resamples import multiplicities
-from radbench.stats.studentised import REPLICATES, TIE, Studentiser, order
+from radbench.stats.studentised import REPLICATES, TIE, Studentiser, multiplicities, order
 
 Array = NDArray[np.float64]
 

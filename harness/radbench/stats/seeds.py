@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from radbench.stats.both import Estimate, differences, judged
+from radbench.stats.both import Estimate, differences, judged, mean_rules
 from radbench.stats.clusters import Clusters, bell_mccaffrey, clustered, cr2_error
 from radbench.stats.intervals import check_level
-from radbench.stats.resamples import mean_rules
 from radbench.stats.studentised import REPLICATES, Studentised
 
 FEWEST_SEEDS_FOR_P = 3

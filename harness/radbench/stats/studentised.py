@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from radbench.stats.intervals import check_level
-from radbench.stats.resampling import patient_counts
+from radbench.stats.resampling import CHUNK_ELEMENTS, patient_counts
 
 REPLICATES = 4999
 """Resamples of a bootstrap-t: 2.5 % of one more of them is a whole number, so that no quantile is interpolated."""
@@ -24,7 +24,7 @@ _ELEMENTS = 1 << 20
 """Multiplicities of one product: large enough for it to be worth its while, 8 MiB."""
 
 _KEPT = 1 << 23
-"""Multiplicities up to which resamples are kept, 16 MiB."""
+"""Multiplicities up to which resamples are kept, 8 MiB."""
 
 Array = NDArray[np.float64]
 
@@ -160,13 +160,29 @@ def multiplicities(n_patients: int, replicates: int = REPLICATES, seed: int = 0)
     """
     if n_patients * replicates <= _KEPT:
         return _kept(n_patients, replicates, seed)
-    return patient_counts(n_patients, replicates, seed, max(1, _ELEMENTS // n_patients))
+    return _drawn(n_patients, replicates, seed)
 
 
 @lru_cache(maxsize=2)
 def _kept(n_patients: int, replicates: int, seed: int) -> tuple[NDArray[np.integer[Any]], ...]:
-    chunks = patient_counts(n_patients, replicates, seed, max(1, _ELEMENTS // n_patients))
-    return tuple(chunk.astype(np.min_scalar_type(n_patients)) for chunk in chunks)
+    return tuple(_drawn(n_patients, replicates, seed))
+
+
+def _drawn(n_patients: int, replicates: int, seed: int) -> Iterator[NDArray[np.integer[Any]]]:
+    """Yield the resamples, as many at once as a product likes, which are drawn a few at a time: drawing takes ten times
+    the room that is left of them."""
+    rows, done = max(1, _ELEMENTS // n_patients), 0
+    waiting: list[NDArray[Any]] = []
+    for counts in patient_counts(n_patients, replicates, seed):
+        while len(counts):
+            some, counts = counts[: rows - done], counts[rows - done :]
+            waiting.append(some.astype(np.min_scalar_type(some.max())))
+            done += len(some)
+            if done == rows:
+                yield np.concatenate(waiting)
+                waiting, done = [], 0
+    if waiting:
+        yield np.concatenate(waiting)
 
 
 class Studentiser:
@@ -208,8 +224,11 @@ class Studentiser:
     def _unevenly_many(self, c: Array) -> Array:
         """The number of cases varies from resample to resample, and with it every patient's leverage."""
         e, total = len(self.centred), (c @ self.n)[:, None]
-        # A patient that is not drawn may have as many cases as all that are.
-        weights = np.divide(c * total, total - self.n, out=np.zeros_like(c), where=c > 0)
+        weights, few = c * total, max(1, CHUNK_ELEMENTS // len(self.n))
+        for begin in range(0, len(c), few):
+            some = slice(begin, begin + few)
+            # A patient that is not drawn, and has no weight, may have as many cases as all that are.
+            np.divide(weights[some], total[some] - self.n, out=weights[some], where=c[some] > 0)
         products, sums = weights @ self.columns, c @ self.centred.T
         mean = sums / total
         squares = products[:, :e] + mean**2 * products[:, -1:]

@@ -5,7 +5,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from radbench.stats import both, resamples, signs, studentised
+from radbench.stats import both, signs, studentised
+from radbench.stats.resampling import patient_counts
+from radbench.stats.studentised import studentised_draws
 
 SIZES = (2, 7, 100, 255, 256, 257, 1679, 2300)
 """Where counts need another type, where a product takes several blocks, and beyond what is kept."""
@@ -13,7 +15,8 @@ SIZES = (2, 7, 100, 255, 256, 257, 1679, 2300)
 
 @pytest.mark.parametrize("n", SIZES)
 def test_resamples_and_their_blocks_are_those_that_are_drawn_at_once(n):
-    found, expected = ([*module.multiplicities(n, 999, 3)] for module in (resamples, studentised))
+    found = [*studentised.multiplicities(n, 999, 3)]
+    expected = [*patient_counts(n, 999, 3, max(1, (1 << 20) // n))]
     assert [one.shape for one in found] == [one.shape for one in expected]
     assert all(np.array_equal(*two) for two in zip(found, expected, strict=True))
     assert {one.dtype for one in found} == {np.dtype(np.uint8)}
@@ -21,16 +24,13 @@ def test_resamples_and_their_blocks_are_those_that_are_drawn_at_once(n):
 
 @pytest.mark.parametrize("evenly", [True, False])
 @pytest.mark.parametrize("n", [2, 40, 300])
-def test_means_are_judged_as_with_resamples_drawn_at_once(n, evenly):
+def test_studentised_means_are_those_of_resamples_drawn_at_once(n, evenly):
     draws = np.random.default_rng(n)
-    table = draws.normal(0.2, 1.0, (4, n))
-    table[1, ::3], table[2] = np.nan, 0.25
-    patients = None if evenly else [f"p{k}" for k in draws.integers(0, n // 2 + 1, n)]
-    found, expected = resamples.clustered_means(table, patients), both.clustered_means(table, patients)
-    assert repr(found) == repr(expected)
-    for mine, other in zip(found, expected, strict=True):
-        assert (mine.rule is None) == (other.rule is None)
-        assert mine.rule is None or np.array_equal(mine.rule.draws, other.rule.draws)
+    sizes = np.ones(n) if evenly else draws.integers(1, 4, n)
+    sums = draws.normal(0.2, 1.0, (4, n))
+    at_once = patient_counts(n, 999, 3, max(1, (1 << 20) // n))
+    found, expected = (studentised_draws(sums, sizes, 999, 3, counts) for counts in (None, at_once))
+    assert np.array_equal(found, expected)
 
 
 def room(work):
@@ -44,9 +44,9 @@ def room(work):
 
 @pytest.mark.parametrize("n", [1000, 3000])
 def test_judging_a_mean_takes_hardly_more_than_its_product(n):
-    resamples._kept.cache_clear()
+    studentised._kept.cache_clear()
     values = np.random.default_rng(0).normal(size=(1, n))
-    assert room(lambda: resamples.clustered_means(values)) < 18 * 2**20
+    assert room(lambda: both.clustered_means(values)) < 18 * 2**20
     assert room(lambda: signs.sign_flips(values)) < 12 * 2**20
 
 

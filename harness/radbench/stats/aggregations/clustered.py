@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radbench.stats.aggregations.protocol import Paired
-from radbench.stats.both import Estimate
+from radbench.stats.both import Estimate, clustered_means
 from radbench.stats.effects import effect_size
 from radbench.stats.means import mean
 from radbench.stats.power import detectable_difference
 from radbench.stats.proportions import proportion
-from radbench.stats.resamples import clustered_means
 from radbench.stats.resampling import Resampling
 from radbench.stats.significance import wilcoxon
 from radbench.stats.signs import sign_flips
