@@ -26,6 +26,7 @@ from radbench.imaging import (
 from radbench.imaging.frames import is_nifti_file
 from radbench.imaging.stored import MAPPING_VERSION
 from radbench_folder.config import FolderConfig
+from radbench_folder.remarks import other_files, repeated_images, spare_masks
 from radbench_folder.table import Table, mask_path, masks_of, read_table
 
 if TYPE_CHECKING:
@@ -99,6 +100,19 @@ class FolderDataset:
             provenance={**read.provenance, **({"mask": mask_source} if mask_source else {})},
             targets=targets,
         )
+
+    def noticed(self) -> Sequence[str]:
+        """Tell of files that are no cases, masks of no image and repeated images, for ``bench data check``."""
+        images, masks, table = self._images, self._masks, self._table
+        headers = (_header_of(path) for path in images.values())
+        known = {os.path.realpath(path) for path in (*images.values(), *masks.values(), *headers, table.path) if path}
+        folder = () if self.config.masks is None else (os.path.realpath(Path(self.config.masks).expanduser()),)
+        patients = {case_id: entry.patient_id for case_id, entry in self._entries.items()}
+        return [
+            *other_files(check_folder(self.config.root), known, folder),
+            *spare_masks(masks if folder else {}, images),
+            *repeated_images({case_id: self._digests[path] for case_id, path in images.items()}, patients),
+        ]
 
     @cached_property
     def _options(self) -> dict[str, Any]:

@@ -500,3 +500,28 @@ def test_real_ct_slices_load_with_hounsfield_units(real_data: Path) -> None:
     ds = pydicom.dcmread(real_data / "ct-dicom" / "Lung_Dx-A0002_B70f" / "1-15.dcm")
     assert np.array_equal(case.targets["hu"][0].numpy(), ds.pixel_array.astype(np.float32) - 1024)
     assert case.provenance["file"] == "1-15.dcm"
+
+
+def test_what_is_no_case_and_what_is_there_twice_is_noticed(images: Path, tmp_path: Path) -> None:
+    assert folder(root=images).noticed() == []
+    (images / "notes.txt").write_text("none")
+    (images / "below").mkdir()
+    (images / "below" / "Report.PDF").write_bytes(b"%PDF")
+    (images / ".hidden").write_text("none")
+    (images / "data.csv").write_text("case_id,patient_id\np1_a,1\np1_b,1\np2_a,2\np3_a,3\n")
+    (images / "p3_a.png").write_bytes((images / "p1_a.png").read_bytes())
+    (images / "p1_b.png").write_bytes((images / "p1_a.png").read_bytes())
+    assert folder(root=images).noticed() == [
+        "2 files not taken for images: 'notes.txt', 'below/Report.PDF'",
+        "1 image there several times, 1 of them as different patients, whom intervals take for independent: "
+        "'p1_a' = 'p1_b' = 'p3_a'",
+    ]
+
+
+def test_masks_of_no_image_are_noticed_and_those_of_images_are_not(images: Path, tmp_path: Path) -> None:
+    for name in ("p1_a", "p2_a", "p9_a"):
+        save(tmp_path / "images" / "masks" / f"{name}.png", mask())
+    data = folder(root=images, masks=images / "masks")
+    assert data.noticed() == ["1 mask of no image: 'p9_a.png'"]
+    (images / "masks" / "readme.txt").write_text("none")
+    assert data.noticed() == ["1 mask of no image: 'p9_a.png'"]
