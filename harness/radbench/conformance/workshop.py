@@ -83,7 +83,7 @@ class Workshop:
         import cv2
         import torch
 
-        from radbench.engine.work.worker import settings_restored
+        from radbench.engine.work.worker import be_deterministic, settings_restored
 
         names = {"RADBENCH_CACHE": "cache", "RADBENCH_CONFIG": "config", "RADBENCH_RUNS": "runs"}
         before = {name: os.environ.get(name) for name in names}
@@ -91,7 +91,7 @@ class Workshop:
         try:
             with settings_restored():
                 torch.set_num_threads(1)
-                torch.use_deterministic_algorithms(True, warn_only=True)
+                be_deterministic()
                 cv2.setNumThreads(1)
                 yield
         finally:

@@ -1,6 +1,9 @@
 """Executors: whoever does the steps, in whatever order, no bit of a score changes."""
 
+import os
 import random
+import subprocess
+import sys
 from contextlib import ExitStack
 
 import pytest
@@ -156,9 +159,35 @@ def test_a_worker_that_can_never_start_ends_the_run_in_a_sentence(go, tmp_path):
 
 
 def test_a_shuffled_run_leaves_this_process_as_it_was(go):
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    before = torch.get_num_threads(), torch.get_deterministic_debug_mode(), {**os.environ}
     go("toy-brighten", "toy-mean", executor=lambda files, store: ShuffledExecutor(setup_of(files, store), 2, 0))
-    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+    assert (torch.get_num_threads(), torch.get_deterministic_debug_mode(), {**os.environ}) == before
+
+
+SETTING = """
+import sys
+import torch
+from radbench.engine.work.worker import be_deterministic, settings_restored
+
+def told():
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+with settings_restored():
+    be_deterministic()
+    print(*told(), "torch._inductor" in sys.modules)
+    import torch._inductor.config as compiler
+    print(compiler.deterministic)
+print(*told(), compiler.deterministic)
+with settings_restored():
+    be_deterministic()
+    print(*told(), compiler.deterministic)
+print(*told(), compiler.deterministic)
+"""
+
+
+def test_algorithms_are_deterministic_and_so_is_what_is_compiled_though_no_compiler_is_loaded_for_it():
+    said = subprocess.run([sys.executable, "-c", SETTING], capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == ["True True False", "True", "False False False", "True True True", "False False False"]
 
 
 def test_two_steps_at_once_in_one_process_are_refused(go, toy_plugin):

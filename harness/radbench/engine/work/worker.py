@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
     from radbench.engine.work.bench import Workbench
 
+WARN = 1
+"""Of torch's modes 0, 1 and 2 the one that warns where no deterministic algorithm is."""
+COMPILER = "TORCHINDUCTOR_DETERMINISTIC"
+"""Variable that says the same to torch's compiler."""
+
 
 @dataclass(frozen=True)
 class WorkerSetup:
@@ -98,7 +103,7 @@ def workbench(setup: WorkerSetup, tell: Callable[..., None]) -> Workbench:
     import torch  # isort: skip
 
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    be_deterministic()
     torch.backends.cudnn.benchmark = False
     if setup.device != "cpu":
         torch.cuda.set_device(setup.device)
@@ -112,6 +117,24 @@ def workbench(setup: WorkerSetup, tell: Callable[..., None]) -> Workbench:
     return Workbench(registry, Store(Path(setup.store)), setup.device, setup.threads, tell, imports)
 
 
+def be_deterministic() -> None:
+    """Have torch take deterministic algorithms and warn where it has none, in what is compiled too.
+
+    As ``torch.use_deterministic_algorithms`` does, which loads torch's compiler for it: as long again as torch itself.
+    """
+    os.environ[COMPILER] = "1"  # what the compiler reads when it is loaded
+    _deterministic(WARN)
+
+
+def _deterministic(mode: int) -> None:
+    import torch
+
+    if "torch._inductor" in sys.modules:
+        torch.use_deterministic_algorithms(mode > 0, warn_only=mode == WARN)
+    else:
+        torch.set_deterministic_debug_mode(mode)
+
+
 @contextmanager
 def settings_restored() -> Iterator[None]:
     """Put back in the end what :func:`workbench` sets for the whole process, whose libraries have one thread till then.
@@ -123,14 +146,18 @@ def settings_restored() -> Iterator[None]:
     from threadpoolctl import threadpool_limits
 
     threads = cv2.getNumThreads(), torch.get_num_threads()
-    deterministic, benchmark = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    deterministic, compiler = torch.get_deterministic_debug_mode(), os.environ.get(COMPILER)
+    benchmark = torch.backends.cudnn.benchmark
     try:
         with threadpool_limits(1):
             yield
     finally:
         cv2.setNumThreads(threads[0])
         torch.set_num_threads(threads[1])
-        torch.use_deterministic_algorithms(deterministic)
+        os.environ.pop(COMPILER, None)
+        if compiler is not None:
+            os.environ[COMPILER] = compiler
+        _deterministic(deterministic)
         torch.backends.cudnn.benchmark = benchmark
 
 
