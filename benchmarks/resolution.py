@@ -1,7 +1,7 @@
 """Resolution: how much of a fine contrast in the lungs of a radiograph is left in what an enhancer makes of it.
 
     python benchmarks/resolution.py [--enhancers original clahe lung-unet] [--looks plain hospital] [--size 512]
-        [--widths 1 2 3 4] [--cases 4] [--contrast 0.01]
+        [--widths 1 2 3 4] [--cases 4] [--contrast 0.01] [--precision mixed]
 
 Into the lungs of phantom-cxr's test radiographs bars are laid, dark and bright by turns, so many millimetres wide,
 sinusoidal and weak, and vessels: bright lines with a Gaussian profile of that full width at half maximum, six widths
@@ -60,6 +60,7 @@ def main() -> None:
     parser.add_argument("--widths", nargs="+", type=float, default=[1.0, 2.0, 3.0, 4.0], help="millimetres")
     parser.add_argument("--cases", type=int, default=4, help="of the test split")
     parser.add_argument("--contrast", type=float, default=0.01, help="of what is laid in, in grey levels of [0,1]")
+    parser.add_argument("--precision", default="float32")
     options = parser.parse_args()
     results = {look: measured(look, options) for look in options.looks}
     for look, rows in results.items():
@@ -75,7 +76,8 @@ def measured(look: str, options: argparse.Namespace) -> dict[str, dict[str, floa
     dataset = PhantomCxr(PhantomCxr.Config(**{**quick, "look": look, "size": options.size}))
     cases = [dataset.load(e.case_id) for e in dataset.manifest() if e.split == "test"][: options.cases]
     registry = load_registry()
-    ready = {name: load_enhancer(registry, name, profile="quick", seed=0, device="cpu") for name in options.enhancers}
+    given = {"profile": "quick", "seed": 0, "device": "cpu", "precision": options.precision}
+    ready = {name: load_enhancer(registry, name, **given) for name in options.enhancers}
     found: dict[str, dict[str, list[float]]] = {}
     for case in cases:
         image, spacing = case.image[None], float(case.spacing_mm[1])

@@ -3,7 +3,7 @@
 ``python docs/make_ct_unets_picture.py`` draws patients of the phantom's test split. Networks that are not trained yet
 are trained first, by the profile ``quick``: some fifteen minutes on two cores.
 ``python docs/make_ct_unets_picture.py --of FILE… --to docs/images/ct-unets-real.jpg`` draws radiographs from files and
-folders.
+folders. ``--precision mixed`` takes networks that were trained so.
 """
 
 from __future__ import annotations
@@ -50,10 +50,12 @@ def outlined(image: torch.Tensor, found: torch.Tensor, truth: torch.Tensor | Non
     return out
 
 
-def row(image: torch.Tensor, truth: dict[str, torch.Tensor]) -> Colour:
+def row(image: torch.Tensor, truth: dict[str, torch.Tensor], precision: str) -> Colour:
     """Return one radiograph's tiles; true images stand left of the extracted ones, where there are any."""
-    lungs, bones = radbench.enhance("lung-unet", image[None]), radbench.enhance("bone-unet", image[None])
-    less = radbench.enhance("bone-unet[mode=suppress,weight=0.5]", image[None])
+    lungs, bones, less = (
+        radbench.enhance(name, image[None], precision=precision)
+        for name in ("lung-unet", "bone-unet", "bone-unet[mode=suppress,weight=0.5]")
+    )
     tiles = [outlined(image, lungs.layers["lung_field_mask"][0], truth.get("lung_field_mask"))]
     for name, result in (("lung_image", lungs), ("bone_image", bones)):
         tiles += [tile(truth[name])] if name in truth else []
@@ -66,14 +68,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--of", type=Path, nargs="+", help="radiographs or folders, instead of the phantom's")
     parser.add_argument("--to", type=Path, default=OUT, help="the picture to write")
+    parser.add_argument("--precision", default="float32", help="of the trainings")
     given = parser.parse_args()
     if given.of:
         files = [file for one in given.of for file in (sorted(one.iterdir()) if one.is_dir() else [one])]
-        rows = [row(read_image(file).image, {}) for file in files]
+        rows = [row(read_image(file).image, {}, given.precision) for file in files]
     else:
         data = PhantomCxr(PhantomCxr.Config(look="mixed"))
         test = [entry.case_id for entry in data.manifest() if entry.split == "test"][:PATIENTS]
-        rows = [row(case.image, dict(case.targets)) for case in map(data.load, test)]
+        rows = [row(case.image, dict(case.targets), given.precision) for case in map(data.load, test)]
     given.to.parent.mkdir(parents=True, exist_ok=True)
     quality = [cv2.IMWRITE_JPEG_QUALITY, 85] if given.to.suffix == ".jpg" else []
     cv2.imwrite(str(given.to), np.vstack(rows), quality)
