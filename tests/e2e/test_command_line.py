@@ -140,6 +140,10 @@ def test_info_says_where_every_setting_comes_from(bench):
         (("leaderboard", "nowhere.csv"), "nowhere.csv"),
         (("data", "add", "folder", "nowhere"), "does not exist"),
         (("data", "add", "phantom-lesions", "."), "made on the fly"),
+        (("data", "add", "folder", ""), "an argument is empty"),
+        (("enhance", "clahe", "chest.png", "--profile="), "an argument is empty"),
+        (("run", "-e", "clahe", "-t", "fidelity", "-d", "folder[root=]"), "field 'root': names no file or folder"),
+        (("plan", "-e", "clahe", "-t", "grabcut", "-d", "folder[root=.,masks='']"), "'masks': names no file or folder"),
         (("run", "-e", "clahe", "-t", "grabcut", "--plugin", "nowhere.py"), "does not exist"),
     ],
 )

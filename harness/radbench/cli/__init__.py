@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import sys
 
 
@@ -24,6 +25,9 @@ def main() -> None:
     completing = any(name.startswith("_BENCH_") or name == "_TYPER_COMPLETE_ARGS" for name in os.environ)
     called = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     try:
+        if not completing and any(word == "" or re.fullmatch("--[^=]+=", word) for word in sys.argv[1:]):
+            # An empty path would be the current folder.
+            raise UsageError("an argument is empty: is a variable of the shell's not set?")
         make_app(None if completing else called)()
     except RadbenchError as e:
         from radbench.engine.keep.texts import visible

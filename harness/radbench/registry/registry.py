@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pluggy
 
@@ -314,6 +314,11 @@ def validate_config(model: type[Config], values: Mapping[str, Any], owner: str) 
     unknown = [k for k in values if k not in model.model_fields]
     if unknown:
         raise ConfigurationError(f"{owner} has no field '{unknown[0]}'{did_you_mean(unknown[0], model.model_fields)}")
+    for name, value in values.items():
+        annotation = model.model_fields[name].annotation
+        # An empty path would be the current folder: mostly a variable of the shell's that is not set.
+        if value == "" and (annotation is Path or Path in get_args(annotation)):
+            raise ConfigurationError(f"{owner}: field '{name}': names no file or folder, got ''")
     try:
         return model(**values)
     except ValidationError as e:
