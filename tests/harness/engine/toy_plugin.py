@@ -5,8 +5,6 @@ import os
 import time
 import warnings
 
-import torch
-
 from radbench import (
     Case,
     CaseEntry,
@@ -146,6 +144,8 @@ class Toy:
             raise CaseError(f"case '{case_id}': its file is cut short")
         if case_id == self.config.bad and self.config.how == "exit":
             os._exit(4)
+        import torch
+
         time.sleep(self.config.delay)
         split, i = case_id.rstrip("0123456789"), int(case_id.lstrip("abcdefghijklmnopqrstuvwxyz"))
         image = torch.full((1, self.config.size, self.config.size), (i + 1) / 20)
@@ -184,10 +184,14 @@ class Odd(Mean):
         how: str = param("random", "random, mutate, names, nan or exit", source="assumed")
 
     def __init__(self, config):
+        import torch
+
         self.config = config
         self.offset = torch.rand(1).item()
 
     def score(self, sample, context):
+        import torch
+
         if self.config.how == "mutate":
             sample.case.image.mul_(0.5)
             sample.image.mul_(0.5)
@@ -216,6 +220,8 @@ class Whole:
         return "nothing" if self.config.how == "strange" else {"mean": sample.image.mean()}
 
     def fit(self, lessons, context):
+        import torch
+
         if self.config.how == "stubborn":
             raise RuntimeError("no convergence")
         train = lessons.train
@@ -240,6 +246,8 @@ class Learner:
         strength: float = param(1.0, "how much of what was learnt is added", source="assumed", affects="weights")
 
     def __init__(self, config):
+        import torch
+
         self.config = config
         self.weight = torch.rand(1) * 1e-3
 
@@ -247,6 +255,8 @@ class Learner:
         return {"mean": sample.image.mean()}
 
     def fit(self, lessons, context):
+        import torch
+
         if self.config.fail:
             raise RuntimeError("no convergence")
         train = lessons.train
@@ -334,4 +344,6 @@ def layered(images, layer: str = "denoised"):
 
 
 def noisy(images):
+    import torch
+
     return (images + torch.rand_like(images) * 0.1).clamp(0, 1)
