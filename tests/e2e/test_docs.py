@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from radbench.cli import main
 from radbench.imaging import write_image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,22 +61,57 @@ def shell(folder, words):
     return done.stdout
 
 
-def bench(folder, command, here=False):
+def run_here(command):
+    """Return a command's words as they are run here."""
     words = [SMALLER.get(word, word) for word in shlex.split(command)[1:]]
     # What the README runs in full is run on a few cases here.
     words += ["--limit", "2"] if words[0] == "run" and "--limit" not in words else []
-    words += ["--debug"] if words[0] == "run" and here else []
     words += QUICK_LESSON if any("lung-unet" in word for word in words) else []
-    return shell(folder, [sys.executable, "-c", "from radbench.cli import main; main()", *words])
+    return words
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/plugins.md", "docs/reference.md"])
-def test_commands_that_are_shown_run(desk, document):
-    shown = commands(document)
-    assert shown
-    for command in shown:
-        # Those of the README run in workers; without them, the many small ones of the other take half the time.
-        bench(desk, command, here=document != "README.md")
+def bench(folder, command):
+    return shell(folder, [sys.executable, "-c", "from radbench.cli import main; main()", *run_here(command)])
+
+
+@pytest.fixture
+def bench_here(desk, monkeypatch, capsys):
+    """Give a function that calls ``bench`` in this process: what is loaded is loaded once for many small commands."""
+    monkeypatch.setenv("RADBENCH_CACHE", str(desk / "cache"))
+    monkeypatch.setenv("RADBENCH_CONFIG", str(desk / "config"))
+    monkeypatch.delenv("RADBENCH_RUNS")
+    monkeypatch.chdir(desk)
+
+    def call(command):
+        words = run_here(command)
+        words += ["--debug"] if words[0] == "run" else []
+        monkeypatch.setattr(sys, "argv", ["bench", *words])
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr()
+        assert not left.value.code, f"{command}\n{said.out}\n{said.err}"
+        return said.out
+
+    before = {*sys.modules}
+    yield call
+    # Another test may have a plugin file of the same name.
+    for file in desk.glob("*.py"):
+        if file.stem not in before:
+            sys.modules.pop(file.stem, None)
+
+
+def test_commands_of_the_readme_run(desk):
+    """In processes of their own, and in workers."""
+    assert commands("README.md")
+    for command in commands("README.md"):
+        bench(desk, command)
+
+
+@pytest.mark.parametrize("document", ["docs/plugins.md", "docs/reference.md"])
+def test_commands_that_are_shown_run(bench_here, document):
+    assert commands(document)
+    for command in commands(document):
+        bench_here(command)
 
 
 def test_the_learner_and_the_task_of_the_docs_run(desk):

@@ -104,14 +104,22 @@ def test_what_is_published_follows_the_umask_and_what_is_kept_does_not(bench):
     assert (bench.folder / "made" / "cases.csv").stat().st_mode & 0o777 == 0o644
 
 
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory, toy_plugin):
+    """A folder with a run that is only read."""
+    folder = tmp_path_factory.mktemp("scored")
+    places = {f"RADBENCH_{name.upper()}": str(folder / name) for name in ("cache", "config", "runs")}
+    words = ["run", "-e", "toy-brighten", "-t", "toy-mean", "--jobs", "1", "--out", "out", "--plugin", str(toy_plugin)]
+    subprocess.run([*COMMAND, *words], cwd=folder, env={**os.environ, **places}, capture_output=True, check=True)
+    return folder
+
+
 @pytest.mark.parametrize("words", [["list"], ["leaderboard", "out"], ["leaderboard", "out", "-f", "csv"], ["--help"]])
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full: not present")
-def test_output_that_meets_a_full_disk_is_one_sentence(bench, words):
-    if "out" in words:
-        bench("run", "-e", "toy-brighten", "-t", "toy-mean", "--jobs", "1", "--out", "out")
+def test_output_that_meets_a_full_disk_is_one_sentence(scored, words):
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [*COMMAND, *words], cwd=bench.folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            [*COMMAND, *words], cwd=scored, stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert done.returncode == 1
     assert done.stderr == "bench: what it prints cannot be written: No space left on device\n"

@@ -1,6 +1,7 @@
 """A plugin with an enhancer and a task that really learn: a tiny U-Net on 16 x 16 ramps, with the faults of such."""
 
 import hashlib
+import os
 import time
 import warnings
 
@@ -52,6 +53,12 @@ def dunce(images):
     return images
 
 
+def _slowly(batch, draws):
+    """Take a while for a batch where that is wanted: what is learnt is the same."""
+    time.sleep(float(os.environ.get("LEARNING_PLUGIN_DELAY", "0")))
+    return batch
+
+
 class Ramps:
     class Config(Config):
         train: int = param(4, "training cases", source="assumed")
@@ -79,7 +86,6 @@ class Pupil(nn.Module):
     class Config(Config):
         trained_on: PartName = learns_from("ramps", needs=("lung_image",))
         epochs: int = param(2, "of training", source="assumed", affects="weights")
-        delay: float = param(0.0, "seconds to augment a batch", source="assumed", affects="weights")
         weight: float = param(1.0, "of what was learnt", source="assumed", affects="use")
         fails: str = param("", "raises: in fit; warns: twice; facts: says something else than facts", source="assumed")
 
@@ -113,13 +119,9 @@ class Pupil(nn.Module):
             options,
             context,
             validation=lessons.validation,
-            augment=self._slowly if self.config.delay else None,
+            augment=_slowly,
             name="pupil",
         )
-
-    def _slowly(self, batch, draws):
-        time.sleep(self.config.delay)
-        return batch
 
     def facts(self):
         return ["pretrained"] if self.config.fails == "facts" else {"pretrained": "a good school"}
@@ -131,7 +133,6 @@ class Pupil(nn.Module):
 class Exam(Pupil):
     class Config(Config):
         epochs: int = param(2, "of training", source="assumed", affects="weights")
-        delay: float = param(0.0, "seconds to augment a batch", source="assumed", affects="weights")
         weight: float = param(1.0, "of what was learnt", source="assumed", affects="use")
         fails: str = param("", "as the pupil's", source="assumed")
 

@@ -307,12 +307,14 @@ def test_a_second_process_waits_for_the_first_that_trains_the_same(tmp_path):
 # a kill --------------------------------------------------------------------------------------------------------
 
 
-TRAIN = ("train", "pupil[epochs=20,delay=0.15]", "--jobs", "1")
+TRAIN = ("train", "pupil[epochs=20]", "--jobs", "1")
 
 
 def bench(cache, words=TRAIN, *, wait_for=None):
-    """Run a command; return what it says, or its process as soon as a curve has more lines than told."""
+    """Run a command; return what it says, or its process as soon as a curve has more lines than told, which it takes
+    its time to."""
     environment = {**os.environ, "RADBENCH_CACHE": str(cache)}
+    environment |= {} if wait_for is None else {"LEARNING_PLUGIN_DELAY": "0.15"}
     own = ["--plugin", str(PLUGIN), "--timeout", "60"]
     command = [sys.executable, "-c", "from radbench.cli import main; main()", *words, *own]
     process = subprocess.Popen(
@@ -361,7 +363,7 @@ def test_a_training_that_is_killed_and_then_interrupted_ends_with_the_weights_of
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_a_task_that_learns_goes_on_after_a_kill_and_computes_nothing_the_third_time(tmp_path):
     def words(out):
-        run = ["run", "-e", "original,pupil", "-t", "exam[epochs=8,delay=0.15]", "--jobs", "1"]
+        run = ["run", "-e", "original,pupil", "-t", "exam[epochs=8]", "--jobs", "1"]
         return [*run, "--out", str(tmp_path / out)]
 
     def rows(out):
