@@ -22,8 +22,9 @@ QUICK_LESSON = [
     *("--set", f"enhancer.trained_on={LESSON}"),
     *("--set", "enhancer.segmentation_epochs=1"),
     *("--set", "enhancer.extraction_epochs=1"),
+    *("--set", "enhancer.size=64", "--set", "enhancer.first_filters=2", "--set", "enhancer.coarse_filters=4"),
 ]
-"""What the README trains in minutes is trained on a few small patients here."""
+"""What the README trains in minutes is trained on a few small patients here, in small networks."""
 SMALLER = {"phantom-cxr[patients=20]": "phantom-cxr[patients=20,grid=[32,32,32],size=64]"}
 """Nor are as many large patients made as the documents name."""
 
