@@ -5,6 +5,7 @@ from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
+import torch  # noqa: F401 - before a step begins, as a worker has it
 
 from radbench.engine.keep.journal import RunFolder
 from radbench.engine.keep.store import Store
