@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -320,10 +321,14 @@ def validate_config(model: type[Config], values: Mapping[str, Any], owner: str) 
         if value == "" and (annotation is Path or Path in get_args(annotation)):
             raise ConfigurationError(f"{owner}: field '{name}': names no file or folder, got ''")
     try:
-        return model(**values)
+        config = model(**values)
     except ValidationError as e:
         faults = "; ".join(_fault(err, owner) for err in e.errors())
         raise ConfigurationError(f"{owner}: {faults}") from None
+    for name in values:
+        if isinstance(value := getattr(config, name), float) and not math.isfinite(value):
+            raise ConfigurationError(f"{owner}: field '{name}': must be a number that is not infinite, got {value}")
+    return config
 
 
 def _fault(error: Any, owner: str) -> str:

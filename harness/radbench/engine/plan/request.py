@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from radbench.contracts.errors import UsageError
 from radbench.engine.plan.shards import shard_of
 
+LARGEST_SEED = 2**32 - 1
+"""What every library's generator takes."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -49,8 +52,10 @@ class Request:
                 raise UsageError(f"{what} must be given by name, got {list(names)}")
         if not isinstance(self.dataset, str):
             raise UsageError(f"the data set must be given by name, got {self.dataset!r}")
-        if not self.seeds or not all(type(seed) is int for seed in self.seeds):
-            raise UsageError(f"seeds must be one or several whole numbers, got {list(self.seeds)}")
+        if not self.seeds or not all(type(seed) is int and 0 <= seed <= LARGEST_SEED for seed in self.seeds):
+            raise UsageError(
+                f"seeds must be one or several whole numbers from 0 to {LARGEST_SEED}, got {list(self.seeds)}"
+            )
         if type(self.limit) is not int or self.limit < 0:
             raise UsageError(f"limit must be a whole number from 0 (all cases) on, got {self.limit!r}")
         if self.profile not in ("quick", "paper"):
