@@ -140,7 +140,6 @@ def test_info_says_where_every_setting_comes_from(bench):
         (("leaderboard", "nowhere.csv"), "nowhere.csv"),
         (("data", "add", "folder", "nowhere"), "does not exist"),
         (("data", "add", "phantom-lesions", "."), "made on the fly"),
-        (("enhance", "clahe", "chest.png", "out.png", "--seed", "-1"), "from 0 to 4294967295, got [-1]"),
         (("plan", "-e", "blur", "-t", "grabcut", "--seed", "-1"), "from 0 to 4294967295, got [-1]"),
         (
             ("plan", "-e", "lung-unet[weight=inf]", "-t", "lung-extraction"),

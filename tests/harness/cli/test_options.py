@@ -19,7 +19,6 @@ def seeds(text: str) -> tuple[int, ...]:
         ("0,1,7", (0, 1, 7)),
         ("0-4", (0, 1, 2, 3, 4)),
         ("3 - 4, 9", (3, 4, 9)),
-        ("-1", (-1,)),
         ("5-5", (5,)),
     ],
 )
@@ -33,6 +32,8 @@ def test_seeds_are_numbers_lists_and_ranges(text: str, expected: tuple[int, ...]
         ("one", "must be a whole number"),
         ("", "must be a whole number"),
         ("0-", "must be a whole number"),
+        ("-1", "from 0 to 4294967295"),
+        ("4294967296", "from 0 to 4294967295"),
         ("0-x", r"a range \(0-4\)"),
         ("4-0", "'4-0' is no range of 1 to 1000 seeds"),
         ("0-1000000000", "no range of 1 to 1000"),
