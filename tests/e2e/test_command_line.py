@@ -141,9 +141,10 @@ def test_info_says_where_every_setting_comes_from(bench):
         (("data", "add", "folder", "nowhere"), "does not exist"),
         (("data", "add", "phantom-lesions", "."), "made on the fly"),
         (("plan", "-e", "blur", "-t", "grabcut", "--seed", "-1"), "from 0 to 4294967295, got [-1]"),
+        (("plan", "-e", "lung-unet[weight=inf]", "-t", "lung-extraction"), "'weight': must not be infinite or NaN"),
         (
-            ("plan", "-e", "lung-unet[weight=inf]", "-t", "lung-extraction"),
-            "'weight': must be a number that is not infinite",
+            ("plan", "-e", "clahe", "-t", "fidelity", "-d", "folder[root=.,spacing_mm=[Infinity,1]]"),
+            "must not be infinite",
         ),
         (("data", "add", "folder", ""), "an argument is empty"),
         (("enhance", "clahe", "chest.png", "--profile="), "an argument is empty"),

@@ -326,9 +326,16 @@ def validate_config(model: type[Config], values: Mapping[str, Any], owner: str) 
         faults = "; ".join(_fault(err, owner) for err in e.errors())
         raise ConfigurationError(f"{owner}: {faults}") from None
     for name in values:
-        if isinstance(value := getattr(config, name), float) and not math.isfinite(value):
-            raise ConfigurationError(f"{owner}: field '{name}': must be a number that is not infinite, got {value}")
+        if not _finite(value := getattr(config, name)):
+            raise ConfigurationError(f"{owner}: field '{name}': must not be infinite or NaN, got {value}")
     return config
+
+
+def _finite(value: Any) -> bool:
+    """Whether no number of a value, or of the lists in it, is infinite or NaN."""
+    if isinstance(value, (list, tuple)):
+        return all(map(_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _fault(error: Any, owner: str) -> str:
