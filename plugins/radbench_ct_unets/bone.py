@@ -18,10 +18,11 @@ from radbench.learn.geometry import GeometryOptions
 from radbench.learn.losses import L1, Loss, Perceptual
 from radbench.learn.vgg import vgg_features
 from radbench_ct_unets.carried import OnSeen, with_seen
+from radbench_ct_unets.chest import Chest, chest_job
 from radbench_ct_unets.config import BoneUnetConfig
 from radbench_ct_unets.extracting import View, doubt_of_lessons, extracted, extracted_twice
 from radbench_ct_unets.intensity import fused
-from radbench_ct_unets.training import UNCOVERED_LOOKS, Job, augmentation, extraction, lesson_of, options
+from radbench_ct_unets.training import UNCOVERED_LOOKS, Job, augmentation, extraction, learn_all, lesson_of, options
 
 if TYPE_CHECKING:
     from radbench.contracts.learning import FitContext, Lessons
@@ -44,6 +45,7 @@ class BoneUnet(nn.Module):
         super().__init__()
         self.config = config
         self.extraction = extraction(config, seed=0, one_gain=False)
+        self.chest = Chest(seed=0) if config.only_chests else None
         self.register_buffer("usual_doubt", torch.tensor(1.0), persistent=config.mirrored)
         self.pretrained = ""
 
@@ -78,8 +80,11 @@ class BoneUnet(nn.Module):
             _centred_images if learnt else self._seen,
         )
         self.extraction = extraction(config, seed=context.seed, one_gain=False).to(context.device)
-        context.expect(job.seconds(self.extraction, lessons, context))
-        job.learn(self.extraction, lessons, context)
+        jobs: list[tuple[nn.Module, Job]] = [(self.extraction, job)]
+        if config.only_chests:
+            self.chest = Chest(seed=context.seed).to(context.device)
+            jobs.append((self.chest, chest_job(config, "image")))
+        learn_all(jobs, lessons, context)
         if config.mirrored:
             self.usual_doubt = doubt_of_lessons(self.extraction, lessons, self._view_of_lesson, config, context)
 
@@ -101,11 +106,17 @@ class BoneUnet(nn.Module):
 
     def enhance(self, images: Tensor) -> Enhancement:
         """Enhance float32 ``[B,1,H,W]`` in [0,1] (§2.4): add the bones, or take them away."""
-        config = self.config
         # One by one: a convolution may round otherwise where another image stands beside it.
-        bones = torch.cat([self._bones(image[None]) for image in images])
+        each = [self._enhance_one(image[None]) for image in images]
+        bones = torch.cat([one.layers["bone_image"] for one in each])
+        return Enhancement(torch.cat([one.image for one in each]), {"bone_image": bones})
+
+    def _enhance_one(self, image: Tensor) -> Enhancement:
+        config = self.config
+        trust = 1.0 if self.chest is None else self.chest.trust(image, "bone image")
+        bones = self._bones(image) if trust else torch.zeros_like(image)
         weight = config.weight if config.mode == "enhance" else -config.weight
-        return Enhancement(fused(images, bones, weight, config.stretched), {"bone_image": bones})
+        return Enhancement(fused(image, bones, trust * weight, config.stretched), {"bone_image": trust * bones})
 
     def _bones(self, image: Tensor) -> Tensor:
         view = self._view(image)

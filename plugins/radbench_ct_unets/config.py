@@ -22,6 +22,7 @@ _QUICK = {
     "upsampling": "bilinear",
     "detail": "carried",
     "mirrored": True,
+    "only_chests": True,
     "stretched": False,
     # Small steps, but many: a hundred radiographs make few of eight.
     "batch_size": 2,
@@ -107,6 +108,15 @@ class UnetConfig(Config):
         source=f"{_LUNG} Eq. 6; false: assumed, so that little is not made much of",
     )
 
+    only_chests: bool = param(
+        False,
+        "ask a small network first whether the image is a frontal chest radiograph, right way up; where it hardly is, "
+        "lung or bone image fade, and where it is none there is nothing, no mask either",
+        affects="weights",
+        source="assumed",
+    )
+    chest_epochs: int = param(40, "only_chests: of that network's training", affects="weights", source="assumed", ge=1)
+
     @model_validator(mode="after")
     def _detail_is_finer(self) -> UnetConfig:
         if self.detail == "carried" and (self.detail_size % self.coarse_size or self.detail_size == self.coarse_size):
@@ -153,7 +163,7 @@ class LungUnetConfig(UnetConfig):
     )
     extraction_augmentation: Augmentations = param(
         "paper",
-        "the same, of the extraction; broad without occlusion and collimation",
+        "the same, of the extraction; broad without occlusion and collimation, and moved after it was equalised",
         affects="weights",
         source=f"{_LUNG} §2.3",
     )
@@ -178,7 +188,8 @@ class LungUnetConfig(UnetConfig):
     )
     pieces: int | None = param(
         None,
-        "how many of the largest pieces of the mask are kept, and their holes filled; None: it stays as it is",
+        "how many of the largest pieces of the mask are kept, of at least a tenth of the largest, and their small "
+        "holes filled; None: it stays as it is",
         affects="weights",
         source="assumed",
         ge=1,
@@ -187,6 +198,12 @@ class LungUnetConfig(UnetConfig):
         False,
         "find the lungs without each of the radiograph's sides, too, and once more in the box round them; the mean of "
         "logits is taken",
+        affects="use",
+        source="assumed",
+    )
+    held: bool = param(
+        False,
+        "with a segmentation: leave out of the lung image what lies further from the lungs than a tenth of the side",
         affects="use",
         source="assumed",
     )
@@ -214,6 +231,7 @@ class LungUnetConfig(UnetConfig):
             "lung": "field",
             "pieces": 2,
             "framed": True,
+            "held": True,
             "detail_gain": 2.0,
             "weight": 0.25,
             "clahe_kernel": 10,

@@ -16,7 +16,7 @@ _USUAL = 0.995
 """Share of the cells of the validation's radiographs with less than the usual doubt [assumed]."""
 _AROUND = 5
 """Cells in each direction over which trust is averaged, so that no hole is cut into what is trusted [assumed]."""
-_TOLD = 0.1
+TOLD = 0.1
 """Told of where more than this share of what was found is left out [assumed]."""
 
 
@@ -49,12 +49,23 @@ def faded(found: Tensor, doubt: Tensor, usual: Tensor, what: str) -> Tensor:
     """
     smooth = functional.avg_pool2d(trust(doubt, usual), _AROUND, 1, _AROUND // 2, count_include_pad=False)
     left = found * functional.interpolate(smooth, size=found.shape[2:], mode="bilinear")
+    tell_what_is_left_out(found, left, what, "where its mirror image gives something else")
+    return left
+
+
+def tell_what_is_left_out(found: Tensor, left: Tensor, what: str, where: str) -> None:
+    """Warn of each picture of ``[B,1,H,W]`` that much was taken out of: such an image is unlike what was learnt from.
+
+    Args:
+        found: the pictures before.
+        left: what is left of them.
+        what: their name, for people.
+        where: it was taken out, for people.
+    """
     for before, after in zip(found, left, strict=True):
         out = 1 - float(after.sum()) / max(float(before.sum()), 1e-6)
-        if out > _TOLD and float(before.mean()) > 1e-3:
+        if out > TOLD and float(before.mean()) > 1e-3:
             warnings.warn(
-                f"{out:.0%} of the {what} was left out, where its mirror image gives something else: "
-                "this image is unlike what was learnt from",
-                stacklevel=2,
+                f"{out:.0%} of the {what} was left out, {where}: this image is unlike what was learnt from",
+                stacklevel=3,
             )
-    return left

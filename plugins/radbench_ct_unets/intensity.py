@@ -6,6 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+_ROUNDING = 1e-4
+"""Less than half a step of 12 bits: what differs by no more is one grey, too fine for a histogram of float32."""
+
 
 def equalised(images: Tensor, kernel: int, clip: float) -> Tensor:
     """Histogram equalisation, then CLAHE (lung U-Net §2.3), each image by itself.
@@ -16,13 +19,13 @@ def equalised(images: Tensor, kernel: int, clip: float) -> Tensor:
         clip: CLAHE's clip limit, as scikit-image reads it.
 
     Returns:
-        float32 ``[B,1,H,W]`` in [0,1]; a constant image as it is.
+        float32 ``[B,1,H,W]`` in [0,1]; an image of one grey, but for what rounding leaves, as it is.
     """
     from skimage.exposure import equalize_adapthist, equalize_hist
 
     out = images.detach().cpu().numpy().copy()
     for image in out[:, 0]:
-        if np.ptp(image) > 0:
+        if np.ptp(image) > _ROUNDING:
             flat = equalize_hist(image)
             # The darkest of two levels already holds the whole histogram's first step: nothing is left to equalise.
             if np.ptp(flat) > 1e-4:

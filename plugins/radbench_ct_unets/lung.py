@@ -20,10 +20,12 @@ from radbench.learn.draws import Draws
 from radbench.learn.geometry import GeometryOptions
 from radbench.learn.losses import L1, Loss, WeightedBCE
 from radbench_ct_unets.carried import OnSeen, with_seen
+from radbench_ct_unets.chest import Chest, chest_job
 from radbench_ct_unets.config import LUNGS, LungUnetConfig
 from radbench_ct_unets.extracting import View, doubt_of_lessons, extracted, extracted_twice
 from radbench_ct_unets.framings import framed
 from radbench_ct_unets.intensity import equalised, fused, normalised
+from radbench_ct_unets.near import near_lungs
 from radbench_ct_unets.pieces import without_holes, without_islands
 from radbench_ct_unets.training import (
     BROAD_LOOKS,
@@ -31,6 +33,7 @@ from radbench_ct_unets.training import (
     Job,
     augmentation,
     extraction,
+    learn_all,
     lesson_of,
     options,
     unet,
@@ -59,6 +62,7 @@ class LungUnet(nn.Module):
         self.config = config
         self.segmentation = unet(config, "sigmoid", seed=0)
         self.extraction = extraction(config, seed=1, one_gain=True)
+        self.chest = Chest(seed=0) if config.only_chests else None
         self.register_buffer("usual_doubt", torch.tensor(1.0), persistent=config.mirrored)
 
     @property
@@ -80,14 +84,18 @@ class LungUnet(nn.Module):
         return {**small, **sharp, "unequalised": unequalised, "radiograph": radiograph}
 
     def fit(self, lessons: Lessons, context: FitContext) -> None:
-        """Train the segmentation (§2.2), then the extraction (§2.3) on lungs normalised by it."""
+        """Train the segmentation (§2.2), the extraction (§2.3) on lungs normalised by it, and what tells chests."""
         config, seed = self.config, 2 * context.seed
         self.segmentation = unet(config, "sigmoid", seed=seed).to(context.device)
         self.extraction = extraction(config, seed=seed + 1, one_gain=True).to(context.device)
-        both = ((self.segmentation, self._segmentation_job()), (self.extraction, self._extraction_job()))
-        context.expect(sum(job.seconds(network, lessons, context) for network, job in both))
-        for network, job in both:
-            job.learn(network, lessons, context)
+        jobs: list[tuple[nn.Module, Job]] = [
+            (self.segmentation, self._segmentation_job()),
+            (self.extraction, self._extraction_job()),
+        ]
+        if config.only_chests:
+            self.chest = Chest(seed=context.seed).to(context.device)
+            jobs.append((self.chest, chest_job(config, "unequalised")))
+        learn_all(jobs, lessons, context)
         if config.mirrored:
             self.usual_doubt = doubt_of_lessons(self.extraction, lessons, self._view_of_lesson, config, context)
 
@@ -112,7 +120,7 @@ class LungUnet(nn.Module):
         return self.config.segmentation_augmentation == "broad"
 
     def _looked_at(self, batch: Batch, draws: Draws) -> Batch:
-        """Return what the segmentation sees in training; in validation it sees lessons as they are enhanced."""
+        """Return what the segmentation sees in training; in validation it sees lessons as they are, in one framing."""
         if not draws.training:
             return batch
         if self._moved_first:
@@ -206,15 +214,28 @@ class LungUnet(nn.Module):
         return self._view(lesson.get("sharp", image), lesson.get("radiograph", image), self._found_lungs(image))
 
     def enhance(self, images: Tensor) -> Enhancement:
-        """Enhance float32 ``[B,1,H,W]`` in [0,1] (§2.4); warns of images in which no lungs are found."""
+        """Enhance float32 ``[B,1,H,W]`` in [0,1] (§2.4); warns of images that have no lungs or are no chests."""
         # One by one: a convolution may round otherwise where another image stands beside it.
         each = [self._enhance_one(image[None]) for image in images]
         layers = {name: torch.cat([one.layers[name] for one in each]) for name in each[0].layers}
         return Enhancement(torch.cat([one.image for one in each]), layers)
 
     def _enhance_one(self, image: Tensor) -> Enhancement:
+        config, size = self.config, image.shape[2:]
+        trust = 1.0 if self.chest is None else self.chest.trust(image, "lung image")
+        if trust:
+            probability, lungs = self._extracted(image)
+            probability = resized(probability, (size[0], size[1])).clamp(0.0, 1.0)
+        else:
+            probability = lungs = torch.zeros_like(image)
+        return Enhancement(
+            fused(image, lungs, trust * config.weight, config.stretched),
+            {"lung_image": trust * lungs, self.lung: probability},
+        )
+
+    def _extracted(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the lungs' probability ``[1,1,S,S]`` and the lung image ``[1,1,H,W]`` of a radiograph."""
         config = self.config
-        height, width = image.shape[2:]
         small = self._equalised(resized(image, (config.size, config.size)))
         probability = self._framed(image) if config.framed else self._probability(small)
         area = probability >= config.threshold if config.segmentation else None
@@ -227,11 +248,8 @@ class LungUnet(nn.Module):
         else:
             lungs, _ = extracted(self.extraction, view, config)
         if area is not None and not bool(area.any()):
-            lungs = self._without_lungs(lungs)
-        probability = resized(probability, (height, width)).clamp(0.0, 1.0)
-        return Enhancement(
-            fused(image, lungs, config.weight, config.stretched), {"lung_image": lungs, self.lung: probability}
-        )
+            return probability, self._without_lungs(lungs)
+        return probability, near_lungs(lungs, area) if area is not None and config.held else lungs
 
     def _without_lungs(self, lungs: Tensor) -> Tensor:
         left = "no lung image" if self.config.mirrored else "a lung image of the whole"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -133,6 +133,13 @@ class Job:
             augment=self.augment,
             name=self.name,
         )
+
+
+def learn_all(jobs: Sequence[tuple[nn.Module, Job]], lessons: Lessons, context: FitContext) -> None:
+    """Train networks in place, one after the other, once it is known about how long all will take."""
+    context.expect(sum(job.seconds(network, lessons, context) for network, job in jobs))
+    for network, job in jobs:
+        job.learn(network, lessons, context)
 
 
 def lesson_of(

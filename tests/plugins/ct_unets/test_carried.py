@@ -201,6 +201,27 @@ def test_holes_are_filled_and_bays_are_not():
     assert torch.equal(without_holes(empty, 0.95), empty)
 
 
+def test_what_two_lungs_that_touch_surround_is_no_hole():
+    mask = torch.ones(1, 1, 20, 20)
+    mask[0, 0, 4:16, 8:12] = 0  # 48 of 400 pixels, more than a tenth of the rest
+    assert torch.equal(without_holes(mask, 0.95), mask)
+    mask[0, 0, 4:16, 10:12] = 1  # 24 are less
+    assert (without_holes(mask, 0.95) >= 0.95).all()
+    apart = torch.zeros(1, 1, 9, 9)
+    apart[0, 0, :4], apart[0, 0, 5:] = 1, 1
+    assert torch.equal(without_holes(apart, 0.95), apart)
+
+
+def test_beside_one_lung_a_speck_is_no_lung():
+    mask = torch.zeros(1, 1, 20, 20)
+    mask[0, 0, :10, :10] = 1
+    mask[0, 0, 15:18, 15:18] = 1
+    found = without_islands(mask, 0.5, 2)
+    assert float(found.sum()) == 100
+    mask[0, 0, 18, 15] = 1  # a tenth of the other
+    assert torch.equal(without_islands(mask, 0.5, 2), mask)
+
+
 def test_the_two_largest_pieces_stay():
     mask = torch.tensor(
         [

@@ -292,7 +292,7 @@ def test_fields_say_what_they_can_change():
     def those(model, what):
         return {name for name in model.model_fields if affects(model, name) == what}
 
-    assert those(LungUnetConfig, "use") == {"weight", "stretched", "detail_gain", "framed"}
+    assert those(LungUnetConfig, "use") == {"weight", "stretched", "detail_gain", "framed", "held"}
     assert those(BoneUnetConfig, "use") == {"weight", "mode", "stretched", "detail_gain"}
     assert those(LungUnetConfig, "lesson") == {
         *("trained_on", "lung", "size", "equalise", "clahe_kernel", "clahe_clip", "detail", "detail_size")

@@ -29,6 +29,12 @@ def test_a_constant_image_stays(level):
     assert torch.isfinite(normalised(image, None, 0.5)).all()
 
 
+@pytest.mark.parametrize("noise", [2.0**-24, 1e-6, 9e-5])
+def test_what_rounding_leaves_of_one_grey_is_not_equalised(noise):
+    image = 0.5 + noise * torch.rand(1, 1, 32, 32)
+    assert torch.equal(equalised(image, 8, 0.01), image)
+
+
 def test_the_area_gets_mean_0_and_its_deviation():
     image = torch.rand(2, 1, 32, 32)
     area = torch.rand(2, 1, 32, 32) > 0.7

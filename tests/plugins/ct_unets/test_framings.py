@@ -66,8 +66,38 @@ def test_the_box_round_what_was_found_is_looked_at_once_more_and_counts_half():
     out = framed(torch.zeros(1, 1, 80, 80), SIZE, logits_of, found)
     # A margin of 2 of 40 pixels on each side, twice as large in the image.
     assert seen[5:] == [(28, 14)]
-    assert torch.equal(out[0, 0] == 2, torch.nn.functional.pad(torch.ones(14, 7, dtype=bool), (13, 20, 8, 18)))
-    assert set(out.unique().tolist()) == {1.0, 2.0}
+    assert (out[0, 0, 10:20, 15:18] == 2).all()
+    inside = torch.nn.functional.pad(torch.ones(14, 7, dtype=bool), (13, 20, 8, 18))
+    assert (out[0, 0][~inside] == 1).all()
+    # Half a pixel from where the box is cut off it counts a quarter: (1 + 3/4) / (1 + 1/4).
+    assert out[0, 0, 8, 16] == pytest.approx(1.4)
+    assert out[0, 0, 15, 14] == pytest.approx((1 + 3 * 0.75) / 1.75)
+
+
+@pytest.mark.parametrize("height", [7, 8, 16, 33, 200])
+def test_a_part_lies_where_its_pixels_lie_in_small_images_too(height):
+    line = torch.arange(height) + 0.5
+    image = (line / height)[None, None, :, None].expand(1, 1, height, 50).contiguous()
+
+    def logits_of(part):
+        # The ramp itself, without the steps of its pixels.
+        first, step = float(part[0, 0, 0, 0]), 1 / height
+        n = part.shape[2]
+        places = first - step / 2 + (torch.arange(SIZE) + 0.5) / SIZE * n * step
+        return places[None, None, :, None].expand(1, 1, SIZE, SIZE).contiguous()
+
+    out = framed(image, SIZE, logits_of, lambda logits: (logits > 0.3) & (logits < 0.7))
+    expected = (torch.arange(SIZE) + 0.5) / SIZE
+    # Bilinear interpolation is constant beyond the outermost centres: an edge may differ by half a step.
+    assert torch.allclose(out[0, 0, :, 20], expected, atol=0.5 / SIZE + 1e-6)
+
+
+def test_no_seam_is_left_where_a_framing_is_cut_off():
+    count = iter(range(6))
+    out = framed(
+        torch.zeros(1, 1, 80, 80), SIZE, lambda part: torch.full((1, 1, SIZE, SIZE), float(next(count) % 2)), nothing
+    )[0, 0]
+    assert max(float((out[1:] - out[:-1]).abs().max()), float((out[:, 1:] - out[:, :-1]).abs().max())) < 0.1
 
 
 def test_lungs_are_looked_for_in_framings_where_it_is_asked_for_and_weights_are_the_same():

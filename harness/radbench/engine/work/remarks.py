@@ -25,7 +25,9 @@ def remarks_to(hear: Callable[[str], None]) -> Iterator[None]:
         # Those of torch are about its insides; the log has them.
         torch = getattr(sys.modules.get("torch"), "__file__", None)
         inside = torch is not None and Path(filename).is_relative_to(Path(torch).parent)
-        if issubclass(category, UserWarning) and not inside:
+        # What a function under torch.no_grad() says comes as from its wrapper.
+        wrapped = Path(filename).name == "_contextlib.py"
+        if issubclass(category, UserWarning) and (wrapped or not inside):
             hear(str(message))
         else:
             sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
