@@ -22,6 +22,7 @@ QUICK_LESSON = [
     *("--set", f"enhancer.trained_on={LESSON}"),
     *("--set", "enhancer.segmentation_epochs=1"),
     *("--set", "enhancer.extraction_epochs=1"),
+    *("--set", "enhancer.chest_epochs=1"),
     *("--set", "enhancer.size=64", "--set", "enhancer.first_filters=2", "--set", "enhancer.coarse_filters=4"),
 ]
 """What the README trains in minutes is trained on a few small patients here, in small networks."""
