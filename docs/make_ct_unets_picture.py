@@ -54,7 +54,7 @@ def row(image: torch.Tensor, truth: dict[str, torch.Tensor], precision: str) -> 
     """Return one radiograph's tiles; true images stand left of the extracted ones, where there are any."""
     lungs, bones, less = (
         radbench.enhance(name, image[None], precision=precision)
-        for name in ("lung-unet", "bone-unet", "bone-unet[mode=suppress,weight=0.5]")
+        for name in ("lung-unet", "bone-unet", "bone-unet[mode=suppress]")
     )
     tiles = [outlined(image, lungs.layers["lung_field_mask"][0], truth.get("lung_field_mask"))]
     for name, result in (("lung_image", lungs), ("bone_image", bones)):

@@ -115,7 +115,7 @@ class BoneUnet(nn.Module):
         config = self.config
         trust = 1.0 if self.chest is None else self.chest.trust(image, "bone image")
         bones = self._bones(image) if trust else torch.zeros_like(image)
-        weight = config.weight if config.mode == "enhance" else -config.weight
+        weight = config.weight if config.mode == "enhance" else -config.suppress_weight
         return Enhancement(fused(image, bones, trust * weight, config.stretched), {"bone_image": trust * bones})
 
     def _bones(self, image: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,8 +17,9 @@ from radbench.learn.draws import Draws
 from radbench.learn.geometry import GeometryOptions
 from radbench.learn.options import FitOptions
 from radbench_ct_unets.doubt import TOLD
+from radbench_ct_unets.films import above_abdomen, bordered, veiled
 from radbench_ct_unets.intensity import equalised
-from radbench_ct_unets.nothing import veiled, with_nothing
+from radbench_ct_unets.nothing import with_nothing
 from radbench_ct_unets.training import BROAD_LOOKS, Job, augmentation
 
 if TYPE_CHECKING:
@@ -34,8 +35,11 @@ _CUT = 0.1
 """Share of the image that four of its five looks lack at one side [assumed]."""
 _MOVES = GeometryOptions(shift=(0.25, 0.1), scale=0.4, scale_per_axis=True, flip=0.5)
 """Further than the other networks' lessons: films with much of neck or abdomen are chests, too [assumed]."""
-_NOTHING, _VEILED = 0.5, 0.5
-"""Shares of the lessons that are no chest, and over which a veil lies [assumed]."""
+_NOTHING, _VEILED, _ABOVE_ABDOMEN, _BORDERED = 0.5, 0.5, 0.25, 0.25
+"""Shares of the lessons that are no chest, over which a veil lies, below which more abdomen, and round which a border
+[assumed]."""
+_LOOKS = replace(BROAD_LOOKS, collimation=0.0)
+"""What they vary in once they are equalised; borders were laid round them before, as round real films [assumed]."""
 _BATCH, _RATE = 8, 2e-3
 """Lessons per optimiser step, and learning rate of Adam, which falls along a cosine [assumed]."""
 _SURE, _NONE = 0.5, 0.25
@@ -118,21 +122,28 @@ class _ChestOrNot:
         picture: name of the radiographs.
         nothing: share of the lessons that are no chest.
         veiled: share of the lessons over which a veil lies.
+        above_abdomen: share below which more abdomen is shown.
+        bordered: share round which a border lies.
         looks: what else they vary in.
     """
 
     picture: str
     nothing: float = _NOTHING
     veiled: float = _VEILED
-    looks: AppearanceOptions = BROAD_LOOKS
+    above_abdomen: float = _ABOVE_ABDOMEN
+    bordered: float = _BORDERED
+    looks: AppearanceOptions = _LOOKS
 
     @torch.no_grad()
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """Return what is seen, ``[B,1,64,64]``, and 1 where it is a chest, ``[B]``; in validation without veils."""
         films = Batch({"image": resized(batch[self.picture], (_SIDE, _SIDE)).clamp(0.0, 1.0)}, batch.places)
+        if draws.training:
+            films = above_abdomen(films, draws, "image", self.above_abdomen)
         films, chest = with_nothing(films, draws, "image", self.nothing)
         if draws.training:
             films = veiled(films, draws, "image", self.veiled)
+            films = bordered(films, draws, "image", self.bordered)
         films = films.with_(image=equalised(films["image"], _KERNEL, _CLIP))
         if draws.training:
             films = Augmentation(appearance=self.looks)(films, draws)

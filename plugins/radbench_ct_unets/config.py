@@ -115,7 +115,7 @@ class UnetConfig(Config):
         affects="weights",
         source="assumed",
     )
-    chest_epochs: int = param(40, "only_chests: of that network's training", affects="weights", source="assumed", ge=1)
+    chest_epochs: int = param(60, "only_chests: of that network's training", affects="weights", source="assumed", ge=1)
 
     @model_validator(mode="after")
     def _detail_is_finer(self) -> UnetConfig:
@@ -156,14 +156,14 @@ class LungUnetConfig(UnetConfig):
     )
     segmentation_augmentation: Augmentations = param(
         "paper",
-        "broad adds gamma, contrast, blur, noise, cropping, occlusion and collimation, and moves a film before it is "
-        "equalised",
+        "broad adds gamma, contrast, blur, noise, cropping, occlusion, collimation and veils, and moves a film before "
+        "it is equalised",
         affects="weights",
         source=f"{_LUNG} §2.2; broad: assumed",
     )
     extraction_augmentation: Augmentations = param(
         "paper",
-        "the same, of the extraction; broad without occlusion and collimation, and moved after it was equalised",
+        "the same, of the extraction; broad without occlusion, collimation and veils, moved after it was equalised",
         affects="weights",
         source=f"{_LUNG} §2.3",
     )
@@ -264,8 +264,13 @@ class BoneUnetConfig(UnetConfig):
     mode: Literal["enhance", "suppress"] = param(
         "enhance", "add the bones, or take them away", source=f"{_BONE} §2.4, §1", affects="use"
     )
-    weight: float = param(
-        1.0, "how much of the bone image is added or taken away", source="assumed", affects="use", ge=0.0
+    weight: float = param(1.0, "enhance: how much of the bone image is added", source="assumed", affects="use", ge=0.0)
+    suppress_weight: float = param(
+        0.05,
+        "suppress: how much of the bone image, which has a scale of its own, is taken away",
+        source="assumed: as much as leaves the least of the bones in the phantom's validation split",
+        affects="use",
+        ge=0.0,
     )
     loss: Literal["perceptual", "l1"] = param(
         "perceptual", "what is minimised", affects="weights", source=f"{_BONE} §2.3.1"

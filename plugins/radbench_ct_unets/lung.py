@@ -23,6 +23,7 @@ from radbench_ct_unets.carried import OnSeen, with_seen
 from radbench_ct_unets.chest import Chest, chest_job
 from radbench_ct_unets.config import LUNGS, LungUnetConfig
 from radbench_ct_unets.extracting import View, doubt_of_lessons, extracted, extracted_twice
+from radbench_ct_unets.films import veiled
 from radbench_ct_unets.framings import framed
 from radbench_ct_unets.intensity import equalised, fused, normalised
 from radbench_ct_unets.near import near_lungs
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 # Keras's zoom and shift, which the papers' words come from; its zoom draws height and width apart.
 _SEGMENTATION_MOVES = GeometryOptions(rotation_deg=2, shift=(0.2, 0.1), scale=0.3, scale_per_axis=True)
 _EXTRACTION_MOVES = GeometryOptions(rotation_deg=4, shift=(0.1, 0.1), scale=0.2, scale_per_axis=True, flip=0.5)
+_VEILED = 0.5
+"""Share of the segmentation's lessons over which a veil lies, of what is moved before it is equalised [assumed]."""
 
 
 class LungUnet(nn.Module):
@@ -124,7 +127,8 @@ class LungUnet(nn.Module):
         if not draws.training:
             return batch
         if self._moved_first:
-            batch = batch.with_(image=self._equalised(batch["unequalised"]))
+            veils = veiled(batch, draws, "unequalised", _VEILED)
+            batch = batch.with_(image=self._equalised(veils["unequalised"]))
             batch = Augmentation(appearance=BROAD_LOOKS)(batch, draws)
         noise = AppearanceOptions(noise=(self.config.segmentation_noise,) * 2, clamp=False)
         # Another stream: this noise must not repeat the augmentation's.

@@ -1,21 +1,24 @@
-"""Near the lungs: what is extracted is held to the lungs that were found and what lies round them."""
+"""Near the lungs: what is extracted is held to the lungs that were found and what lies round and below them."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from radbench.learn.batch import resized
 from radbench_ct_unets.doubt import tell_what_is_left_out
 
 _KEPT_WITHIN, _GONE_BEYOND = 0.05, 0.1
-"""Distances from the lungs, as shares of the radiograph's side, up to which all and from which nothing is left
-[assumed]: of the phantoms' lung images 2 % lie beyond the one, 0.3 % beyond the other. What heart and domes hide of the
-lungs lies nearer."""
+"""Distances from the lungs and from what they reach, as shares of the radiograph's side, up to which all and from which
+nothing is left [assumed]."""
+_REACHED = 0.1
+"""How far below what is seen of the lungs, as a share of the side, they may reach behind heart and domes [assumed]."""
 
 
 def near(lungs: Tensor) -> Tensor:
-    """Return 1 in and near the lungs, 0 far from them, and linearly between.
+    """Return 1 in and near the lungs and what they may reach below, 0 far from them, and linearly between.
 
     Args:
         lungs: bool ``[B,1,S,S]``.
@@ -28,7 +31,7 @@ def near(lungs: Tensor) -> Tensor:
     out = torch.zeros(lungs.shape, dtype=torch.float32)
     for i, mask in enumerate(lungs[:, 0].cpu().numpy()):
         if mask.any():
-            away = torch.from_numpy(distance_transform_edt(~mask)).float() / mask.shape[-1]
+            away = torch.from_numpy(distance_transform_edt(~_reached(mask))).float() / mask.shape[-1]
             out[i, 0] = ((_GONE_BEYOND - away) / (_GONE_BEYOND - _KEPT_WITHIN)).clamp(0.0, 1.0)
     return out.to(lungs.device)
 
@@ -39,3 +42,11 @@ def near_lungs(picture: Tensor, lungs: Tensor) -> Tensor:
     left = picture * resized(near(lungs), (height, width))
     tell_what_is_left_out(picture, left, "lung image", "far from the lungs that were found")
     return left
+
+
+def _reached(lungs: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return lungs ``[S,S]`` drawn out downwards."""
+    out = lungs.copy()
+    for rows in range(1, min(round(_REACHED * len(lungs)), len(lungs) - 1) + 1):
+        out[rows:] |= lungs[:-rows]
+    return out

@@ -1,4 +1,4 @@
-"""What is no chest, to learn from, or is the wrong way round; and veils that lie over chests."""
+"""What is no chest, to learn from, or is one the wrong way round."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch.nn import functional
 
 from radbench.learn.batch import Batch
 from radbench.learn.draws import Draws
+from radbench_ct_unets.films import between, clouds
+from radbench_ct_unets.intensity import unit
 
 _NOISE = 0.02
 """Greatest noise of a picture of one grey: a detector's that nothing lay on [assumed]."""
-_VEIL = 0.6
-"""Greatest share of a picture that a veil takes [assumed]."""
 _LEAVES = (20, 150)
 """Fewest and most of the discs and bars that hide one another [assumed]."""
 _TILES = (4, 8, 16)
@@ -25,10 +25,10 @@ _TILES = (4, 8, 16)
 def with_nothing(batch: Batch, draws: Draws, picture: str, share: float) -> tuple[Batch, Tensor]:
     """Put what is no chest in the place of some radiographs [assumed].
 
-    What has never seen anything but chests takes everything for one. Ten kinds, each as likely but for the fourth,
-    which is twice as likely: one grey, a ramp or a bowl of greys, clouds, discs and bars as in photographs, a detail
-    of the film, the film cut into tiles and shuffled, noise with the film's spectrum, the film on its side, upside
-    down, and inverted.
+    What has never seen anything but chests takes everything for one. Eleven kinds (:data:`_KINDS`): one grey, a ramp
+    or a bowl of greys, the film averaged along a side, clouds, discs and bars as in photographs, a detail of the film,
+    the film cut into tiles and shuffled, noise with the film's spectrum, the film on its side, upside down, and
+    inverted.
 
     Args:
         batch: holds the pictures, float32 ``[B,1,H,W]`` in [0,1].
@@ -48,50 +48,26 @@ def with_nothing(batch: Batch, draws: Draws, picture: str, share: float) -> tupl
     return batch.with_(**{picture: pictures}), ~which
 
 
-def veiled(batch: Batch, draws: Draws, picture: str, share: float) -> Batch:
-    """Lay clouds over some pictures: diseased lungs are seen through veils that the phantoms do not have [assumed].
-
-    Args:
-        batch: holds the pictures, float32 ``[B,1,H,W]`` in [0,1].
-        draws: of the batch.
-        picture: their name.
-        share: of the lessons, 0 to 1.
-    """
-    which = draws.chance("veil", share)
-    pictures = batch[picture].clone()
-    for i, (chosen, source) in enumerate(zip(which.tolist(), draws.generators("what veil"), strict=True)):
-        if chosen:
-            depth = _random(source, 0.0, _VEIL)
-            veil = _clouds(pictures[i].cpu(), source).clamp(0.0, 1.0).to(pictures.device) * pictures[i].max()
-            pictures[i] = (1 - depth) * pictures[i] + depth * veil
-    return batch.with_(**{picture: pictures})
-
-
-def _random(source: Generator, low: float, high: float) -> float:
-    return low + (high - low) * float(torch.rand((), generator=source))
-
-
 def _grey(film: Tensor, source: Generator) -> Tensor:
     # Half of them without any noise, as what was painted, or saturated, is.
-    noise = max(0.0, _random(source, -_NOISE, _NOISE)) * (torch.rand(film.shape, generator=source) - 0.5)
-    return _random(source, 0.0, 1.0) + noise
+    noise = max(0.0, between(source, -_NOISE, _NOISE)) * (torch.rand(film.shape, generator=source) - 0.5)
+    return between(source, 0.0, 1.0) + noise
 
 
 def _ramp(film: Tensor, source: Generator) -> Tensor:
     """A straight ramp at any angle, or a bowl, dark or bright in the middle; bent by a curve."""
     down, across = (torch.linspace(-1, 1, n) for n in film.shape[1:])
-    angle = _random(source, 0.0, 2 * math.pi)
-    if _random(source, 0.0, 1.0) < 0.5:
+    angle = between(source, 0.0, 2 * math.pi)
+    if between(source, 0.0, 1.0) < 0.5:
         height = math.cos(angle) * across[None, :] + math.sin(angle) * down[:, None]
     else:
         height = (across[None, :].square() + down[:, None].square()).sqrt() * (1 if angle < math.pi else -1)
-    return _unit(height)[None] ** _random(source, 0.4, 2.5)
+    return unit(height[None, None])[0] ** between(source, 0.4, 2.5)
 
 
-def _clouds(film: Tensor, source: Generator) -> Tensor:
-    knots = int(torch.randint(3, 13, (), generator=source))
-    field = torch.rand((1, 1, knots, knots), generator=source)
-    return functional.interpolate(field, size=film.shape[1:], mode="bicubic", align_corners=True)[0]
+def _averaged(film: Tensor, source: Generator) -> Tensor:
+    """The film's greys from top to bottom, or from left to right, alone: as bright as a chest, and nothing in it."""
+    return film.mean(2 if between(source, 0.0, 1.0) < 0.5 else 1, keepdim=True).expand_as(film)
 
 
 def _leaves(film: Tensor, source: Generator) -> Tensor:
@@ -103,12 +79,12 @@ def _leaves(film: Tensor, source: Generator) -> Tensor:
     down, across = torch.meshgrid(torch.arange(float(height)), torch.arange(float(width)), indexing="ij")
     out = torch.zeros(height, width)
     for _ in range(int(torch.randint(_LEAVES[0], _LEAVES[1] + 1, (), generator=source))):
-        radius = min(0.6, 0.02 * _random(source, 1e-3, 1.0) ** -0.7) * height
-        turn = _random(source, 0.0, math.pi)
-        y, x = down - _random(source, 0.0, height), across - _random(source, 0.0, width)
+        radius = min(0.6, 0.02 * between(source, 1e-3, 1.0) ** -0.7) * height
+        turn = between(source, 0.0, math.pi)
+        y, x = down - between(source, 0.0, height), across - between(source, 0.0, width)
         along, beside = x * math.cos(turn) + y * math.sin(turn), y * math.cos(turn) - x * math.sin(turn)
-        thin, grey, shade = (_random(source, *ends) for ends in ((0.2, 1.0), (0.0, 1.0), (-0.25, 0.25)))
-        if _random(source, 0.0, 1.0) < 0.5:
+        thin, grey, shade = (between(source, *ends) for ends in ((0.2, 1.0), (0.0, 1.0), (-0.25, 0.25)))
+        if between(source, 0.0, 1.0) < 0.5:
             leaf = along.square() + beside.square() < radius**2
         else:
             leaf = (along.abs() < radius) & (beside.abs() < thin * radius)
@@ -118,9 +94,9 @@ def _leaves(film: Tensor, source: Generator) -> Tensor:
 
 def _detail(film: Tensor, source: Generator) -> Tensor:
     """A seventh to a third of the film along each side, enlarged."""
-    share = _random(source, 1 / 7, 1 / 3)
+    share = between(source, 1 / 7, 1 / 3)
     sides = [max(1, round(share * side)) for side in film.shape[1:]]
-    top, left = (int(_random(source, 0, whole - side + 1)) for whole, side in zip(film.shape[1:], sides, strict=True))
+    top, left = (int(between(source, 0, whole - side + 1)) for whole, side in zip(film.shape[1:], sides, strict=True))
     part = film[None, :, top : top + sides[0], left : left + sides[1]]
     return functional.interpolate(part, size=film.shape[1:], mode="bilinear")[0]
 
@@ -146,11 +122,11 @@ def _shuffled(film: Tensor, source: Generator) -> Tensor:
 def _noise(film: Tensor, source: Generator) -> Tensor:
     spectrum = torch.fft.rfft2(film[0]).abs()
     phase = 2 * math.pi * torch.rand(spectrum.shape, generator=source)
-    return _unit(torch.fft.irfft2(torch.polar(spectrum, phase), s=film.shape[1:]))[None]
+    return unit(torch.fft.irfft2(torch.polar(spectrum, phase), s=film.shape[1:])[None, None])[0]
 
 
 def _on_its_side(film: Tensor, source: Generator) -> Tensor:
-    turned = film.rot90(1 if _random(source, 0.0, 1.0) < 0.5 else -1, (1, 2))
+    turned = film.rot90(1 if between(source, 0.0, 1.0) < 0.5 else -1, (1, 2))
     return functional.interpolate(turned[None], size=film.shape[1:], mode="bilinear")[0]
 
 
@@ -162,15 +138,13 @@ def _inverted(film: Tensor, source: Generator) -> Tensor:
     return 1 - film
 
 
-def _unit(field: Tensor) -> Tensor:
-    low, high = field.min(), field.max()
-    return (field - low) / (high - low).clamp_min(1e-6)
-
-
 _KINDS: tuple[Callable[[Tensor, Generator], Tensor], ...] = (
     _grey,
     _ramp,
-    _clouds,
+    _ramp,
+    _averaged,
+    clouds,
+    _leaves,
     _leaves,
     _leaves,
     _detail,
@@ -178,5 +152,7 @@ _KINDS: tuple[Callable[[Tensor, Generator], Tensor], ...] = (
     _noise,
     _on_its_side,
     _upside_down,
+    _upside_down,
     _inverted,
 )
+"""Each is as likely; what is taken for a chest more easily stands here more than once [assumed]."""

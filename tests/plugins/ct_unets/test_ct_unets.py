@@ -135,6 +135,7 @@ def test_lungs_are_normalised_by_the_truth_in_training_and_by_the_networks_own_m
 def test_a_film_that_is_moved_in_training_is_equalised_as_when_it_is_enhanced(monkeypatch):
     still = AppearanceOptions()
     monkeypatch.setattr("radbench_ct_unets.lung.BROAD_LOOKS", still)
+    monkeypatch.setattr("radbench_ct_unets.lung._VEILED", 0.0)
     enhancer = LungUnet(LUNG.model_copy(update={"segmentation_augmentation": "broad", "segmentation_noise": 0.0}))
     job, case = enhancer._segmentation_job(), cases(1)[0]
     lesson = {name: tensor[None] for name, tensor in enhancer.lesson(Sample(case, case.image)).items()}
@@ -143,6 +144,9 @@ def test_a_film_that_is_moved_in_training_is_equalised_as_when_it_is_enhanced(mo
     assert not torch.equal(moved["unequalised"], lesson["unequalised"])
     shown = job.prepare(moved, draws)["image"]
     assert torch.equal(shown, equalised(moved["unequalised"], 8, LUNG.clahe_clip))
+    monkeypatch.setattr("radbench_ct_unets.lung._VEILED", 1.0)
+    veiled = job.prepare(moved, draws)["image"]
+    assert not torch.allclose(shown, veiled, atol=0.02)
     # What was equalised before it was moved has other greys.
     assert not torch.allclose(shown, moved["image"], atol=0.02)
     # The mask moves along, and validation sees a lesson as it lies there.
@@ -193,7 +197,7 @@ def test_a_weight_of_0_is_the_radiograph_stretched():
 def test_suppression_takes_away_what_enhancement_adds():
     image = torch.rand(1, 1, 32, 32)
     add = enhanced(BoneUnet(BONE.model_copy(update={"weight": 0.3})), image)
-    take = enhanced(BoneUnet(BONE.model_copy(update={"weight": 0.3, "mode": "suppress"})), image)
+    take = enhanced(BoneUnet(BONE.model_copy(update={"suppress_weight": 0.3, "mode": "suppress"})), image)
     bright = add.layers["bone_image"] > add.layers["bone_image"].mean()
     assert (add.image - take.image)[bright].mean() > (add.image - take.image)[~bright].mean()
 
@@ -293,7 +297,7 @@ def test_fields_say_what_they_can_change():
         return {name for name in model.model_fields if affects(model, name) == what}
 
     assert those(LungUnetConfig, "use") == {"weight", "stretched", "detail_gain", "framed", "held"}
-    assert those(BoneUnetConfig, "use") == {"weight", "mode", "stretched", "detail_gain"}
+    assert those(BoneUnetConfig, "use") == {"weight", "suppress_weight", "mode", "stretched", "detail_gain"}
     assert those(LungUnetConfig, "lesson") == {
         *("trained_on", "lung", "size", "equalise", "clahe_kernel", "clahe_clip", "detail", "detail_size")
     }

@@ -1,4 +1,4 @@
-"""What is no chest, to learn from; and lung images held to the lungs."""
+"""What is no chest, to learn from."""
 
 import pytest
 import torch
@@ -6,8 +6,7 @@ import torch
 from radbench.learn.batch import Batch
 from radbench.learn.draws import Draws
 from radbench_ct_unets import nothing
-from radbench_ct_unets.near import near, near_lungs
-from radbench_ct_unets.nothing import veiled, with_nothing
+from radbench_ct_unets.nothing import with_nothing
 
 SEEDS = range(12)
 
@@ -40,6 +39,15 @@ def test_what_is_turned_over_is_the_film_and_what_is_shuffled_has_its_greys():
         assert not torch.equal(shuffled, of)
 
 
+def test_a_film_averaged_along_a_side_has_its_means_and_nothing_else():
+    of = film()
+    lines = {"down": of.mean(2, keepdim=True).expand_as(of), "across": of.mean(1, keepdim=True).expand_as(of)}
+    found = [nothing._averaged(of, torch.Generator().manual_seed(seed)) for seed in range(40)]
+    for line in lines.values():
+        assert 8 < sum(torch.equal(made, line) for made in found) < 32
+    assert all(any(torch.equal(made, line) for line in lines.values()) for made in found)
+
+
 def test_a_ramp_rises_and_a_grey_is_one():
     of = film()
     for seed in SEEDS:
@@ -62,22 +70,11 @@ def test_as_many_as_were_asked_for_are_replaced_and_nothing_else():
     assert torch.equal(given["film"], batch(given.places)["film"])  # the given one is left as it is
 
 
-def test_veils_lie_over_as_many_as_were_asked_for_and_take_no_more_than_they_may():
-    given = batch(tuple(range(400)))
-    found = veiled(given, Draws(0, 0, given.places), "film", 0.25)["film"]
-    changed = (found != given["film"]).flatten(1).any(1)
-    assert 0.18 < float(changed.float().mean()) < 0.32
-    high = given["film"].amax((1, 2, 3), keepdim=True)
-    assert (found >= (1 - nothing._VEIL) * given["film"] - 1e-6).all()
-    assert (found <= high + 1e-6).all()
-
-
-@pytest.mark.parametrize("change", [lambda *given: with_nothing(*given, 0.7)[0], lambda *given: veiled(*given, 0.7)])
-def test_a_lesson_becomes_the_same_in_every_batch(change):
+def test_a_lesson_becomes_the_same_in_every_batch():
     given = batch(tuple(range(8)))
-    whole = change(given, Draws(0, 3, given.places), "film")
+    whole, _ = with_nothing(given, Draws(0, 3, given.places), "film", 0.7)
     for i in range(8):
-        alone = change(given.part(i, i + 1), Draws(0, 3, (i,)), "film")
+        alone, _ = with_nothing(given.part(i, i + 1), Draws(0, 3, (i,)), "film", 0.7)
         assert torch.equal(alone["film"][0], whole["film"][i])
 
 
@@ -86,25 +83,3 @@ def test_none_are_replaced_where_none_are_asked_for():
     found, chest = with_nothing(given, Draws(0, 0, (0, 1)), "film", 0.0)
     assert torch.equal(found["film"], given["film"])
     assert chest.all()
-
-
-def test_near_falls_linearly_from_a_twentieth_to_a_tenth_of_the_side():
-    lungs = torch.zeros(2, 1, 100, 100, dtype=torch.bool)
-    lungs[0, 0, 40:60, 30:50] = True
-    found = near(lungs)
-    assert (found[0, 0, 35:65, 45] == 1).all()
-    line = found[0, 0, 50, 49:62]
-    expected = [1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0, 0, 0]
-    assert line.tolist() == pytest.approx(expected, abs=1e-6)
-    assert float(found[0, 0, 0].max()) == 0
-    assert float(found[1].max()) == 0
-
-
-def test_what_lies_far_from_the_lungs_is_left_out_and_told():
-    lungs = torch.zeros(1, 1, 20, 20, dtype=torch.bool)
-    lungs[..., 5:15, :10] = True
-    picture = torch.full((1, 1, 200, 300), 0.5)
-    with pytest.warns(UserWarning, match=r"\d\d% of the lung image was left out, far from the lungs that were found"):
-        left = near_lungs(picture, lungs)
-    assert (left[..., 60:140, :140] == 0.5).all()
-    assert (left[..., 195:] == 0).all()
