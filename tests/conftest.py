@@ -1,10 +1,14 @@
 """What all tests share: folders of their own for caches, settings and runs; the real data where they are present."""
 
+import copy
+import functools
 import os
 import time
 from pathlib import Path
 
 import pytest
+
+from radbench.engine.keep import readings
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,6 +24,28 @@ def own_folders(tmp_path, monkeypatch):
     monkeypatch.setenv("RADBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("RADBENCH_CONFIG", str(tmp_path / "config"))
     monkeypatch.setenv("RADBENCH_RUNS", str(tmp_path / "runs"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def read_once():
+    """Parse a source file, and list what is installed, once for all tests: the cache of each begins empty.
+
+    Both go by a digest of what is read, so that what a test changes is read again.
+    """
+    known, remembered = {}, readings.Readings.remembered
+
+    def recalled(self, key, find):
+        def find_once():
+            if key not in known:
+                known[key] = find()
+            return copy.deepcopy(known[key])
+
+        return remembered(self, key, find_once if key.startswith("installed ") else find)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(readings, "scan", functools.cache(readings.scan))
+        patch.setattr(readings.Readings, "remembered", recalled)
+        yield
 
 
 @pytest.fixture(scope="session")
