@@ -1,4 +1,4 @@
-"""The command line as a newcomer uses it, in processes of its own, on small data."""
+"""The command line as a newcomer uses it, on small data: in processes of its own, or here where that is enough."""
 
 import json
 import os
@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import radbench
+from radbench.cli import main
 from radbench.imaging import read_image, write_image
 
 VERBS = ("list", "info", "plan", "run", "train", "enhance", "leaderboard", "power", "publish", "data")
@@ -104,6 +105,26 @@ def test_info_says_where_every_setting_comes_from(bench):
 # wrong usage ---------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def bench_here(bench, monkeypatch, capsys):
+    """Return a function that calls ``bench`` in this process and gives what :class:`Bench` does."""
+    for name in ("RADBENCH_CACHE", "RADBENCH_CONFIG", "COLUMNS"):
+        monkeypatch.setenv(name, bench.environment[name])
+    monkeypatch.delenv("RADBENCH_RUNS")
+    monkeypatch.chdir(bench.folder)
+
+    def call(*words, status=0):
+        monkeypatch.setattr(sys, "argv", ["bench", *words])
+        with pytest.raises(SystemExit) as left:
+            main()
+        done = subprocess.CompletedProcess(words, left.value.code or 0, *capsys.readouterr())
+        assert done.returncode == status, f"bench {' '.join(words)}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    return call
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -153,8 +174,8 @@ def test_info_says_where_every_setting_comes_from(bench):
         (("run", "-e", "clahe", "-t", "grabcut", "--plugin", "nowhere.py"), "does not exist"),
     ],
 )
-def test_wrong_usage_is_one_sentence_and_exit_status_2(bench, words, told):
-    said = bench(*words, status=2).stderr
+def test_wrong_usage_is_one_sentence_and_exit_status_2(bench_here, words, told):
+    said = bench_here(*words, status=2).stderr
     assert told in said
 
 
@@ -192,8 +213,8 @@ def test_changing_one_field_recomputes_only_that_enhancer(bench, first_run):
     ("format_", "mark"),
     [("table", "clahe"), ("csv", "schema_version,"), ("markdown", "| "), ("latex", r"\toprule"), ("json", "{")],
 )
-def test_leaderboard_prints_every_format(bench, run_folder, format_, mark):
-    assert mark in bench("leaderboard", str(run_folder), "--format", format_).stdout
+def test_leaderboard_prints_every_format(bench_here, run_folder, format_, mark):
+    assert mark in bench_here("leaderboard", str(run_folder), "--format", format_).stdout
 
 
 def test_published_rows_are_those_of_the_run(bench, run_folder):
@@ -212,15 +233,15 @@ def test_a_study_file_gives_options_and_the_command_line_wins(bench, first_run):
     assert "did you mean 'enhancer'?" in bench("run", "--config", "wrong.toml", status=2).stderr
 
 
-def test_plan_takes_the_same_study_file_and_the_command_line_wins(bench):
+def test_plan_takes_the_same_study_file_and_the_command_line_wins(bench, bench_here):
     text = 'enhancer = ["clahe", "unsharp"]\ntask = "grabcut"\nlimit = 3\njobs = 2\nout = "elsewhere"\n'
     (bench.folder / "study.toml").write_text(text)
     words = ["plan", "-e", "clahe", "-e", "unsharp", "-t", "grabcut", "--limit"]
-    assert bench("plan", "--config", "study.toml").stdout == bench(*words, "3").stdout
-    assert bench("plan", "--config", "study.toml", "--limit", "2").stdout == bench(*words, "2").stdout
+    assert bench_here("plan", "--config", "study.toml").stdout == bench_here(*words, "3").stdout
+    assert bench_here("plan", "--config", "study.toml", "--limit", "2").stdout == bench_here(*words, "2").stdout
     (bench.folder / "wrong.toml").write_text("enhancers = 'clahe'\n")
-    assert "did you mean 'enhancer'?" in bench("plan", "--config", "wrong.toml", status=2).stderr
-    assert "name at least one --enhancer and one --task" in bench("plan", "-e", "clahe", status=2).stderr
+    assert "did you mean 'enhancer'?" in bench_here("plan", "--config", "wrong.toml", status=2).stderr
+    assert "name at least one --enhancer and one --task" in bench_here("plan", "-e", "clahe", status=2).stderr
 
 
 def test_plan_lists_what_does_not_apply_and_why(bench, radiographs):
