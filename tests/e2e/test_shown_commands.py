@@ -160,7 +160,8 @@ def runnable(command):
     words = [re.sub(r"phantom-cxr(\[|(?=[],])|$)", _small, word) for word in shlex.split(command)[1:]]
     learns = any(name in word for word in words for name in LEARNERS) or "all" in words
     if words[0] == "run":
-        words += ["--limit", "2", "--debug"]
+        # Variants of bm3d take seconds an image.
+        words += ["--limit", "1" if "bm3d[" in command else "2", "--debug"]
     if words[0] == "run" and learns:
         words = ["plan", *words[1:-1]]
     if words[0] == "publish" and "--into" not in words:

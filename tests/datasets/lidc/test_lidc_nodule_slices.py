@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -209,21 +206,11 @@ def test_the_plugin_offers_both_data_sets():
         assert set(spec.targets) >= ({"recist"} if spec.name == "lidc-nodules" else {"lung_mask"})
 
 
-@pytest.fixture(scope="module")
-def real(real_data, tmp_path_factory):
-    tool = real_data.parent / "tools" / "lidc_layout.py"
-    if not tool.is_file():
-        pytest.skip("needs ../shared/tools/lidc_layout.py: not present")
-    out = tmp_path_factory.mktemp("lidc-nodules")
-    subprocess.run([sys.executable, tool, out / "LIDC-IDRI"], check=True, capture_output=True)
-    return out / "LIDC-IDRI"
-
-
 @pytest.mark.slow
-def test_the_real_nodule_has_its_four_readers(real):
-    majority = only(real).targets["lesion_mask"]
+def test_the_real_nodule_has_its_four_readers(real_collection):
+    majority = only(real_collection).targets["lesion_mask"]
     for reader in (1, 2, 3, 4):
-        case = only(real, reader=reader)
+        case = only(real_collection, reader=reader)
         own = case.targets["lesion_mask"]
         dice = 2 * float((own & majority).sum()) / float(own.sum() + majority.sum())
         assert 0.9 < dice < 1.0

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from statistics import median
 
 import numpy as np
@@ -27,16 +25,11 @@ def truth(real_data):
 
 
 @pytest.fixture(scope="module")
-def case(real_data, tmp_path_factory):
+def case(real_collection, tmp_path_factory):
     """The case, read once; its volume, too."""
-    out = tmp_path_factory.mktemp("lidc-real")
-    tool = real_data.parent / "tools" / "lidc_layout.py"
-    if not tool.is_file():
-        pytest.skip("needs ../shared/tools/lidc_layout.py: not present")
-    subprocess.run([sys.executable, tool, out / "LIDC-IDRI"], check=True, capture_output=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RADBENCH_CACHE", str(out / "cache"))
-        data = LidcIdri(LidcIdri.Config(root=out / "LIDC-IDRI", size=512))
+        patch.setenv("RADBENCH_CACHE", str(tmp_path_factory.mktemp("lidc-real") / "cache"))
+        data = LidcIdri(LidcIdri.Config(root=real_collection, size=512))
         (entry,) = data.manifest()
         loaded = data.load(entry.case_id)
     return {"case": validate_case(loaded), "entry": entry, "hu": loaded.targets["volume_hu"].numpy()}
