@@ -36,7 +36,7 @@ _CUT = 0.1
 _MOVES = GeometryOptions(shift=(0.25, 0.1), scale=0.4, scale_per_axis=True, flip=0.5)
 """Further than the other networks' lessons: films with much of neck or abdomen are chests, too [assumed]."""
 _NOTHING, _VEILED, _ABOVE_ABDOMEN, _BORDERED = 0.5, 0.5, 0.25, 0.25
-"""Shares of the lessons that are no chest, over which a veil lies, below which more abdomen, and round which a border
+"""Shares of the lessons: replaced by what is no chest; veiled; with more abdomen below; with a border round them
 [assumed]."""
 _LOOKS = replace(BROAD_LOOKS, collimation=0.0)
 """What they vary in once they are equalised; borders were laid round them before, as round real films [assumed]."""
@@ -136,7 +136,10 @@ class _ChestOrNot:
 
     @torch.no_grad()
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
-        """Return what is seen, ``[B,1,64,64]``, and 1 where it is a chest, ``[B]``; in validation without veils."""
+        """Return what is seen, ``[B,1,64,64]``, and 1 where it is a chest, ``[B]``.
+
+        In validation radiographs have no veils, abdomen, borders or other looks.
+        """
         films = Batch({"image": resized(batch[self.picture], (_SIDE, _SIDE)).clamp(0.0, 1.0)}, batch.places)
         if draws.training:
             films = above_abdomen(films, draws, "image", self.above_abdomen)

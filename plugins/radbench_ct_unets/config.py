@@ -163,9 +163,10 @@ class LungUnetConfig(UnetConfig):
     )
     extraction_augmentation: Augmentations = param(
         "paper",
-        "the same, of the extraction; broad without occlusion, collimation and veils, moved after it was equalised",
+        "the same, of the extraction; broad without occlusion, collimation and veils, and moves a film after it was "
+        "equalised",
         affects="weights",
-        source=f"{_LUNG} §2.3",
+        source=f"{_LUNG} §2.3; broad: assumed",
     )
     segmentation: bool = param(
         True,
@@ -203,7 +204,8 @@ class LungUnetConfig(UnetConfig):
     )
     held: bool = param(
         False,
-        "with a segmentation: leave out of the lung image what lies further from the lungs than a tenth of the side",
+        "with a segmentation: leave out of the lung image what lies further from the lungs than a tenth of the side, "
+        "below them than a fifth",
         affects="use",
         source="assumed",
     )
@@ -259,16 +261,22 @@ class BoneUnetConfig(UnetConfig):
         "paper",
         "broad adds cropping, turns, gamma and blur",
         affects="weights",
-        source=f"{_BONE} §2.3.2",
+        source=f"{_BONE} §2.3.2; broad: assumed",
     )
     mode: Literal["enhance", "suppress"] = param(
         "enhance", "add the bones, or take them away", source=f"{_BONE} §2.4, §1", affects="use"
     )
-    weight: float = param(1.0, "enhance: how much of the bone image is added", source="assumed", affects="use", ge=0.0)
+    weight: float = param(
+        1.0,
+        "enhance: how much of the bone image is added; suppress has suppress_weight",
+        source="assumed",
+        affects="use",
+        ge=0.0,
+    )
     suppress_weight: float = param(
         0.05,
-        "suppress: how much of the bone image, which has a scale of its own, is taken away",
-        source="assumed: as much as leaves the least of the bones in the phantom's validation split",
+        "suppress: how much of the bone image, whose scale is not the radiograph's, is taken away",
+        source="assumed: what spoils least in the phantom's validation split, profile quick",
         affects="use",
         ge=0.0,
     )

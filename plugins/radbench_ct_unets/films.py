@@ -57,7 +57,7 @@ def between(source: Generator, low: float, high: float) -> float:
 
 
 def clouds(like: Tensor, source: Generator) -> Tensor:
-    """Return clouds of the size of a picture ``[1,H,W]``: smooth between 3 to 12 knots along each side, about [0,1]."""
+    """Return clouds of the size of a picture ``[1,H,W]``, roughly in [0,1], from 3 to 12 random knots a side."""
     knots = int(torch.randint(3, 13, (), generator=source))
     field = torch.rand((1, 1, knots, knots), generator=source)
     return functional.interpolate(field, size=like.shape[1:], mode="bicubic", align_corners=True)[0]

@@ -11,8 +11,8 @@ from radbench.learn.batch import resized
 from radbench_ct_unets.doubt import tell_what_is_left_out
 
 _KEPT_WITHIN, _GONE_BEYOND = 0.05, 0.1
-"""Distances from the lungs and from what they reach, as shares of the radiograph's side, up to which all and from which
-nothing is left [assumed]."""
+"""Distances from the lungs, drawn out downwards by :data:`_REACHED`, as shares of the radiograph's side, up to which
+all and from which nothing is left [assumed]."""
 _REACHED = 0.1
 """How far below what is seen of the lungs, as a share of the side, they may reach behind heart and domes [assumed]."""
 
@@ -47,6 +47,6 @@ def near_lungs(picture: Tensor, lungs: Tensor) -> Tensor:
 def _reached(lungs: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return lungs ``[S,S]`` drawn out downwards."""
     out = lungs.copy()
-    for rows in range(1, min(round(_REACHED * len(lungs)), len(lungs) - 1) + 1):
+    for rows in range(1, round(_REACHED * len(lungs)) + 1):
         out[rows:] |= lungs[:-rows]
     return out

@@ -155,4 +155,4 @@ _KINDS: tuple[Callable[[Tensor, Generator], Tensor], ...] = (
     _upside_down,
     _inverted,
 )
-"""Each is as likely; what is taken for a chest more easily stands here more than once [assumed]."""
+"""Each entry is equally likely; what is more easily taken for a chest is listed more than once [assumed]."""

@@ -8,9 +8,11 @@ import torch
 
 from radbench.engine.work.remarks import remarks_to
 from radbench.learn import Batch, Draws
+from radbench.learn.appearance import AppearanceOptions
 from radbench.learn.batch import resized
 from radbench_ct_unets.bone import BoneUnet
 from radbench_ct_unets.chest import Chest, chest_job
+from radbench_ct_unets.films import above_abdomen, bordered, veiled
 from radbench_ct_unets.intensity import equalised
 from radbench_ct_unets.lung import LungUnet
 from radbench_ct_unets.training import learn_all
@@ -146,3 +148,21 @@ def test_a_lesson_is_seen_the_same_in_every_batch_and_validation_as_it_is():
     chests = whole["chest"] == 1
     assert 0 < int(chests.sum()) < 6
     torch.testing.assert_close(whole["seen"][chests], 2 * small[chests] - 1, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("share", "change"), [("veiled", veiled), ("above_abdomen", above_abdomen), ("bordered", bordered)]
+)
+def test_what_lies_over_below_and_round_chests_is_there_before_they_are_equalised(share, change):
+    batch = Batch({"image": torch.stack([case.image for case in films(3, seed=0)])}, (0, 1, 2))
+    shares = {"nothing": 0.0, "veiled": 0.0, "above_abdomen": 0.0, "bordered": 0.0, "looks": AppearanceOptions()}
+    draws = Draws(0, 0, batch.places)
+    seen = replace(chest_job(BONE, "image").prepare, **{**shares, share: 1.0})(batch, draws)["seen"]
+    large = batch.with_(image=resized(batch["image"], (128, 128)))
+    changed = equalised(change(large, draws, "image", 1.0)["image"], 10, 0.01)
+    assert torch.equal(seen, 2 * resized(changed, (64, 64)) - 1)
+    # In validation they are as they are.
+    validated = replace(chest_job(BONE, "image").prepare, **{**shares, share: 1.0})(
+        batch, Draws(0, -1, (0, 1, 2), False)
+    )
+    assert torch.equal(validated["seen"], 2 * resized(equalised(large["image"], 10, 0.01), (64, 64)) - 1)

@@ -202,6 +202,20 @@ def test_suppression_takes_away_what_enhancement_adds():
     assert (add.image - take.image)[bright].mean() > (add.image - take.image)[~bright].mean()
 
 
+@pytest.mark.parametrize(
+    ("mode", "own", "other"), [("enhance", "weight", "suppress_weight"), ("suppress", "suppress_weight", "weight")]
+)
+def test_each_mode_of_bones_has_a_weight_of_its_own(mode, own, other):
+    image = torch.rand(1, 1, 32, 32)
+
+    def made(**weights):
+        return enhanced(BoneUnet(BONE.model_copy(update={"mode": mode, **weights})), image).image
+
+    assert torch.equal(made(**{own: 0.3, other: 0.0}), made(**{own: 0.3, other: 1.0}))
+    assert not torch.equal(made(**{own: 0.3}), made(**{own: 0.6}))
+    torch.testing.assert_close(made(**{own: 0.0}), (image - image.min()) / (image.max() - image.min()))
+
+
 def test_the_nodule_weight_changes_what_is_learnt(context, tmp_path):
     short = LUNG.model_copy(update={"segmentation_epochs": 1, "extraction_epochs": 2})
     found = []

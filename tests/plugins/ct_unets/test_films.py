@@ -61,11 +61,17 @@ def test_a_veil_takes_no_more_than_it_may():
 def test_below_a_flattened_film_its_lower_edge_goes_on():
     given = torch.full((1, 1, 40, 30), 0.2)
     given[:, :, 32:] = 0.7
-    for seed in range(12):
+    heights, spreads = [], []
+    for seed in range(20):
         found = above_abdomen(Batch({"film": given}, (0,)), Draws(seed, 0, (0,)), "film", 1.0)["film"][0, 0]
         dark = int((found.amax(1) < 0.3).sum())  # a film's first 32 of 40 rows, as flat as it was made
         assert films._CHEST[0] * 32 - 2 <= dark <= films._CHEST[1] * 32 + 2
         assert ((found[dark + 2 :] - 0.7).abs() <= films._UNEVEN / 2 + 1e-6).all()
+        heights.append(dark)
+        spreads.append(float(found[-1].max() - found[-1].min()))
+    assert min(heights) < 22
+    assert max(heights) > 26
+    assert max(spreads) > 0.05
 
 
 def test_round_a_film_lies_one_grey_no_wider_than_it_may():

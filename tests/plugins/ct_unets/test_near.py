@@ -1,9 +1,10 @@
 """Lung images are held to the lungs that were found."""
 
+import numpy as np
 import pytest
 import torch
 
-from radbench_ct_unets.near import near, near_lungs
+from radbench_ct_unets.near import _reached, near, near_lungs
 
 
 def test_near_falls_linearly_from_a_twentieth_to_a_tenth_of_the_side_and_lies_a_tenth_lower_below():
@@ -30,7 +31,10 @@ def test_what_lies_far_from_the_lungs_is_left_out_and_told():
     assert (left[..., 195:] == 0).all()
 
 
-@pytest.mark.parametrize("side", [1, 2, 5])
-def test_lungs_of_a_few_pixels_keep_what_they_have(side):
-    lungs = torch.ones(1, 1, side, side, dtype=torch.bool)
-    assert torch.equal(near(lungs), torch.ones(1, 1, side, side))
+@pytest.mark.parametrize(("side", "further"), [(1, 0), (2, 0), (5, 0), (10, 1), (40, 4)])
+def test_lungs_reach_down_a_tenth_of_the_side_and_not_beyond_it(side, further):
+    for row in (0, side // 3, side - 1):
+        lungs = np.zeros((side, side), dtype=bool)
+        lungs[row] = True
+        assert np.flatnonzero(_reached(lungs).any(1)).tolist() == list(range(row, min(side, row + further + 1)))
+        assert lungs.sum() == side  # the given ones are left as they are
